@@ -1,0 +1,1 @@
+"""Runnable experiments: presets and command line."""

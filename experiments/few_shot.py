@@ -1,0 +1,169 @@
+"""Few-shot NAS end to end: warm up, split, train the leaves, search, select, judge.
+
+    python -m experiments.few_shot digits --workdir out/digits
+    python -m experiments.few_shot cifar10-small --workdir out/small --data.root DATA --truth TABLE.csv
+
+`smoke` takes seconds, `digits` a few minutes and `cifar10-small` less than 45 minutes on two CPU cores; `cifar10`,
+`cifar100` and `imagenet16-120` are the settings of the literature and want an accelerator. Every field of the
+config has a dotted flag (`--help` lists them). The work directory then holds config.json, environment.json,
+metrics.jsonl, split_tree.json, architectures.csv and result.json; accuracies are percent.
+"""
+
+import json
+import sys
+import time
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Annotated, Any
+
+import tyro
+from rich.console import Console
+from rich.table import Table as Summary
+
+from experiments.presets import PRESETS
+from jaxnas import config as configs
+from jaxnas.benchmarks import Table, read_csv
+from jaxnas.config import FewShotConfig
+from jaxnas.data import Dataset, load
+from jaxnas.methods import few_shot
+from jaxnas.selection import Evaluated
+from jaxnas.training import NonFiniteLoss
+from jaxnas.types import UserError
+from jaxnas.workdir import Progress, append_rows, open_workdir, progress, write_csv, write_json
+
+
+def run(config: FewShotConfig, workdir: Path, dataset: Dataset, truth: Table | None, show: Progress) -> dict[str, Any]:
+    """All stages and their artefacts; returns what `result.json` holds. Raises UserError and NonFiniteLoss."""
+    problem = few_shot.prepare(config, dataset)
+    if truth is not None:
+        truth.check(config.data.name)
+    open_workdir(workdir, configs.to_dict(problem.config))
+    seconds: dict[str, float] = {}
+
+    @contextmanager
+    def stage(name: str) -> Iterator[None]:
+        start = time.monotonic()
+        yield
+        seconds[name] = round(time.monotonic() - start, 2)
+
+    def report(name: str, done: int, total: int, rows: list[dict[str, Any]]) -> None:
+        append_rows(workdir / "metrics.jsonl", [{"stage": name, **row} for row in rows])
+        show(name, done, total, _note(rows))
+
+    with stage("warm_up"):
+        params = few_shot.warm_up(problem, report)
+    with stage("split"):
+        tree, _ = few_shot.split(problem, params, report)
+        write_json(workdir / "split_tree.json", tree.to_json())
+    with stage("train_leaves"):
+        states = few_shot.train_leaves(problem, params, tree, report)
+    with stage("search"):
+        histories = few_shot.search(problem, states.params, tree.masks(), report)
+        write_csv(workdir / "architectures.csv", _architectures(problem, histories, None))
+    chosen = few_shot.select(histories)
+    with stage("judge"):
+        judgement = few_shot.judge(problem, chosen, histories, dataset.test, truth, report)
+    if judgement.truths is not None:
+        write_csv(workdir / "architectures.csv", _architectures(problem, histories, judgement))
+    correlation = judgement.correlation
+    result: dict[str, Any] = {
+        "architecture": few_shot.architecture_name(problem, chosen.op_ids),
+        "leaf": chosen.leaf,
+        "supernet_validation_accuracy": chosen.score,
+        "validation_accuracy": judgement.validation_accuracy,
+        "test_accuracy": judgement.test_accuracy,
+        "true_accuracy": judgement.true_accuracy,
+        "rank_correlation": correlation and {**correlation._asdict(), "truth": judgement.source},
+        "seconds": seconds,
+    }
+    write_json(workdir / "result.json", result)
+    return result
+
+
+def _architectures(
+    problem: few_shot.Problem, histories: list[Evaluated], judgement: few_shot.Judgement | None
+) -> list[dict[str, Any]]:
+    rows = []
+    for leaf, history in enumerate(histories):
+        for i, (op_ids, score) in enumerate(zip(history.op_ids, history.scores, strict=True)):
+            known = judgement is not None and judgement.truths is not None
+            rows.append(
+                {
+                    "architecture": few_shot.architecture_name(problem, op_ids),
+                    "leaf": leaf,
+                    "supernet_validation_accuracy": round(float(score), 4),
+                    "truth": float(judgement.truths[leaf][i]) if known else None,  # type: ignore[union-attr, index]
+                    "truth_source": judgement.source if known else None,  # type: ignore[union-attr]
+                }
+            )
+    return rows
+
+
+def _note(rows: list[dict[str, Any]]) -> str:
+    """The mean over leaves of what a stage reports, in a few characters."""
+    names = {"loss": "loss {:.3f}", "accuracy": "accuracy {:.1f}%", "best_accuracy": "best {:.1f}%"}
+    found = {name: [row[name] for row in rows if name in row] for name in names}
+    return "  ".join(names[name].format(sum(v) / len(v)) for name, v in found.items() if v)
+
+
+def _summary(result: dict[str, Any]) -> Summary:
+    table = Summary("few-shot NAS", "", title_justify="left")
+    for name, value in result.items():
+        if name == "seconds":
+            text = ", ".join(f"{stage} {s:.0f}" for stage, s in value.items()) + f"; together {sum(value.values()):.0f}"
+        elif name == "rank_correlation" and value is not None:
+            shown = [f"{k} {value[k]:.3f}" for k in ("kendall", "spearman") if value[k] is not None]
+            text = ", ".join([*shown, f"n {value['n']}", value["truth"]])
+        elif name.endswith("accuracy") and value is not None:
+            text = f"{value:.2f} %"
+        else:
+            text = "not known" if value is None else str(value)
+        table.add_row(name.replace("_", " "), text)
+    return table
+
+
+@dataclass(frozen=True)
+class Command:
+    """Few-shot NAS end to end on one data set."""
+
+    workdir: Path
+    """directory for the artefacts of the run"""
+    config: Annotated[FewShotConfig, tyro.conf.arg(name="")]
+    truth: Path | None = None
+    """CSV of true accuracies, read by the last stage only: columns architecture and one of percent a data set"""
+
+
+def parse(arguments: Sequence[str]) -> Command:
+    """The command line: a preset, or the config.json of a former run, then flags. Raises UserError, SystemExit."""
+    known = dict(PRESETS)
+    if arguments and arguments[0].endswith(".json"):
+        try:
+            known[arguments[0]] = configs.from_dict(FewShotConfig, json.loads(Path(arguments[0]).read_text()))
+        except (OSError, ValueError) as error:
+            raise UserError(f"cannot read the config {arguments[0]}: {error}") from error
+    commands = {name: (name, Command(tyro.MISSING, preset)) for name, preset in known.items()}
+    return tyro.extras.overridable_config_cli(commands, prog="python -m experiments.few_shot", args=arguments)
+
+
+def main(arguments: Sequence[str]) -> int:
+    """Parses, checks everything that can be checked, runs, prints. 0, or 2 for bad input and 3 for a diverged run."""
+    console = Console()
+    try:
+        command = parse(arguments)
+        space = few_shot.check(command.config)
+        truth = None if command.truth is None else read_csv(space, command.truth)
+        dataset = load(command.config.data, command.config.seed)
+        with progress(console) as show:
+            result = run(command.config, command.workdir, dataset, truth, show)
+    except (UserError, NonFiniteLoss) as error:
+        Console(stderr=True).print(f"error: {error}", style="red", highlight=False, markup=False, soft_wrap=True)
+        return 2 if isinstance(error, UserError) else 3
+    console.print(_summary(result))
+    console.print(f"written to {command.workdir}", highlight=False)
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

@@ -1,0 +1,40 @@
+"""The settings of every few-shot preset, by name."""
+
+from jaxnas.config import DataConfig, FewShotConfig, NetConfig, OptimizerConfig, SearchConfig, SplitConfig
+
+_DIGITS = DataConfig(name="digits", train=1024, valid=384, eval_batch=128, crop=1, flip=False)
+
+PRESETS: dict[str, FewShotConfig] = {
+    # The toy space on real digits: every stage in seconds, for tests and a first look.
+    "smoke": FewShotConfig(
+        data=DataConfig(name="digits", train=256, valid=128, eval_batch=128, crop=1, flip=False),
+        net=NetConfig(space="toy", channels=4, cells=1),
+        split=SplitConfig(groups=(2,), batches=2),
+        search=SearchConfig(budget=4, population=4, parents=2),
+        warmup_epochs=2,
+        leaf_epochs=2,
+        alone_epochs=2,
+    ),
+    # NAS-Bench-201 on scikit-learn's digits (8x8, real, no download).
+    "digits": FewShotConfig(
+        data=_DIGITS,
+        net=NetConfig(channels=8, cells=1),
+        optimizer=OptimizerConfig(rate=0.05),
+        search=SearchConfig(budget=50),
+        warmup_epochs=40,
+        leaf_epochs=40,
+        alone_epochs=60,
+    ),
+    # CIFAR-10 averaged to 16x16, a small supernet: a real study on a laptop.
+    "cifar10-small": FewShotConfig(
+        data=DataConfig(name="cifar10", train=10_000, valid=5_000, test=10_000, downsample=2, crop=2),
+        net=NetConfig(channels=8, cells=1),
+        warmup_epochs=10,
+        leaf_epochs=10,
+        alone_epochs=30,
+    ),
+    # The settings of the literature (200 epochs alone as in the benchmark); for accelerators.
+    "cifar10": FewShotConfig(),
+    "cifar100": FewShotConfig(data=DataConfig(name="cifar100")),
+    "imagenet16-120": FewShotConfig(data=DataConfig(name="imagenet16-120", train=75_850, valid=75_850, crop=2)),
+}

@@ -1,0 +1,3 @@
+"""Few-shot neural architecture search in JAX: split a supernet by any metric, train the parts in parallel."""
+
+__version__ = "0.1.0"

@@ -1,0 +1,160 @@
+"""The settings of a run: frozen dataclasses, one comment a field; unknown names are errors."""
+
+import dataclasses
+import types
+import typing
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Literal, TypeVar
+
+from jaxnas.types import UserError
+
+Config = TypeVar("Config")
+
+
+@dataclass(frozen=True)
+class DataConfig:
+    """Images and how they are fed."""
+
+    name: str = "cifar10"
+    """data set: digits, cifar10, cifar100, imagenet16-120"""
+    root: Path = Path("data")
+    """folder that holds the data set's official files"""
+    train: int = 25_000
+    """training images, drawn by the seed"""
+    valid: int = 25_000
+    """validation images, disjoint from the training images"""
+    test: int | None = None
+    """test images, drawn by the seed; None: all"""
+    downsample: int = 1
+    """average images over blocks of this side"""
+    batch: int = 64
+    """images of a training step"""
+    eval_batch: int = 250
+    """images of an evaluation batch; its statistics normalise, so at least 128 where there are as many"""
+    crop: int = 4
+    """zero padding of the random crop; 0: none"""
+    flip: bool = True
+    """random horizontal flips"""
+    cutout: int = 0
+    """side of the square that is cut out; 0: none"""
+
+
+@dataclass(frozen=True)
+class NetConfig:
+    """The supernet."""
+
+    space: str = "nas-bench-201"
+    """search space: nas-bench-201, toy"""
+    channels: int = 16
+    """channels of the first stage"""
+    cells: int = 5
+    """cells of each of the three stages"""
+
+
+@dataclass(frozen=True)
+class OptimizerConfig:
+    """SGD with Nesterov momentum on a cosine schedule, one step at a time."""
+
+    rate: float = 0.025
+    """first learning rate"""
+    final_rate: float = 0.001
+    """learning rate at the last step"""
+    momentum: float = 0.9
+    """Nesterov momentum"""
+    weight_decay: float = 3e-4
+    """added to the gradient of every weight that takes part in the step"""
+    clip: float = 5.0
+    """largest global norm of a gradient"""
+    decay_all: bool = False
+    """also update weights of operations off the path (by decay and momentum), as the original codes do"""
+
+
+@dataclass(frozen=True)
+class SplitConfig:
+    """Scoring and splitting."""
+
+    metric: str = "gradient_matching"
+    """metric that says how alike two operations are"""
+    groups: tuple[int, ...] = (2, 2, 2)
+    """groups at each level of the tree; their product is the number of leaves K"""
+    leaves: int | None = None
+    """K, if given, is checked against `groups`"""
+    batches: int = 8
+    """training batches R that each similarity is averaged over"""
+    background: Literal["path", "uniform"] = "path"
+    """the other edges while one is scored: a random connected path, or the uniform mixture of open operations"""
+
+
+@dataclass(frozen=True)
+class SearchConfig:
+    """Evolution in every leaf (enumeration where the leaf is no larger than the budget)."""
+
+    budget: int = 100
+    """architectures evaluated in each leaf"""
+    population: int = 25
+    """architectures of a generation"""
+    parents: int = 10
+    """best architectures so far, from which the next generation is bred"""
+    mutation: float = 0.1
+    """chance that a mutation redraws an edge"""
+
+
+@dataclass(frozen=True)
+class FewShotConfig:
+    """Few-shot NAS: warm-up, split, train the leaves, search, select, judge."""
+
+    data: DataConfig = field(default_factory=DataConfig)
+    net: NetConfig = field(default_factory=NetConfig)
+    optimizer: OptimizerConfig = field(default_factory=OptimizerConfig)
+    split: SplitConfig = field(default_factory=SplitConfig)
+    search: SearchConfig = field(default_factory=SearchConfig)
+    warmup_epochs: int = 50
+    """epochs of the full supernet before it is scored and split"""
+    leaf_epochs: int = 50
+    """epochs of each leaf, from the warmed-up weights"""
+    alone_epochs: int = 200
+    """epochs of the chosen architecture trained alone, from new weights"""
+    strategy: Literal["auto", "loop", "map", "vmap", "shard"] = "auto"
+    """how the K leaves run: one after the other, as one program, vectorised, or spread over the devices"""
+    seed: int = 0
+    """one seed for everything"""
+
+
+def to_dict(config: Any) -> dict[str, Any]:
+    """A config as plain JSON values."""
+
+    def plain(value: Any) -> Any:
+        if dataclasses.is_dataclass(value):
+            return {f.name: plain(getattr(value, f.name)) for f in dataclasses.fields(value)}
+        return list(value) if isinstance(value, tuple) else str(value) if isinstance(value, Path) else value
+
+    return plain(config)
+
+
+def from_dict(kind: type[Config], values: dict[str, Any], where: str = "config") -> Config:
+    """The config of `to_dict`. Raises UserError for an unknown name or a value of another type."""
+    hints = typing.get_type_hints(kind)
+    unknown = sorted(set(values) - set(hints))
+    if unknown:
+        raise UserError(f"{where} has unknown names {unknown}; allowed: {sorted(hints)}")
+    return kind(**{name: _value(hints[name], value, f"{where}.{name}") for name, value in values.items()})
+
+
+def _value(hint: Any, value: Any, where: str) -> Any:
+    if dataclasses.is_dataclass(hint) and isinstance(value, dict):
+        return from_dict(hint, value, where)  # type: ignore[arg-type]
+    origin, arguments = typing.get_origin(hint), typing.get_args(hint)
+    if origin is types.UnionType:
+        return None if value is None and type(None) in arguments else _value(arguments[0], value, where)
+    if origin is Literal and value in arguments:
+        return value
+    if origin is tuple and isinstance(value, list | tuple):
+        return tuple(_value(arguments[0], v, where) for v in value)
+    if hint is Path and isinstance(value, str | Path):
+        return Path(value)
+    if hint is float and isinstance(value, int | float) and not isinstance(value, bool):
+        return float(value)
+    if origin is None and hint is not float and type(value) is hint:
+        return value
+    raise UserError(f"{where} must be {getattr(hint, '__name__', hint)}, not {value!r}")

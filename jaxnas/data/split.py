@@ -1,0 +1,53 @@
+"""Images and labels of one part of a data set, and seeded, leak-free division of a training set."""
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from jaxnas.types import UserError
+
+
+@dataclass(frozen=True)
+class Split:
+    """One part of a data set. images uint8 [n, H, W, C], labels int32 [n] in 0 .. classes - 1 (checked)."""
+
+    images: np.ndarray
+    labels: np.ndarray
+    classes: int
+
+    def __post_init__(self) -> None:
+        if self.images.dtype != np.uint8 or self.images.ndim != 4:
+            raise UserError(f"images must be uint8 [n, H, W, C], not {self.images.dtype} {self.images.shape}")
+        if self.labels.shape != self.images.shape[:1]:
+            raise UserError(f"{self.images.shape[0]} images need as many labels, not {self.labels.shape}")
+        if self.labels.size and not (self.labels.min() >= 0 and self.labels.max() < self.classes):
+            found = (int(self.labels.min()), int(self.labels.max()))
+            raise UserError(f"labels must lie in 0 .. {self.classes - 1}, but range over {found[0]} .. {found[1]}")
+
+    def __len__(self) -> int:
+        return len(self.labels)
+
+    def take(self, indices: np.ndarray) -> "Split":
+        """The examples of `indices`, in that order."""
+        return Split(self.images[indices], self.labels[indices], self.classes)
+
+    def downsampled(self, factor: int) -> "Split":
+        """Images averaged over factor x factor blocks and rounded; sides must be multiples of `factor`."""
+        n, height, width, channels = self.images.shape
+        if factor < 1 or height % factor or width % factor:
+            raise UserError(f"images of {height}x{width} cannot be averaged over blocks of {factor}x{factor}")
+        if factor == 1:
+            return self
+        blocks = self.images.reshape(n, height // factor, factor, width // factor, factor, channels)
+        means = blocks.astype(np.float32).mean((2, 4))
+        return Split(np.rint(means).astype(np.uint8), self.labels, self.classes)
+
+
+def divide(data: Split, sizes: dict[str, int], seed: int) -> dict[str, Split]:
+    """Disjoint random parts of the given sizes, fixed by the seed. Raises UserError if they need more than there is."""
+    total = sum(sizes.values())
+    if total > len(data) or min(sizes.values()) < 1:
+        raise UserError(f"parts of {sizes} examples (together {total}) cannot be taken from {len(data)}")
+    order = np.random.default_rng([seed, 0x5917]).permutation(len(data))
+    starts = np.cumsum([0, *sizes.values()])
+    return {name: data.take(order[a:b]) for name, a, b in zip(sizes, starts[:-1], starts[1:], strict=True)}

@@ -1,0 +1,1 @@
+"""Methods: stages of a search as functions of arrays."""

@@ -1,0 +1,117 @@
+"""From a metric to the similarity of the operations of an edge: the loops over batches and operations."""
+
+from collections.abc import Callable
+from typing import Literal
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from jax import lax
+
+from jaxnas.metrics.base import Metric, Probe
+from jaxnas.search.sampling import sample_until
+from jaxnas.spaces.base import SearchSpace
+from jaxnas.types import Array, Choice, Key, Params, UserError
+
+Background = Callable[
+    [Key, Array, Array], Choice
+]  # (key, mask [E, O], edge []) -> choice; the row of `edge` is replaced
+
+
+def path_background(space: SearchSpace) -> Background:
+    """A random path of the mask, connected with at least one open operation on the probed edge; path form."""
+    operations = jnp.arange(len(space.ops))
+
+    def draw(key: Key, mask: Array, edge: Array) -> Choice:
+        def accept(op_ids: Array) -> Array:
+            alive = jax.vmap(lambda op: space.connected(op_ids.at[edge].set(op)))(operations)
+            return (alive & mask[edge]).any()
+
+        return sample_until(key, mask, accept)
+
+    return draw
+
+
+def uniform_background(space: SearchSpace) -> Background:
+    """Every open operation of the other edges with equal weight; mixed form."""
+    del space
+
+    def draw(key: Key, mask: Array, edge: Array) -> Choice:
+        del key, edge
+        return mask / mask.sum(-1, keepdims=True)
+
+    return draw
+
+
+BACKGROUNDS: dict[str, Callable[[SearchSpace], Background]] = {"path": path_background, "uniform": uniform_background}
+
+
+def edge_similarity(
+    metric: Metric, space: SearchSpace, background: Literal["path", "uniform"] = "path"
+) -> Callable[..., tuple[Array, Array]]:
+    """`similarity(key, params, mask, edge, images, labels) -> ([R, O, O], connected [R, O])`, jit it.
+
+    images float [R, B, H, W, C], labels int [R, B]. For each of the R batches one background is drawn for the other
+    edges and shared by the probes of all operations, so that they differ in nothing else. Entries of closed
+    operations, and of disconnected probes, are the metric's declared value. Edge, mask and weights are data: one
+    compilation serves all edges, nodes and seeds. Closed operations are skipped, not computed. The key is consumed.
+    """
+    draw = BACKGROUNDS[background](space)
+    operations = jnp.arange(len(space.ops))
+
+    def similarity(
+        key: Key, params: Params, mask: Array, edge: Array, images: Array, labels: Array
+    ) -> tuple[Array, Array]:
+        def of_batch(batch: tuple[Key, Array, Array]) -> tuple[Array, Array]:
+            batch_key, batch_images, batch_labels = batch
+            draw_key, measure_key = jax.random.split(batch_key)
+            others = draw(draw_key, mask, edge)
+
+            def probe(op: Array) -> Probe:
+                choice = _put(others, edge, op, len(space.ops))
+                return Probe(measure_key, params, choice, mask, edge, batch_images, batch_labels)
+
+            blank = jax.tree.map(
+                lambda leaf: jnp.zeros(leaf.shape, leaf.dtype), jax.eval_shape(lambda: metric.measure(probe(edge)))
+            )
+
+            def measure(op: Array) -> object:
+                return lax.cond(mask[edge, op], lambda: metric.measure(probe(op)), lambda: blank)
+
+            signatures = lax.map(measure, operations)
+            compare_all = jax.vmap(jax.vmap(metric.compare, (None, 0)), (0, None))
+            alive = jax.vmap(lambda op: _connected(space, probe(op).choice))(operations) & mask[edge]
+            both = alive[:, None] & alive[None, :]
+            return jnp.where(both, compare_all(signatures, signatures), metric.dead), alive
+
+        keys = jax.random.split(key, labels.shape[0])
+        return lax.map(of_batch, (keys, images, labels))
+
+    return similarity
+
+
+def _put(choice: Choice, edge: Array, op: Array, operations: int) -> Choice:
+    """The choice with one operation, of weight 1, on `edge`."""
+    if jnp.issubdtype(choice.dtype, jnp.integer):
+        return choice.at[edge].set(op)
+    return choice.at[edge].set(jax.nn.one_hot(op, operations, dtype=choice.dtype))
+
+
+def _connected(space: SearchSpace, choice: Choice) -> Array:
+    if jnp.issubdtype(choice.dtype, jnp.integer):
+        return jnp.asarray(space.connected(choice))
+    return jnp.asarray(space.viable(choice != 0))
+
+
+def check_similarity(space: SearchSpace, metric: str, values: np.ndarray, connected: np.ndarray) -> None:
+    """Raises UserError naming metric, edge and operation if a connected probe has a similarity that is not finite.
+
+    values [E, R, O, O], connected [E, R, O].
+    """
+    bad = ~np.isfinite(values).all(-1) & connected
+    if bad.any():
+        edge, batch, op = (int(i) for i in np.argwhere(bad)[0])
+        raise UserError(
+            f"metric {metric} is not finite for operation {space.ops[op]} on edge {space.edge_name(edge)} "
+            f"(batch {batch}; {int(bad.sum())} of {int(connected.sum())} connected probes)"
+        )

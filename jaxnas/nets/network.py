@@ -1,0 +1,100 @@
+"""`Network`: the pure functions that metrics, search and training see of a model; the only door to flax."""
+
+from collections.abc import Callable
+from typing import Any, NamedTuple
+
+import jax
+import jax.numpy as jnp
+
+from jaxnas.nets.cells import is_path
+from jaxnas.nets.initial import draw_weights
+from jaxnas.nets.layers import NormMode
+from jaxnas.nets.supernet import Supernet, check_image_size
+from jaxnas.spaces.base import SearchSpace
+from jaxnas.spaces.counts import CONVOLUTIONS
+from jaxnas.types import Array, Choice, Key, Params, Stats
+
+
+class Network(NamedTuple):
+    """A model as pure functions. `choice` is op_weights float [E, O] (mixed form) or op_ids int [E] (path form)."""
+
+    init: Callable[[Key], Params]
+    """(key) -> weights; the key is consumed."""
+    forward: Callable[..., tuple[Array, Stats]]
+    """(params, images [B, H, W, C], choice, norm="batch" | "given" | "none", stats=None) -> logits [B, classes], the
+    statistics the norms used; biased variance."""
+    init_stats: Callable[[], Stats]
+    """() -> statistics of mean 0 and variance 1."""
+    live: Callable[[Params, Choice], Params]
+    """(params, choice) -> congruent tree of bool, broadcastable: weights that take part (operations of weight != 0)."""
+    shared: Callable[[Params, Array], Params]
+    """(params, edge int []) -> congruent tree of bool, broadcastable: weights shared by all operations of `edge`:
+    everything but that edge in every cell, the stem, the last norm and the classifier. `edge` may be traced."""
+
+
+def build_network(
+    space: SearchSpace,
+    *,
+    channels: int,
+    cells: int,
+    classes: int,
+    image_shape: tuple[int, int, int],
+    affine: bool = False,
+) -> Network:
+    """The supernet of a space for images [H, W, C]; `affine` for networks trained alone.
+
+    Raises UserError for an image size that the reductions cannot halve.
+    """
+    check_image_size(image_shape[:2])
+    module = Supernet(space, channels, cells, classes, affine)
+    path = jnp.zeros(len(space.edges), jnp.int32)
+    blank = jax.ShapeDtypeStruct((1, *image_shape), jnp.float32)
+
+    shapes = jax.eval_shape(lambda x: module.init(jax.random.key(0), x, path)["params"], blank)
+
+    def init(key: Key) -> Params:
+        return draw_weights(key, shapes)
+
+    def forward(
+        params: Params, images: Array, choice: Choice, norm: NormMode = "batch", stats: Stats | None = None
+    ) -> tuple[Array, Stats]:
+        return module.apply({"params": params}, images, choice, norm, stats)  # type: ignore[return-value]
+
+    def init_stats() -> Stats:
+        def unit(path: Any, leaf: Any) -> Array:
+            is_variance = path[-1].idx == 1
+            return jnp.full(leaf.shape, float(is_variance), leaf.dtype)
+
+        used = jax.eval_shape(lambda params, x: forward(params, x, path)[1], shapes, blank)
+        return jax.tree_util.tree_map_with_path(unit, used)
+
+    def live(params: Params, choice: Choice) -> Params:
+        ids = jnp.arange(len(space.ops))
+        open_ops = (choice[:, None] == ids[None, :]) if is_path(choice) else (choice != 0)  # [E, O]
+
+        def of_operation(op: str, leaf: Array) -> Array:
+            return open_ops[:, space.ops.index(op)].reshape(1, -1, *(1,) * (leaf.ndim - 2))
+
+        return _by_operation(params, of_operation, lambda name: True)
+
+    def shared(params: Params, edge: Array) -> Params:
+        def of_operation(op: str, leaf: Array) -> Array:
+            return (jnp.arange(len(space.edges)) != edge).reshape(1, -1, *(1,) * (leaf.ndim - 2))
+
+        return _by_operation(params, of_operation, lambda name: name not in ("stem", "head", "classifier"))
+
+    return Network(init, forward, init_stats, live, shared)
+
+
+def _by_operation(
+    params: Params, of_operation: Callable[[str, Array], Array], of_module: Callable[[str], bool]
+) -> Params:
+    """A tree of bool arrays of the rank of `params`: by operation for weights [N, E, ...] of cells, by module else."""
+
+    def entry(path: Any, leaf: Array) -> Array:
+        module, name = path[0].key, path[-1].key
+        if module.startswith("stage"):
+            return of_operation(next(op for op in CONVOLUTIONS if name.startswith(op)), leaf)
+        return jnp.full((1,) * leaf.ndim, of_module(module))
+
+    return jax.tree_util.tree_map_with_path(entry, params)

@@ -1,0 +1,136 @@
+"""The supernet as a pure Flax module: stem, three stages of cells with reductions between them, classifier.
+
+The layout is NAS-Bench-201's macro skeleton (Dong & Yang, ICLR 2020, and the released search code). The module
+declares shapes; `initial.draw_weights` draws the weights.
+"""
+
+from typing import Any
+
+import flax.linen as nn
+import jax
+from jax import lax
+
+from jaxnas.nets.cells import cell
+from jaxnas.nets.layers import NormMode, affine, average_pool_2x2, conv, norm, strided_conv
+from jaxnas.spaces.base import SearchSpace
+from jaxnas.spaces.counts import CONVOLUTIONS, STAGES, widths
+from jaxnas.types import Array, Choice, Stats, UserError
+
+
+class Supernet(nn.Module):
+    """Every architecture of a space on shared weights.
+
+    `affine` gives the norms of the cells a scale and a bias: False in a search, True for a network trained alone.
+    """
+
+    space: SearchSpace
+    channels: int
+    cells: int
+    classes: int
+    affine: bool = False
+
+    @nn.compact
+    def __call__(
+        self, images: Array, choice: Choice, norm_mode: NormMode = "batch", stats: Stats | None = None
+    ) -> tuple[Array, Stats]:
+        """Logits [B, classes] and the statistics its norms used. images [B, H, W, C], float, H and W multiples of 4.
+
+        choice: op_weights float [E, O] (mixed form) or op_ids int [E] (path form).
+        """
+        check_image_size(images.shape[1:3])
+        given = stats or {}
+        used: dict[str, Any] = {}
+        x, used["stem"] = ConvNorm(self.channels, 1, name="stem")(images, norm_mode, given.get("stem"))
+        for stage, width in enumerate(widths(self.channels)):
+            if stage > 0:
+                name = f"reduction{stage}"
+                x, used[name] = Reduction(width, name=name)(x, norm_mode, given.get(name))
+            name = f"stage{stage + 1}"
+            module = Stage(self.space, self.cells, self.affine, name=name)
+            x, used[name] = module(x, choice, norm_mode, given.get(name))
+        x, used["head"] = Norm(name="head")(x, norm_mode, given.get("head"))
+        return Classifier(self.classes, name="classifier")(jax.nn.relu(x).mean((1, 2))), used
+
+
+class Stage(nn.Module):
+    """`cells` cells of one width; weights carry a leading axis of cells, and the cells are scanned."""
+
+    space: SearchSpace
+    cells: int
+    affine: bool
+
+    @nn.compact
+    def __call__(self, x: Array, choice: Choice, norm_mode: NormMode, stats: Stats | None) -> tuple[Array, Stats]:
+        shape, width = (self.cells, len(self.space.edges)), x.shape[-1]
+        params: dict[str, dict[str, Array]] = {}
+        for op in self.space.ops:
+            if op not in CONVOLUTIONS:
+                continue
+            size = CONVOLUTIONS[op]
+            params[op] = {
+                "kernel": self.param(f"{op}_kernel", nn.initializers.zeros, (*shape, size, size, width, width))
+            }
+            if self.affine:
+                params[op]["scale"] = self.param(f"{op}_scale", nn.initializers.ones, (*shape, width))
+                params[op]["bias"] = self.param(f"{op}_bias", nn.initializers.zeros, (*shape, width))
+
+        def step(features: Array, one: tuple[Any, Any]) -> tuple[Array, Any]:
+            return cell(self.space, features, one[0], choice, norm_mode, one[1])
+
+        return lax.scan(step, x, (params, stats))
+
+
+class ConvNorm(nn.Module):
+    """3x3 convolution and affine norm."""
+
+    width: int
+    stride: int
+
+    @nn.compact
+    def __call__(self, x: Array, norm_mode: NormMode, stats: Stats | None) -> tuple[Array, Stats]:
+        kernel = self.param("kernel", nn.initializers.zeros, (3, 3, x.shape[-1], self.width))
+        y = conv(x, kernel) if self.stride == 1 else strided_conv(x, kernel)
+        return Norm(name="norm")(y, norm_mode, stats)
+
+
+class Norm(nn.Module):
+    """Norm with scale and bias."""
+
+    @nn.compact
+    def __call__(self, x: Array, norm_mode: NormMode, stats: Stats | None) -> tuple[Array, Stats]:
+        y, used = norm(x, norm_mode, stats)
+        scale = self.param("scale", nn.initializers.ones, (x.shape[-1],))
+        return affine(y, scale, self.param("bias", nn.initializers.zeros, (x.shape[-1],))), used
+
+
+class Reduction(nn.Module):
+    """Residual block that halves the image: two ReLU-conv3x3-norm, beside 2x2 pooling and a 1x1 convolution."""
+
+    width: int
+
+    @nn.compact
+    def __call__(self, x: Array, norm_mode: NormMode, stats: Stats | None) -> tuple[Array, Stats]:
+        given = stats or {}
+        kernel = self.param("shortcut", nn.initializers.zeros, (1, 1, x.shape[-1], self.width))
+        y, first = ConvNorm(self.width, 2, name="first")(jax.nn.relu(x), norm_mode, given.get("first"))
+        y, second = ConvNorm(self.width, 1, name="second")(jax.nn.relu(y), norm_mode, given.get("second"))
+        return y + average_pool_2x2(x) @ kernel[0, 0], {"first": first, "second": second}
+
+
+class Classifier(nn.Module):
+    """Linear layer."""
+
+    classes: int
+
+    @nn.compact
+    def __call__(self, x: Array) -> Array:
+        kernel = self.param("kernel", nn.initializers.zeros, (x.shape[-1], self.classes))
+        bias = self.param("bias", nn.initializers.zeros, (self.classes,))
+        return x @ kernel + bias[None, :]
+
+
+def check_image_size(size: tuple[int, ...]) -> None:
+    """Raises UserError unless both sides survive the reductions."""
+    factor = 2 ** (STAGES - 1)
+    if any(side % factor or side == 0 for side in size):
+        raise UserError(f"image sides must be multiples of {factor}, not {size[0]}x{size[1]}")

@@ -1,0 +1,112 @@
+"""The only module that knows that there are K of anything, or that there are devices.
+
+Everything else is written for one sub-supernet; `over` runs it on a leading axis.
+"""
+
+from collections.abc import Callable
+from functools import partial
+from typing import Any, Literal
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from jax.sharding import AxisType, Mesh, PartitionSpec
+
+from jaxnas.types import UserError
+
+Strategy = Literal["loop", "map", "vmap", "shard"]
+STRATEGIES: tuple[Strategy, ...] = ("loop", "map", "vmap", "shard")
+AXIS = "subnet"
+
+
+def make_mesh(devices: int | None = None) -> Mesh:
+    """A mesh of one axis, `subnet`, over the first `devices` devices (default: all)."""
+    count = devices or len(jax.devices())
+    return jax.make_mesh((count,), (AXIS,), axis_types=(AxisType.Auto,), devices=jax.devices()[:count])
+
+
+def resolve(strategy: str) -> Strategy:
+    """The strategy that `auto` stands for here: shard over several devices; on one, loop on CPU and vmap elsewhere.
+
+    On CPU the batched operations of `vmap` are slower than one sub-supernet after the other, and a vmapped switch
+    runs every operation; `loop` does the same work as `map` and compiles once for every K. Raises UserError for an
+    unknown name.
+    """
+    if strategy == "auto":
+        if len(jax.devices()) > 1:
+            return "shard"
+        return "loop" if jax.default_backend() == "cpu" else "vmap"
+    if strategy not in STRATEGIES:
+        raise UserError(f"unknown strategy {strategy!r}; allowed: {['auto', *STRATEGIES]}")
+    return strategy  # type: ignore[return-value]
+
+
+def over(fn: Callable[..., Any], strategy: str = "auto", mesh: Mesh | None = None) -> Callable[..., Any]:
+    """`fn(item, *shared)` for one item -> a function of `stacked`, whose leaves have a leading axis K, and `shared`.
+
+    All strategies compute the same numbers to rounding. loop: one compiled call after the other; map: one program, lax.map; vmap: one vectorised program;
+    shard: the items spread over `mesh` (default: all devices), each device running map (CPU) or vmap. K that the
+    devices do not divide is padded with repeated items, which are dropped again. No collective is needed.
+    """
+    chosen = resolve(strategy)
+    if chosen == "loop":
+        return _loop(jax.jit(fn))
+    if chosen == "map":
+        return jax.jit(partial(_map, fn))
+    if chosen == "vmap":
+        return jax.jit(partial(_vmap, fn))
+    return _shard(fn, mesh or make_mesh())
+
+
+def stack(item: Any, count: int) -> Any:
+    """A pytree repeated on a new leading axis K = count."""
+    return jax.tree.map(lambda leaf: jnp.broadcast_to(leaf, (count, *jnp.shape(leaf))), item)
+
+
+def count(stacked: Any) -> int:
+    """K of a stacked pytree. Raises ValueError if its leaves disagree."""
+    sizes = {leaf.shape[0] for leaf in jax.tree.leaves(stacked)}
+    if len(sizes) != 1:
+        raise ValueError(f"leaves of a stacked pytree must share their first axis, but have {sorted(sizes)}")
+    return sizes.pop()
+
+
+def _map(fn: Callable[..., Any], stacked: Any, *shared: Any) -> Any:
+    return jax.lax.map(lambda item: fn(item, *shared), stacked)
+
+
+def _vmap(fn: Callable[..., Any], stacked: Any, *shared: Any) -> Any:
+    return jax.vmap(lambda item: fn(item, *shared))(stacked)
+
+
+def _loop(compiled: Callable[..., Any]) -> Callable[..., Any]:
+    def run(stacked: Any, *shared: Any) -> Any:
+        items = [jax.tree.map(lambda leaf, k=k: leaf[k], stacked) for k in range(count(stacked))]
+        results = [compiled(item, *shared) for item in items]
+        return jax.tree.map(lambda *leaves: jnp.stack(leaves), *results)
+
+    return run
+
+
+def _shard(fn: Callable[..., Any], mesh: Mesh) -> Callable[..., Any]:
+    inner = _map if jax.default_backend() == "cpu" else _vmap
+    split, whole = PartitionSpec(AXIS), PartitionSpec()
+
+    @jax.jit
+    def spread(stacked: Any, *shared: Any) -> Any:
+        # check_vma is off: it would ask fn to annotate which of its constants vary over the axis.
+        body = jax.shard_map(
+            partial(inner, fn), mesh=mesh, in_specs=(split, *[whole] * len(shared)), out_specs=split, check_vma=False
+        )
+        return body(stacked, *shared)
+
+    def run(stacked: Any, *shared: Any) -> Any:
+        items = count(stacked)
+        rows = np.arange(-(-items // mesh.size) * mesh.size) % items
+        if len(rows) == items:
+            return spread(stacked, *shared)
+        padded = spread(jax.tree.map(lambda leaf: leaf[rows], stacked), *shared)
+        return jax.tree.map(lambda leaf: leaf[:items], padded)
+
+    run.lower = spread.lower  # type: ignore[attr-defined]
+    return run

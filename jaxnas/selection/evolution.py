@@ -1,0 +1,85 @@
+"""Evolution on validation accuracy, as SPOS searches its supernet (Guo et al., ECCV 2020), inside one mask.
+
+`propose` is a pure function of what was evaluated so far: the caller scores what it returns and appends it. The
+parent pool is cumulative over generations, every architecture is visited once, half of a generation are mutants and
+half uniform crossovers, filled up at random. A mask with no more connected architectures than the budget is
+enumerated. Only connected architectures of the mask are ever proposed.
+"""
+
+from typing import NamedTuple
+
+import numpy as np
+
+from jaxnas.config import SearchConfig
+from jaxnas.spaces.base import SearchSpace
+from jaxnas.types import Mask
+
+_TRIES = 10  # draws for each wanted child before the generation is filled up at random
+
+
+class Evaluated(NamedTuple):
+    """Architectures evaluated in one leaf, in order of evaluation."""
+
+    op_ids: np.ndarray  # int32 [A, E]
+    scores: np.ndarray  # float [A]; larger = better
+
+
+def no_history(space: SearchSpace) -> Evaluated:
+    """Nothing evaluated yet."""
+    return Evaluated(np.zeros((0, len(space.edges)), np.int32), np.zeros(0))
+
+
+def propose(
+    rng: np.random.Generator, space: SearchSpace, mask: Mask, history: Evaluated, config: SearchConfig
+) -> np.ndarray:
+    """The next architectures to evaluate, int32 [a, E] with a <= config.population; none when the budget is spent."""
+    candidates = space.enumerate(mask)
+    candidates = candidates[np.asarray(space.connected(candidates))]
+    visited = {tuple(row) for row in history.op_ids.tolist()}
+    wanted = min(config.population, config.budget - len(visited), len(candidates) - len(visited))
+    if wanted <= 0:
+        return history.op_ids[:0]
+    children: list[tuple[int, ...]] = []
+    if visited and len(candidates) > config.budget:
+        children = _breed(rng, space, mask, history, config, wanted, visited)
+    taken = visited | set(children)
+    rest = [row for row in map(tuple, candidates.tolist()) if row not in taken]
+    fill = rng.choice(len(rest), wanted - len(children), replace=False) if wanted > len(children) else []
+    return np.array(children + [rest[i] for i in fill], np.int32).reshape(wanted, len(space.edges))
+
+
+def _breed(
+    rng: np.random.Generator,
+    space: SearchSpace,
+    mask: Mask,
+    history: Evaluated,
+    config: SearchConfig,
+    wanted: int,
+    visited: set[tuple[int, ...]],
+) -> list[tuple[int, ...]]:
+    """Up to `wanted` new connected children of the best architectures so far: mutants first, then crossovers."""
+    best = np.argsort(-history.scores, kind="stable")[: config.parents]
+    parents = history.op_ids[best]
+    children: list[tuple[int, ...]] = []
+    for breed, goal in ((_mutate, wanted // 2), (_cross, wanted)):
+        for _ in range(_TRIES * wanted):
+            if len(children) >= goal:
+                break
+            child = breed(rng, parents, mask, config.mutation)
+            row = tuple(child.tolist())
+            if row not in visited and row not in children and bool(space.connected(child)):
+                children.append(row)
+    return children
+
+
+def _mutate(rng: np.random.Generator, parents: np.ndarray, mask: Mask, chance: float) -> np.ndarray:
+    child = parents[rng.integers(len(parents))].copy()
+    for edge in np.flatnonzero(rng.random(child.size) < chance):
+        child[edge] = rng.choice(np.flatnonzero(mask[edge]))
+    return child
+
+
+def _cross(rng: np.random.Generator, parents: np.ndarray, mask: Mask, chance: float) -> np.ndarray:
+    del mask, chance  # both parents lie in the mask, so the child does
+    mother, father = parents[rng.integers(len(parents), size=2)]
+    return np.where(rng.random(mother.size) < 0.5, mother, father)

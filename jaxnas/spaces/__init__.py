@@ -1,0 +1,9 @@
+"""What can be built: numpy only, hashable, no weights."""
+
+from jaxnas.spaces.base import Architecture, SearchSpace
+from jaxnas.spaces.nas_bench_201 import NAS_BENCH_201
+from jaxnas.spaces.toy import TOY
+
+SPACES: dict[str, SearchSpace] = {space.name: space for space in (NAS_BENCH_201, TOY)}
+
+__all__ = ["NAS_BENCH_201", "SPACES", "TOY", "Architecture", "SearchSpace"]

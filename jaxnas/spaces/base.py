@@ -1,0 +1,135 @@
+"""A cell search space: the one owner of operation order, edge order and the architecture string."""
+
+import itertools
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import lru_cache
+
+import numpy as np
+
+from jaxnas.types import Array, Mask, UserError
+
+
+@dataclass(frozen=True)
+class Architecture:
+    """One architecture: the operation id of every edge, in the space's order. Independent of weights."""
+
+    op_ids: tuple[int, ...]  # [E]
+
+
+@dataclass(frozen=True)
+class SearchSpace:
+    """A cell of `nodes` nodes whose `edges` each choose one of `ops`; node 0 is the input, the last the output."""
+
+    name: str
+    ops: tuple[str, ...]  # [O] THE operation order: columns of every mask and of op_weights
+    edges: tuple[tuple[int, int], ...]  # [E] THE edge order: (target, source), rows of every mask
+
+    @property
+    def nodes(self) -> int:
+        """Number of nodes of a cell, input and output included."""
+        return 1 + max(target for target, _ in self.edges)
+
+    @property
+    def shape(self) -> tuple[int, int]:
+        """(E, O)."""
+        return len(self.edges), len(self.ops)
+
+    @property
+    def size(self) -> int:
+        """Number of architectures, disconnected ones included."""
+        return len(self.ops) ** len(self.edges)
+
+    def full_mask(self) -> Mask:
+        """The mask [E, O] with every operation open."""
+        return np.ones(self.shape, bool)
+
+    def edge_name(self, edge: int) -> str:
+        """`target<-source`, as the benchmarks write it."""
+        target, source = self.edges[edge]
+        return f"{target}<-{source}"
+
+    def encode(self, architecture: Architecture) -> str:
+        """The benchmark's string, `|op~source|...|+|...|`: a block for each node, edges by source."""
+        self._check_ids(architecture.op_ids)
+        nodes = []
+        for node in range(1, self.nodes):
+            incoming = [e for e, (target, _) in enumerate(self.edges) if target == node]
+            parts = [f"{self.ops[architecture.op_ids[e]]}~{self.edges[e][1]}" for e in incoming]
+            nodes.append("|" + "|".join(parts) + "|")
+        return "+".join(nodes)
+
+    def decode(self, text: str) -> Architecture:
+        """The architecture of a string of `encode`. Raises UserError for another operation, edge or form."""
+        op_ids: dict[tuple[int, int], int] = {}
+        for target, block in enumerate(text.split("+"), start=1):
+            for part in block.strip("|").split("|"):
+                op, _, source = part.partition("~")
+                if op not in self.ops or not source.isdigit():
+                    raise UserError(
+                        f"{text!r} is no architecture of {self.name}: {part!r} is not OP~SOURCE with OP of {list(self.ops)}"
+                    )
+                op_ids[target, int(source)] = self.ops.index(op)
+        if set(op_ids) != set(self.edges):
+            given = [f"{t}<-{s}" for t, s in op_ids]
+            wanted = [self.edge_name(e) for e in range(len(self.edges))]
+            raise UserError(f"{text!r} is no architecture of {self.name}: it has edges {given}, the space {wanted}")
+        return Architecture(tuple(op_ids[edge] for edge in self.edges))
+
+    def connected(self, op_ids: Array) -> Array:
+        """Whether the input reaches the output. op_ids int [..., E] -> bool [...]; numpy or traced arrays."""
+        none = self.ops.index("none")
+        live = op_ids != none
+        return self._reach([live[..., e] for e in range(len(self.edges))])
+
+    def viable(self, mask: Array) -> Array:
+        """Whether a mask holds a connected architecture. bool [..., E, O] -> bool [...]."""
+        none = self.ops.index("none")
+        others = [o for o in range(len(self.ops)) if o != none]
+        return self._reach([mask[..., e, others].any(-1) for e in range(len(self.edges))])
+
+    def _reach(self, live: Sequence[Array]) -> Array:
+        # Edges come sorted by target, and sources precede targets, so one pass settles every node.
+        reached: list[Array | None] = [None] * self.nodes
+        for (target, source), open_edge in zip(self.edges, live, strict=True):
+            before = reached[source]
+            arrives = open_edge if source == 0 else (open_edge & before if before is not None else open_edge & False)
+            so_far = reached[target]
+            reached[target] = arrives if so_far is None else so_far | arrives
+        output = reached[-1]
+        assert output is not None
+        return output
+
+    def check_mask(self, mask: Mask) -> Mask:
+        """The mask itself, bool [E, O]. Raises UserError for a wrong shape, or a row with no open operation."""
+        mask = np.asarray(mask)
+        if mask.shape != self.shape:
+            raise UserError(f"a mask of {self.name} has shape {self.shape} (edges, operations), not {mask.shape}")
+        mask = mask.astype(bool)
+        empty = [self.edge_name(e) for e in np.flatnonzero(~mask.any(1))]
+        if empty:
+            raise UserError(f"every edge needs an open operation; the mask has none on {empty}")
+        return mask
+
+    def enumerate(self, mask: Mask | None = None) -> np.ndarray:
+        """All op_ids of a mask (default: the space), int32 [A, E], the last edge fastest. Read-only."""
+        mask = self.full_mask() if mask is None else self.check_mask(mask)
+        return _enumerate(tuple(tuple(np.flatnonzero(row).tolist()) for row in mask))
+
+    def _check_ids(self, op_ids: tuple[int, ...]) -> None:
+        edges, ops = self.shape
+        if len(op_ids) != edges or not all(0 <= o < ops for o in op_ids):
+            raise UserError(f"an architecture of {self.name} is {edges} operation ids below {ops}, not {op_ids}")
+
+
+def mask_size(mask: Mask) -> int:
+    """Number of architectures inside a mask [E, O], disconnected ones included."""
+    return math.prod(int(n) for n in mask.sum(1))
+
+
+@lru_cache(maxsize=64)
+def _enumerate(rows: tuple[tuple[int, ...], ...]) -> np.ndarray:
+    table = np.array(list(itertools.product(*rows)), np.int32)
+    table.flags.writeable = False
+    return table

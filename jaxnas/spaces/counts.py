@@ -1,0 +1,36 @@
+"""Sizes of networks counted from the space alone, without building weights."""
+
+from jaxnas.spaces.base import Architecture, SearchSpace
+
+STAGES = 3  # stages of cells; the channels double from one to the next
+CONVOLUTIONS = {"nor_conv_1x1": 1, "nor_conv_3x3": 3}  # operations that hold weights, and their kernel size
+
+
+def supernet_parameters(space: SearchSpace, channels: int, cells: int, classes: int, image_channels: int = 3) -> int:
+    """Weights of a supernet that holds every operation on every edge; norms of its cells have no affine part."""
+    kernels = [CONVOLUTIONS[op] ** 2 for op in space.ops if op in CONVOLUTIONS]
+    per_cell = [len(space.edges) * sum(kernels) * width**2 for width in widths(channels)]
+    return cells * sum(per_cell) + _skeleton(channels, classes, image_channels)
+
+
+def architecture_parameters(
+    space: SearchSpace, architecture: Architecture, channels: int, cells: int, classes: int, image_channels: int = 3
+) -> int:
+    """Weights of the network of one architecture trained alone; norms of its cells are affine."""
+    kernels = [CONVOLUTIONS[space.ops[o]] ** 2 for o in architecture.op_ids if space.ops[o] in CONVOLUTIONS]
+    per_cell = [sum(kernels) * width**2 + len(kernels) * 2 * width for width in widths(channels)]
+    return cells * sum(per_cell) + _skeleton(channels, classes, image_channels)
+
+
+def widths(channels: int) -> tuple[int, ...]:
+    """Channels of each stage."""
+    return tuple(channels * 2**stage for stage in range(STAGES))
+
+
+def _skeleton(channels: int, classes: int, image_channels: int) -> int:
+    stem = 9 * image_channels * channels + 2 * channels
+    reductions = 0
+    for narrow, wide in zip(widths(channels)[:-1], widths(channels)[1:], strict=True):
+        reductions += 9 * narrow * wide + 9 * wide**2 + 4 * wide + narrow * wide  # two 3x3 with norms, one 1x1
+    last = widths(channels)[-1]
+    return stem + reductions + 2 * last + (last + 1) * classes

@@ -1,0 +1,159 @@
+"""The split tree: which edge every node splits, into which groups, and the masks of the leaves."""
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from jaxnas.spaces.base import SearchSpace, mask_size
+from jaxnas.types import Mask, UserError
+
+
+@dataclass(frozen=True)
+class Split:
+    """How one node was split."""
+
+    edge: int
+    groups: tuple[tuple[int, ...], ...]  # operation ids; together the open operations of the edge
+    value: float  # objective of the chosen grouping; smaller = better separated
+    margin: float | None  # how much worse the second-best grouping of the same edge is; None if there is no other
+    ties: int  # groupings, over all edges, with exactly the chosen value; 1 = no tie
+
+
+@dataclass(frozen=True)
+class Node:
+    """A sub-space of the tree; `mask` is [E, O] as nested tuples of bool so that the node is hashable."""
+
+    id: int
+    parent: int | None
+    mask: tuple[tuple[bool, ...], ...]
+    split: Split | None  # None: a leaf
+
+
+@dataclass(frozen=True)
+class SplitTree:
+    """Nodes in breadth-first order; node 0 is the whole space. Children partition their parent (checked)."""
+
+    space: SearchSpace
+    nodes: tuple[Node, ...]
+
+    def __post_init__(self) -> None:
+        for node in self.nodes:
+            self.space.check_mask(as_mask(node))
+            if node.split is not None:
+                _check_children(self.space, node, self.children(node))
+
+    def children(self, node: Node) -> tuple[Node, ...]:
+        """The children of a node, in the order of its groups."""
+        return tuple(child for child in self.nodes if child.parent == node.id)
+
+    @property
+    def leaves(self) -> tuple[Node, ...]:
+        """The sub-spaces to train, in breadth-first order; leaf k is the k-th of these."""
+        return tuple(node for node in self.nodes if node.split is None)
+
+    def masks(self) -> np.ndarray:
+        """Masks of the leaves, bool [K, E, O]."""
+        return np.stack([as_mask(leaf) for leaf in self.leaves])
+
+    def route(self, op_ids: np.ndarray) -> np.ndarray:
+        """The leaf of every architecture. op_ids int [A, E] -> int [A]; each lies in exactly one leaf."""
+        inside = self.masks()[:, np.arange(op_ids.shape[-1]), op_ids].all(-1)  # [K, A]
+        return inside.argmax(0)
+
+    def to_json(self) -> dict[str, Any]:
+        """A JSON object with names beside numbers; `from_json` reads it back exactly."""
+        return {
+            "space": self.space.name,
+            "ops": list(self.space.ops),
+            "edges": [self.space.edge_name(e) for e in range(len(self.space.edges))],
+            "nodes": [_node_to_json(self.space, node) for node in self.nodes],
+        }
+
+    @staticmethod
+    def from_json(space: SearchSpace, data: dict[str, Any]) -> "SplitTree":
+        """The tree of `to_json`. Raises UserError for another space or children that do not partition."""
+        given = (data.get("space"), data.get("ops"))
+        if given != (space.name, list(space.ops)):
+            raise UserError(
+                f"the split tree is of space {given[0]!r} with operations {given[1]}, not of {space.name!r}"
+            )
+        return SplitTree(space, tuple(_node_from_json(node) for node in data["nodes"]))
+
+
+def root(space: SearchSpace) -> Node:
+    """The whole space as a tree of one leaf."""
+    return Node(0, None, as_tuple(space.full_mask()), None)
+
+
+def child_masks(mask: Mask, edge: int, groups: tuple[tuple[int, ...], ...]) -> list[Mask]:
+    """The masks of a node's children, one for each group of operations on `edge`."""
+    children = []
+    for group in groups:
+        child = mask.copy()
+        child[edge] = False
+        child[edge, list(group)] = mask[edge, list(group)]
+        children.append(child)
+    return children
+
+
+def as_mask(node: Node) -> Mask:
+    """The mask of a node as an array, bool [E, O]."""
+    return np.array(node.mask, bool)
+
+
+def as_tuple(mask: Mask) -> tuple[tuple[bool, ...], ...]:
+    """A mask as nested tuples."""
+    return tuple(tuple(bool(x) for x in row) for row in mask)
+
+
+def _check_children(space: SearchSpace, node: Node, children: tuple[Node, ...]) -> None:
+    assert node.split is not None
+    masks = [as_mask(child) for child in children]
+    expected = child_masks(as_mask(node), node.split.edge, node.split.groups)
+    same = len(masks) == len(expected) and all((a == b).all() for a, b in zip(masks, expected, strict=True))
+    total = sum(mask_size(mask) for mask in masks)
+    if not same or total != mask_size(as_mask(node)):
+        raise UserError(
+            f"children of node {node.id} do not partition it: split of edge {space.edge_name(node.split.edge)} into "
+            f"{node.split.groups} gives {total} of {mask_size(as_mask(node))} architectures"
+        )
+
+
+def _node_to_json(space: SearchSpace, node: Node) -> dict[str, Any]:
+    mask = as_mask(node)
+    row: dict[str, Any] = {
+        "id": node.id,
+        "parent": node.parent,
+        "mask": mask.astype(int).tolist(),
+        "architectures": mask_size(mask),
+    }
+    if node.split is not None:
+        row["split"] = {
+            "edge": node.split.edge,
+            "edge_name": space.edge_name(node.split.edge),
+            "groups": [list(group) for group in node.split.groups],
+            "group_names": [[space.ops[o] for o in group] for group in node.split.groups],
+            "value": node.split.value,
+            "margin": node.split.margin,
+            "ties": node.split.ties,
+        }
+    return row
+
+
+def _node_from_json(data: dict[str, Any]) -> Node:
+    split = data.get("split")
+    return Node(
+        id=data["id"],
+        parent=data["parent"],
+        mask=as_tuple(np.array(data["mask"], bool)),
+        split=None
+        if split is None
+        else Split(
+            edge=split["edge"],
+            groups=tuple(tuple(group) for group in split["groups"]),
+            value=split["value"],
+            margin=split["margin"],
+            ties=split["ties"],
+        ),
+    )

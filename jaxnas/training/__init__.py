@@ -1,0 +1,18 @@
+"""Training of ONE sub-supernet: state, step, epoch, loop."""
+
+from jaxnas.training.loop import NonFiniteLoss, train
+from jaxnas.training.state import SubnetState, build_optimizer, initial_weights, new_state, new_states
+from jaxnas.training.step import build_epoch, build_evaluate, build_step
+
+__all__ = [
+    "NonFiniteLoss",
+    "SubnetState",
+    "build_epoch",
+    "build_evaluate",
+    "build_optimizer",
+    "build_step",
+    "initial_weights",
+    "new_state",
+    "new_states",
+    "train",
+]

@@ -1,0 +1,129 @@
+"""One step and one epoch of ONE sub-supernet, and its evaluation; pure functions of the state and the data."""
+
+from collections.abc import Callable
+from typing import Any, NamedTuple
+
+import jax
+import jax.numpy as jnp
+from jax import lax
+
+from jaxnas.config import OptimizerConfig
+from jaxnas.data.pipeline import Images, Pipeline, epoch_order
+from jaxnas.nets.losses import cross_entropy, percent_correct
+from jaxnas.nets.network import Network
+from jaxnas.training.state import SubnetState, build_optimizer, cosine_rate
+from jaxnas.types import Array, Choice, Key, Params, Stats
+
+Sample = Callable[[Key, Array], Choice]  # (key, mask [E, O]) -> what runs in one step; the key is consumed
+RUNNING_AVERAGE = 0.1  # weight of the newest batch in the statistics of a network trained alone
+
+
+class StepMetrics(NamedTuple):
+    """Training metrics of one step, or stacked [S] for an epoch."""
+
+    loss: Array  # cross-entropy, nats
+    accuracy: Array  # percent of the batch
+
+
+def build_step(
+    network: Network,
+    augment: Callable[[Key, Array], Array],
+    config: OptimizerConfig,
+    sample: Sample,
+) -> Callable[[SubnetState, Images], tuple[SubnetState, StepMetrics]]:
+    """`step(state, batch) -> state, metrics`: draw what runs, one gradient, one update of the weights that ran.
+
+    Operations that did not run keep weight and momentum; `config.decay_all` lets decay and momentum move them, as in codes
+    whose optimizers update every weight. Keys: state.key folded with the step, then split by purpose.
+    """
+
+    optimizer = build_optimizer(config)
+
+    def loss_fn(params: Params, images: Array, labels: Array, choice: Choice) -> tuple[Array, tuple[Array, Stats]]:
+        logits, stats = network.forward(params, images, choice)
+        return cross_entropy(logits, labels), (logits, stats)
+
+    def step(state: SubnetState, batch: Images) -> tuple[SubnetState, StepMetrics]:
+        _, choice_key, augment_key = keys_of(state)
+        choice = sample(choice_key, state.mask)
+        images = augment(augment_key, batch.images)
+        gradient = jax.value_and_grad(loss_fn, has_aux=True)
+        (loss, (logits, stats)), gradients = gradient(state.params, images, batch.labels, choice)
+        updates, opt = optimizer.update(gradients, state.opt, state.params)
+        rate = cosine_rate(config, state.step, state.steps)
+        params = jax.tree.map(lambda weight, update: weight + rate * update, state.params, updates)
+        if not config.decay_all:
+            live = network.live(params, choice)
+            params, opt = _only_live(live, params, state.params), _only_live(live, opt, state.opt)
+        new = state.replace(  # type: ignore[attr-defined]
+            step=state.step + 1, params=params, opt=opt, stats=_running(state.stats, stats)
+        )
+        return new, StepMetrics(loss, percent_correct(logits, batch.labels))
+
+    return step
+
+
+def build_epoch(
+    step: Callable[[SubnetState, Images], tuple[SubnetState, StepMetrics]], batch: int
+) -> Callable[[SubnetState, Images], tuple[SubnetState, StepMetrics]]:
+    """`epoch(state, data) -> state, metrics [S]`: one pass over `data` [n, ...] in random order, remainder dropped."""
+
+    def epoch(state: SubnetState, data: Images) -> tuple[SubnetState, StepMetrics]:
+        order = epoch_order(keys_of(state)[0], data.labels.shape[0], batch)
+
+        def body(state: SubnetState, indices: Array) -> tuple[SubnetState, StepMetrics]:
+            return step(state, jax.tree.map(lambda leaf: leaf[indices], data))
+
+        return lax.scan(body, state, order)
+
+    return epoch
+
+
+def build_evaluate(network: Network, pipeline: Pipeline) -> Callable[..., Array]:
+    """`evaluate((params, op_ids [A, E][, stats]), batches [n, B, ...]) -> accuracy [A]`, percent.
+
+    Without `stats`, norms use the statistics of each batch, so every architecture must see the same batches; with
+    them (a network trained alone) the batching does not matter. Labels below 0 mark padding and are not counted.
+    """
+
+    def evaluate(item: tuple[Any, ...], batches: Images) -> Array:
+        params, choices, *stats = item
+        mode = "given" if stats else "batch"
+
+        def one(choice: Choice) -> Array:
+            def count(correct: Array, batch: Images) -> tuple[Array, None]:
+                images = pipeline.normalise(batch.images)
+                logits, _ = network.forward(params, images, choice, mode, stats[0] if stats else None)
+                return correct + (logits.argmax(-1) == batch.labels).sum(), None
+
+            correct, _ = lax.scan(count, jnp.zeros((), jnp.int32), batches)
+            return 100.0 * correct / jnp.sum(batches.labels >= 0)
+
+        return lax.map(one, choices)
+
+    return evaluate
+
+
+def keys_of(state: SubnetState) -> tuple[Key, Key, Key]:
+    """Keys of this step by purpose: order of the epoch's examples, what runs, augmentation."""
+    order, choice, augment = jax.random.split(jax.random.fold_in(state.key, state.step), 3)
+    return order, choice, augment
+
+
+def _only_live(live: Params, new: Any, old: Any) -> Any:
+    """`new` where a weight took part and `old` elsewhere, in every part of a tree that is congruent to the weights."""
+    structure = jax.tree.structure(live)
+
+    def is_weights(node: Any) -> bool:
+        return jax.tree.structure(node) == structure
+
+    def pick(new: Any, old: Any) -> Any:
+        return jax.tree.map(jnp.where, live, new, old) if is_weights(new) else new
+
+    return jax.tree.map(pick, new, old, is_leaf=is_weights)
+
+
+def _running(average: Stats | None, batch: Stats) -> Stats | None:
+    if average is None:
+        return None
+    return jax.tree.map(lambda a, b: (1 - RUNNING_AVERAGE) * a + RUNNING_AVERAGE * b, average, batch)

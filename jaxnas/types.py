@@ -1,0 +1,21 @@
+"""Axis letters and array aliases used by every module.
+
+K leaves (sub-supernets), E edges, O operations, N cells of a stage, B examples, R repeats (batches),
+A architectures, S steps, H W C height, width and channels of an image.
+"""
+
+from typing import Any
+
+import jax
+import numpy as np
+
+Array = jax.Array | np.ndarray
+Key = jax.Array  # typed key, shape [] unless stated
+Params = Any  # pytree of float arrays
+Stats = Any  # pytree of (mean, variance) pairs, one per normalisation layer
+Choice = Array  # what runs: op_weights, float [E, O] (mixed form), or op_ids, int [E] (path form)
+Mask = np.ndarray  # bool [E, O]; True = the operation is open on that edge
+
+
+class UserError(ValueError):
+    """Bad input, told in one sentence: what was given and what is allowed."""
