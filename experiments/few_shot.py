@@ -20,7 +20,6 @@ from typing import Annotated, Any
 
 import tyro
 from rich.console import Console
-from rich.table import Table as Summary
 
 from experiments.presets import PRESETS
 from jaxnas import config as configs
@@ -28,6 +27,8 @@ from jaxnas.benchmarks import Table, read_csv
 from jaxnas.config import FewShotConfig
 from jaxnas.data import Dataset, load
 from jaxnas.methods import few_shot
+from jaxnas.methods.problem import Problem, architecture_name, check, prepare
+from jaxnas.report import note, summary
 from jaxnas.selection import Evaluated
 from jaxnas.training import NonFiniteLoss
 from jaxnas.types import UserError
@@ -36,7 +37,7 @@ from jaxnas.workdir import Progress, append_rows, open_workdir, progress, write_
 
 def run(config: FewShotConfig, workdir: Path, dataset: Dataset, truth: Table | None, show: Progress) -> dict[str, Any]:
     """All stages and their artefacts; returns what `result.json` holds. Raises UserError and NonFiniteLoss."""
-    problem = few_shot.prepare(config, dataset)
+    problem = prepare(config, dataset)
     if truth is not None:
         truth.check(config.data.name)
     open_workdir(workdir, configs.to_dict(problem.config))
@@ -50,7 +51,7 @@ def run(config: FewShotConfig, workdir: Path, dataset: Dataset, truth: Table | N
 
     def report(name: str, done: int, total: int, rows: list[dict[str, Any]]) -> None:
         append_rows(workdir / "metrics.jsonl", [{"stage": name, **row} for row in rows])
-        show(name, done, total, _note(rows))
+        show(name, done, total, note(rows))
 
     with stage("warm_up"):
         params = few_shot.warm_up(problem, report)
@@ -69,7 +70,7 @@ def run(config: FewShotConfig, workdir: Path, dataset: Dataset, truth: Table | N
         write_csv(workdir / "architectures.csv", _architectures(problem, histories, judgement))
     correlation = judgement.correlation
     result: dict[str, Any] = {
-        "architecture": few_shot.architecture_name(problem, chosen.op_ids),
+        "architecture": architecture_name(problem, chosen.op_ids),
         "leaf": chosen.leaf,
         "supernet_validation_accuracy": chosen.score,
         "validation_accuracy": judgement.validation_accuracy,
@@ -83,7 +84,7 @@ def run(config: FewShotConfig, workdir: Path, dataset: Dataset, truth: Table | N
 
 
 def _architectures(
-    problem: few_shot.Problem, histories: list[Evaluated], judgement: few_shot.Judgement | None
+    problem: Problem, histories: list[Evaluated], judgement: few_shot.Judgement | None
 ) -> list[dict[str, Any]]:
     rows = []
     for leaf, history in enumerate(histories):
@@ -91,7 +92,7 @@ def _architectures(
             known = judgement is not None and judgement.truths is not None
             rows.append(
                 {
-                    "architecture": few_shot.architecture_name(problem, op_ids),
+                    "architecture": architecture_name(problem, op_ids),
                     "leaf": leaf,
                     "supernet_validation_accuracy": round(float(score), 4),
                     "truth": float(judgement.truths[leaf][i]) if known else None,  # type: ignore[union-attr, index]
@@ -99,29 +100,6 @@ def _architectures(
                 }
             )
     return rows
-
-
-def _note(rows: list[dict[str, Any]]) -> str:
-    """The mean over leaves of what a stage reports, in a few characters."""
-    names = {"loss": "loss {:.3f}", "accuracy": "accuracy {:.1f}%", "best_accuracy": "best {:.1f}%"}
-    found = {name: [row[name] for row in rows if name in row] for name in names}
-    return "  ".join(names[name].format(sum(v) / len(v)) for name, v in found.items() if v)
-
-
-def _summary(result: dict[str, Any]) -> Summary:
-    table = Summary("few-shot NAS", "", title_justify="left")
-    for name, value in result.items():
-        if name == "seconds":
-            text = ", ".join(f"{stage} {s:.0f}" for stage, s in value.items()) + f"; together {sum(value.values()):.0f}"
-        elif name == "rank_correlation" and value is not None:
-            shown = [f"{k} {value[k]:.3f}" for k in ("kendall", "spearman") if value[k] is not None]
-            text = ", ".join([*shown, f"n {value['n']}", value["truth"]])
-        elif name.endswith("accuracy") and value is not None:
-            text = f"{value:.2f} %"
-        else:
-            text = "not known" if value is None else str(value)
-        table.add_row(name.replace("_", " "), text)
-    return table
 
 
 @dataclass(frozen=True)
@@ -152,7 +130,7 @@ def main(arguments: Sequence[str]) -> int:
     console = Console()
     try:
         command = parse(arguments)
-        space = few_shot.check(command.config)
+        space = check(command.config)
         truth = None if command.truth is None else read_csv(space, command.truth)
         dataset = load(command.config.data, command.config.seed)
         with progress(console) as show:
@@ -160,7 +138,7 @@ def main(arguments: Sequence[str]) -> int:
     except (UserError, NonFiniteLoss) as error:
         Console(stderr=True).print(f"error: {error}", style="red", highlight=False, markup=False, soft_wrap=True)
         return 2 if isinstance(error, UserError) else 3
-    console.print(_summary(result))
+    console.print(summary(result))
     console.print(f"written to {command.workdir}", highlight=False)
     return 0
 

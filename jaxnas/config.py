@@ -105,10 +105,15 @@ class FewShotConfig:
     """Few-shot NAS: warm-up, split, train the leaves, search, select, judge."""
 
     data: DataConfig = field(default_factory=DataConfig)
+    """images and how they are fed"""
     net: NetConfig = field(default_factory=NetConfig)
+    """the supernet"""
     optimizer: OptimizerConfig = field(default_factory=OptimizerConfig)
+    """how weights are updated, in every phase"""
     split: SplitConfig = field(default_factory=SplitConfig)
+    """scoring and splitting"""
     search: SearchConfig = field(default_factory=SearchConfig)
+    """evolution in every leaf"""
     warmup_epochs: int = 50
     """epochs of the full supernet before it is scored and split"""
     leaf_epochs: int = 50
@@ -157,4 +162,6 @@ def _value(hint: Any, value: Any, where: str) -> Any:
         return float(value)
     if origin is None and hint is not float and type(value) is hint:
         return value
+    if origin is Literal:
+        raise UserError(f"{where} must be one of {list(arguments)}, not {value!r}")
     raise UserError(f"{where} must be {getattr(hint, '__name__', hint)}, not {value!r}")

@@ -38,13 +38,15 @@ def resolve(strategy: str) -> Strategy:
         return "loop" if jax.default_backend() == "cpu" else "vmap"
     if strategy not in STRATEGIES:
         raise UserError(f"unknown strategy {strategy!r}; allowed: {['auto', *STRATEGIES]}")
-    return strategy  # type: ignore[return-value]
+    return strategy
 
 
 def over(fn: Callable[..., Any], strategy: str = "auto", mesh: Mesh | None = None) -> Callable[..., Any]:
     """`fn(item, *shared)` for one item -> a function of `stacked`, whose leaves have a leading axis K, and `shared`.
 
-    All strategies compute the same numbers to rounding. loop: one compiled call after the other; map: one program, lax.map; vmap: one vectorised program;
+    All strategies compute the same numbers to rounding:
+    loop: one compiled call after the other; a host function, the others are jitted whole;
+    map: one program, lax.map; vmap: one vectorised program;
     shard: the items spread over `mesh` (default: all devices), each device running map (CPU) or vmap. K that the
     devices do not divide is padded with repeated items, which are dropped again. No collective is needed.
     """

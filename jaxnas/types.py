@@ -9,7 +9,7 @@ from typing import Any
 import jax
 import numpy as np
 
-Array = jax.Array | np.ndarray
+Array = Any  # jax or numpy array; shape and dtype are in the comment or docstring where it is used
 Key = jax.Array  # typed key, shape [] unless stated
 Params = Any  # pytree of float arrays
 Stats = Any  # pytree of (mean, variance) pairs, one per normalisation layer

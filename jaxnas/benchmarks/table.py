@@ -42,7 +42,7 @@ def read_csv(space: SearchSpace, path: Path) -> Table:
     outside 0 .. 100, an architecture that is given twice, or architectures that are missing.
     """
     try:
-        with open(path, newline="", encoding="utf-8") as handle:
+        with open(path, newline="", encoding="utf-8-sig") as handle:
             reader = csv.DictReader(handle)
             columns = [c for c in reader.fieldnames or [] if c not in ("index", "architecture")]
             if "architecture" not in (reader.fieldnames or []) or not columns:

@@ -1,6 +1,7 @@
 """CIFAR-10 and CIFAR-100 in their official layouts: python or binary version, a folder or its tar.gz."""
 
 import tarfile
+import zlib
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -76,7 +77,12 @@ def read_cifar(data: Cifar, root: Path, part: str) -> Split:
     for name in names:
         content, where = read(name)
         decode = _binary_batch if isinstance(layout.label, int) else _pickled_batch
-        batches.append(decode(content, where, layout, each))
+        rows, labels = decode(content, where, layout, each)
+        if labels.size and not (labels.min() >= 0 and labels.max() < data.classes):
+            raise UserError(
+                f"{where}: labels must lie in 0 .. {data.classes - 1}, not {labels.min()} .. {labels.max()}"
+            )
+        batches.append((rows, labels))
     pixels = np.concatenate([rows for rows, _ in batches])
     labels = np.concatenate([labels for _, labels in batches])
     images = np.ascontiguousarray(pixels.reshape(-1, 3, 32, 32).transpose(0, 2, 3, 1))
@@ -86,11 +92,11 @@ def read_cifar(data: Cifar, root: Path, part: str) -> Split:
 def _find(data: Cifar, root: Path) -> tuple[Layout, Callable[[str], tuple[bytes, str]]]:
     for layout in data.layouts:
         for folder in (root / layout.folder, root):
-            if (folder / layout.test[0]).is_file():
-                return layout, lambda name, folder=folder: _from_folder(folder / name)  # type: ignore[misc]
+            if any((folder / name).is_file() for name in (*layout.train, *layout.test)):
+                return layout, lambda name, folder=folder: _from_folder(folder / name)
         for archive in (root / layout.archive, root):
             if archive.is_file() and archive.name == layout.archive:
-                return layout, lambda name, a=archive, f=layout.folder: _from_archive(a, f"{f}/{name}")  # type: ignore[misc]
+                return layout, lambda name, a=archive, f=layout.folder: _from_archive(a, f"{f}/{name}")
     wanted = [name for layout in data.layouts for name in (layout.folder, layout.archive)]
     raise UserError(f"no {data.name} found at {str(root)!r}: expected one of {wanted} there (option --data.root)")
 
@@ -112,7 +118,7 @@ def _from_archive(archive: Path, member: str) -> tuple[bytes, str]:
             return handle.read(), where
     except KeyError as error:
         raise UserError(f"{where} is missing from the archive") from error
-    except (tarfile.TarError, OSError, EOFError) as error:
+    except (tarfile.TarError, zlib.error, RecursionError, OSError, EOFError) as error:
         raise UserError(f"cannot read {where}: damaged or truncated archive ({error})") from error
 
 

@@ -24,24 +24,33 @@ def read_pickled_batch(content: bytes, where: str, label: str, pixels: int) -> t
         raise UserError(f"{where} holds a {type(batch).__name__}, expected a dict of images and labels")
     named = {key.decode("latin-1") if isinstance(key, bytes) else key: value for key, value in batch.items()}
     rows, labels = named.get("data"), named.get(label)
+    rows = rows.value if isinstance(rows, _Array) else rows
     if not isinstance(rows, np.ndarray) or rows.dtype != np.uint8 or rows.ndim != 2 or rows.shape[1] != pixels:
         found = f"{rows.dtype} {rows.shape}" if isinstance(rows, np.ndarray) else type(rows).__name__
         raise UserError(f"{where}: 'data' must be uint8 (n, {pixels}), not {found}")
-    if not isinstance(labels, list) or len(labels) != len(rows) or not all(type(x) is int for x in labels):
+    whole = isinstance(labels, list) and all(type(x) is int and abs(x) < 2**63 for x in labels)
+    if not isinstance(labels, list) or not whole or len(labels) != len(rows):
         raise UserError(f"{where}: {label!r} must be a list of {len(rows)} integers")
     return rows, np.array(labels, np.int64)
 
 
 class _ArraysOnly(pickle.Unpickler):
-    """Any name outside the allow-list is refused before it is imported."""
+    """Any name outside the allow-list is refused before it is imported, and numpy's own are not handed out either.
+
+    A file may set the flags of a real numpy.dtype so that its bytes become an array of pointers; the stand-ins below
+    build arrays of numbers from bytes and nothing else.
+    """
 
     def find_class(self, module: str, name: str) -> Any:
-        if module in ("numpy.core.multiarray", "numpy._core.multiarray") and name == "_reconstruct":
-            return np._core.multiarray._reconstruct  # type: ignore[attr-defined]
-        if module == "numpy" and name in ("ndarray", "dtype"):
-            return getattr(np, name)
-        if (module, name) == ("_codecs", "encode"):
-            return _latin1
+        allowed = {
+            ("numpy.core.multiarray", "_reconstruct"): _Array,
+            ("numpy._core.multiarray", "_reconstruct"): _Array,
+            ("numpy", "ndarray"): _Array,
+            ("numpy", "dtype"): _Dtype,
+            ("_codecs", "encode"): _latin1,
+        }
+        if (module, name) in allowed:
+            return allowed[module, name]
         raise UserError(f"it names {module}.{name}, and only numpy arrays are allowed")
 
 
@@ -49,3 +58,29 @@ def _latin1(text: str, encoding: str) -> bytes:
     if encoding not in ("latin1", "latin-1"):
         raise UserError(f"it asks for encoding {encoding!r}")
     return text.encode("latin-1")
+
+
+class _Dtype:
+    """Stands in for numpy.dtype: a plain number type; its flags are never taken from the file."""
+
+    def __init__(self, code: Any, *options: Any) -> None:
+        self.value = np.dtype(code.decode("latin-1") if isinstance(code, bytes) else code)
+        if self.value.kind not in "biuf":
+            raise UserError(f"it holds an array of {self.value}, and only numbers are allowed")
+
+    def __setstate__(self, state: Any) -> None:
+        order = state[1].decode("latin-1") if isinstance(state[1], bytes) else state[1]
+        self.value = self.value.newbyteorder(str(order))  # type: ignore[arg-type]
+
+
+class _Array:
+    """Stands in for numpy.ndarray."""
+
+    value: Any = None
+
+    def __init__(self, *arguments: Any) -> None:
+        pass
+
+    def __setstate__(self, state: Any) -> None:
+        _, shape, dtype, by_column, raw = state
+        self.value = np.frombuffer(raw, dtype.value).reshape(shape, order="F" if by_column else "C")

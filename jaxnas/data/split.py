@@ -18,6 +18,8 @@ class Split:
     def __post_init__(self) -> None:
         if self.images.dtype != np.uint8 or self.images.ndim != 4:
             raise UserError(f"images must be uint8 [n, H, W, C], not {self.images.dtype} {self.images.shape}")
+        if not np.issubdtype(self.labels.dtype, np.integer):
+            raise UserError(f"labels must be integers, not {self.labels.dtype}")
         if self.labels.shape != self.images.shape[:1]:
             raise UserError(f"{self.images.shape[0]} images need as many labels, not {self.labels.shape}")
         if self.labels.size and not (self.labels.min() >= 0 and self.labels.max() < self.classes):

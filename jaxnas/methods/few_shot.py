@@ -5,7 +5,6 @@ AutoML 2024). Every stage is a function of arrays; only `judge` sees true accura
 """
 
 from collections.abc import Callable
-from dataclasses import replace
 from typing import Any, NamedTuple
 
 import jax
@@ -15,17 +14,14 @@ import numpy as np
 from jaxnas import parallel
 from jaxnas.analysis import RankCorrelation, rank_correlation
 from jaxnas.benchmarks import Table
-from jaxnas.config import FewShotConfig
-from jaxnas.data import Dataset, Images, Pipeline, Split, build_pipeline, fixed_batches, on_device
+from jaxnas.data import Split
 from jaxnas.data.pipeline import padded_batches
+from jaxnas.methods.problem import Problem, steps_per_epoch
 from jaxnas.metrics import METRICS, edge_similarity
 from jaxnas.metrics.probes import check_similarity
-from jaxnas.nets import Network, build_network
-from jaxnas.search import sample_connected
 from jaxnas.selection import Evaluated, no_history, propose
-from jaxnas.spaces import SPACES, Architecture, SearchSpace
 from jaxnas.spaces.tree import Node, SplitTree, as_mask
-from jaxnas.splitting import check_groups, grow
+from jaxnas.splitting import grow
 from jaxnas.training import (
     SubnetState,
     build_epoch,
@@ -37,26 +33,12 @@ from jaxnas.training import (
     new_states,
     train,
 )
-from jaxnas.training.loop import Epoch
-from jaxnas.types import Array, Key, Params, UserError
+from jaxnas.types import Array, Key, Params
 
 # One key for each purpose, folded into the run's key.
 WARM_UP, SCORE, LEAVES, SEARCH, ALONE = range(5)
 Report = Callable[[str, int, int, list[dict[str, Any]]], None]
 """(stage, done, total, rows of metrics): called as a stage proceeds"""
-
-
-class Problem(NamedTuple):
-    """Everything a run has fixed before its first step."""
-
-    config: FewShotConfig  # with the strategy that `auto` stands for
-    space: SearchSpace
-    network: Network
-    alone: Network  # for one architecture trained alone: affine norms
-    pipeline: Pipeline
-    train: Images  # uint8, on the device
-    valid: Images  # fixed batches
-    epoch: Epoch  # of K sub-supernets on uniform paths; one program for every mask and phase
 
 
 class Chosen(NamedTuple):
@@ -76,75 +58,6 @@ class Judgement(NamedTuple):
     truths: list[np.ndarray] | None  # true accuracy of everything evaluated, by leaf
     correlation: RankCorrelation | None  # of supernet scores with the truth, over all leaves
     source: str | None  # where the truth comes from
-
-
-def check(config: FewShotConfig) -> SearchSpace:
-    """The search space of a config. Raises UserError, before any work, for names and sizes that cannot be."""
-    for given, allowed, what in (
-        (config.net.space, SPACES, "search space"),
-        (config.split.metric, METRICS, "metric"),
-    ):
-        if given not in allowed:
-            raise UserError(f"unknown {what} {given!r}; allowed: {sorted(allowed)}")
-    space = SPACES[config.net.space]
-    check_groups(space, config.split.groups, config.split.leaves)
-    data = config.data
-    if data.eval_batch < 128:
-        raise UserError(f"data.eval_batch must be at least 128, its statistics normalise; it is {data.eval_batch}")
-    if data.train < data.batch or data.valid < data.eval_batch:
-        raise UserError(
-            f"data.train ({data.train}) and data.valid ({data.valid}) must hold at least one batch "
-            f"({data.batch} and {data.eval_batch})"
-        )
-    least = {
-        "net.channels": config.net.channels,
-        "net.cells": config.net.cells,
-        "split.batches": config.split.batches,
-        "search.budget": config.search.budget,
-        "search.population": config.search.population,
-        "search.parents": config.search.parents,
-        "data.batch": data.batch,
-        "warmup_epochs": config.warmup_epochs,
-        "leaf_epochs": config.leaf_epochs,
-        "alone_epochs": config.alone_epochs,
-    }
-    for name, value in least.items():
-        if value < 1:
-            raise UserError(f"{name} must be at least 1, it is {value}")
-    if not 0 < config.optimizer.final_rate <= config.optimizer.rate:
-        raise UserError(
-            f"optimizer.final_rate must lie in (0, {config.optimizer.rate}], it is {config.optimizer.final_rate}"
-        )
-    return space
-
-
-def prepare(config: FewShotConfig, dataset: Dataset) -> Problem:
-    """The networks and device arrays of a run; checks the config. Raises UserError."""
-    space = check(config)
-    shape = dataset.train.images.shape[1:]
-    sizes: dict[str, Any] = {
-        "channels": config.net.channels,
-        "cells": config.net.cells,
-        "classes": dataset.train.classes,
-        "image_shape": shape,
-    }
-    network = build_network(space, **sizes)
-    pipeline = build_pipeline(config.data, dataset.train)
-
-    def sample(key: Key, mask: Array) -> Array:
-        return sample_connected(key, space, mask)
-
-    step = build_step(network, pipeline.augment, config.optimizer, sample)
-    return Problem(
-        config=replace(config, strategy=parallel.resolve(config.strategy)),
-        space=space,
-        network=network,
-        alone=build_network(space, **sizes, affine=True),
-        pipeline=pipeline,
-        train=on_device(dataset.train),
-        valid=fixed_batches(dataset.valid, config.data.eval_batch),
-        epoch=parallel.over(build_epoch(step, config.data.batch), config.strategy),
-    )
 
 
 def warm_up(problem: Problem, report: Report) -> Params:
@@ -280,16 +193,6 @@ def train_alone(problem: Problem, op_ids: np.ndarray, report: Report) -> SubnetS
     report_epoch = _by_epoch("alone", config.alone_epochs, report)
     states = train(parallel.stack(state, 1), problem.train, epoch, config.alone_epochs, report_epoch)
     return jax.tree.map(lambda leaf: leaf[0], states)
-
-
-def steps_per_epoch(problem: Problem) -> int:
-    """Whole batches in the training images."""
-    return problem.train.labels.shape[0] // problem.config.data.batch
-
-
-def architecture_name(problem: Problem, op_ids: np.ndarray) -> str:
-    """The benchmark's string of op_ids [E]."""
-    return problem.space.encode(Architecture(tuple(int(o) for o in op_ids)))
 
 
 def _train_supernets(

@@ -9,7 +9,7 @@ Signature = Any  # whatever a metric measures: any pytree
 
 
 class Probe(NamedTuple):
-    """One operation alone on one edge, over a background: what a metric is told. A pytree; every field may be traced."""
+    """One operation alone on one edge, over a background: what a metric is told. Every field may be traced."""
 
     key: Key  # consumed by the metric
     params: Params

@@ -62,6 +62,8 @@ def edge_similarity(
     def similarity(
         key: Key, params: Params, mask: Array, edge: Array, images: Array, labels: Array
     ) -> tuple[Array, Array]:
+        mask = jnp.asarray(mask)
+
         def of_batch(batch: tuple[Key, Array, Array]) -> tuple[Array, Array]:
             batch_key, batch_images, batch_labels = batch
             draw_key, measure_key = jax.random.split(batch_key)

@@ -106,7 +106,7 @@ def path_cell(
 def _chosen_operation(
     ops: tuple[str, ...], mode: NormMode, op_id: Array, x: Array, params: CellParams, stats: CellStats | None
 ) -> tuple[Array, tuple[Array, Array]]:
-    branches = [_branch(op, params.get(op), mode, stats and stats.get(op)) for op in ops]
+    branches = [_branch(op, params.get(op), mode, stats.get(op) if stats else None) for op in ops]
     return lax.switch(op_id, branches, x)
 
 

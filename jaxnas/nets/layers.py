@@ -15,7 +15,9 @@ NORM_EPSILON = 1e-5
 
 @jax.custom_vjp
 def conv(x: Array, kernel: Array) -> Array:
-    """Convolution of stride 1, zero-padded to the same size. x [B, H, W, C], kernel [k, k, C, D], k odd -> [B, H, W, D].
+    """Convolution of stride 1, zero-padded to the same size: x [B, H, W, C], kernel [k, k, C, D] -> [B, H, W, D].
+
+    k is odd.
 
     Its derivative is its own: the input gradient is this convolution with the flipped kernel, the weight gradient
     one matrix product of shifted inputs. XLA's own gradient convolutions fall back to a naive loop on CPU inside
@@ -112,7 +114,8 @@ def average_pool_3x3(x: Array) -> Array:
         width[axis] = (1, 1)
         padded = jnp.pad(sums, width)
         length = x.shape[axis]
-        sums = sum(lax.slice_in_dim(padded, i, i + length, axis=axis) for i in range(3))
+        before, here, after = (lax.slice_in_dim(padded, i, i + length, axis=axis) for i in range(3))
+        sums = before + here + after
     return sums / _pixels_inside(*x.shape[1:3])
 
 

@@ -58,7 +58,7 @@ def build_network(
     def forward(
         params: Params, images: Array, choice: Choice, norm: NormMode = "batch", stats: Stats | None = None
     ) -> tuple[Array, Stats]:
-        return module.apply({"params": params}, images, choice, norm, stats)  # type: ignore[return-value]
+        return module.apply({"params": params}, images, choice, norm, stats)
 
     def init_stats() -> Stats:
         def unit(path: Any, leaf: Any) -> Array:

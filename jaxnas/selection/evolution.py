@@ -42,10 +42,12 @@ def propose(
     children: list[tuple[int, ...]] = []
     if visited and len(candidates) > config.budget:
         children = _breed(rng, space, mask, history, config, wanted, visited)
-    taken = visited | set(children)
-    rest = [row for row in map(tuple, candidates.tolist()) if row not in taken]
-    fill = rng.choice(len(rest), wanted - len(children), replace=False) if wanted > len(children) else []
-    return np.array(children + [rest[i] for i in fill], np.int32).reshape(wanted, len(space.edges))
+    missing = wanted - len(children)
+    if missing:
+        taken = visited | set(children)
+        rest = [row for row in map(tuple, candidates.tolist()) if row not in taken]
+        children += [rest[i] for i in rng.choice(len(rest), missing, replace=False)]
+    return np.array(children, np.int32).reshape(wanted, len(space.edges))
 
 
 def _breed(

@@ -26,6 +26,11 @@ class SearchSpace:
     ops: tuple[str, ...]  # [O] THE operation order: columns of every mask and of op_weights
     edges: tuple[tuple[int, int], ...]  # [E] THE edge order: (target, source), rows of every mask
 
+    def __post_init__(self) -> None:
+        sources_first = all(target > source for target, source in self.edges)
+        if not sources_first or list(self.edges) != sorted(set(self.edges)):
+            raise UserError(f"edges of {self.name} must be distinct (target, source), ascending, target above source")
+
     @property
     def nodes(self) -> int:
         """Number of nodes of a cell, input and output included."""
@@ -66,16 +71,20 @@ class SearchSpace:
         for target, block in enumerate(text.split("+"), start=1):
             for part in block.strip("|").split("|"):
                 op, _, source = part.partition("~")
-                if op not in self.ops or not source.isdigit():
+                if op not in self.ops or not (source.isascii() and source.isdigit()):
                     raise UserError(
-                        f"{text!r} is no architecture of {self.name}: {part!r} is not OP~SOURCE with OP of {list(self.ops)}"
+                        f"{text!r} is no architecture of {self.name}: {part!r} is not OP~SOURCE "
+                        f"with OP of {list(self.ops)}"
                     )
                 op_ids[target, int(source)] = self.ops.index(op)
         if set(op_ids) != set(self.edges):
             given = [f"{t}<-{s}" for t, s in op_ids]
             wanted = [self.edge_name(e) for e in range(len(self.edges))]
             raise UserError(f"{text!r} is no architecture of {self.name}: it has edges {given}, the space {wanted}")
-        return Architecture(tuple(op_ids[edge] for edge in self.edges))
+        architecture = Architecture(tuple(op_ids[edge] for edge in self.edges))
+        if self.encode(architecture) != text:
+            raise UserError(f"{text!r} is no architecture of {self.name}: written {self.encode(architecture)!r} there")
+        return architecture
 
     def connected(self, op_ids: Array) -> Array:
         """Whether the input reaches the output. op_ids int [..., E] -> bool [...]; numpy or traced arrays."""
@@ -107,7 +116,7 @@ class SearchSpace:
         if mask.shape != self.shape:
             raise UserError(f"a mask of {self.name} has shape {self.shape} (edges, operations), not {mask.shape}")
         mask = mask.astype(bool)
-        empty = [self.edge_name(e) for e in np.flatnonzero(~mask.any(1))]
+        empty = [self.edge_name(int(e)) for e in np.flatnonzero(~mask.any(1))]
         if empty:
             raise UserError(f"every edge needs an open operation; the mask has none on {empty}")
         return mask

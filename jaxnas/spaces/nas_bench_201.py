@@ -1,4 +1,7 @@
-"""NAS-Bench-201, the topology space of NATS-Bench: 4 nodes, 6 edges, 5 operations, 15,625 cells (Dong & Yang, ICLR 2020)."""
+"""NAS-Bench-201, the topology space of NATS-Bench: 4 nodes, 6 edges, 5 operations, 15,625 cells.
+
+Dong & Yang, ICLR 2020.
+"""
 
 import random
 from functools import lru_cache

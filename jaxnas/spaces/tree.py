@@ -38,8 +38,12 @@ class SplitTree:
     nodes: tuple[Node, ...]
 
     def __post_init__(self) -> None:
+        if not self.nodes or not as_mask(self.nodes[0]).all():
+            raise UserError(f"node 0 of a split tree must be the whole space {self.space.name}")
         for node in self.nodes:
             self.space.check_mask(as_mask(node))
+            if node.split is None and self.children(node):
+                raise UserError(f"node {node.id} of the split tree has children but no split")
             if node.split is not None:
                 _check_children(self.space, node, self.children(node))
 
@@ -73,10 +77,12 @@ class SplitTree:
     @staticmethod
     def from_json(space: SearchSpace, data: dict[str, Any]) -> "SplitTree":
         """The tree of `to_json`. Raises UserError for another space or children that do not partition."""
-        given = (data.get("space"), data.get("ops"))
-        if given != (space.name, list(space.ops)):
+        edges = [space.edge_name(e) for e in range(len(space.edges))]
+        given = tuple(data.get(name) for name in ("space", "ops", "edges"))
+        if given != (space.name, list(space.ops), edges):
             raise UserError(
-                f"the split tree is of space {given[0]!r} with operations {given[1]}, not of {space.name!r}"
+                f"the split tree is of space {given[0]!r} with operations {given[1]} and edges {given[2]}, "
+                f"not of {space.name!r} with {list(space.ops)} and {edges}"
             )
         return SplitTree(space, tuple(_node_from_json(node) for node in data["nodes"]))
 

@@ -1,5 +1,6 @@
 """Grouping the open operations of one edge: exhaustive search for the best cut."""
 
+import math
 from collections.abc import Callable, Iterator, Sequence
 from itertools import combinations
 from typing import NamedTuple
@@ -23,13 +24,18 @@ def size_normalised_cut(similarity: np.ndarray, groups: Groups) -> float:
 
     Means over pairs, so that positive similarities do not favour groups of 1 and 4 by the mere number of pairs, as
     the summed cut of the metric-driven study does. Without any pair inside a group (all groups of one operation)
-    there is nothing to compare with, and the value is 0, what equal similarities would give.
+    there is nothing to compare with, and the value is 0, what equal similarities would give. At least two operations.
     """
     group_of = {op: g for g, group in enumerate(groups) for op in group}
-    within, between = [], []
+    # Exact sums of differences from one fixed pair: groupings that tie by arithmetic tie in floating point too,
+    # and rounding decides nothing.
+    first, second = sorted(group_of)[:2]
+    base = float(similarity[first, second])
+    within: list[float] = []
+    between: list[float] = []
     for a, b in combinations(sorted(group_of), 2):
-        (within if group_of[a] == group_of[b] else between).append(similarity[a, b])
-    return float(np.mean(between) - np.mean(within)) if within and between else 0.0
+        (within if group_of[a] == group_of[b] else between).append(float(similarity[a, b]) - base)
+    return math.fsum(between) / len(between) - math.fsum(within) / len(within) if within and between else 0.0
 
 
 def best_partition(

@@ -33,10 +33,9 @@ def build_step(
 ) -> Callable[[SubnetState, Images], tuple[SubnetState, StepMetrics]]:
     """`step(state, batch) -> state, metrics`: draw what runs, one gradient, one update of the weights that ran.
 
-    Operations that did not run keep weight and momentum; `config.decay_all` lets decay and momentum move them, as in codes
-    whose optimizers update every weight. Keys: state.key folded with the step, then split by purpose.
+    Operations that did not run keep weight and momentum; `config.decay_all` lets decay and momentum move them, as in
+    codes whose optimizers update every weight. Keys: state.key folded with the step, then split by purpose.
     """
-
     optimizer = build_optimizer(config)
 
     def loss_fn(params: Params, images: Array, labels: Array, choice: Choice) -> tuple[Array, tuple[Array, Stats]]:
@@ -115,7 +114,7 @@ def _only_live(live: Params, new: Any, old: Any) -> Any:
     structure = jax.tree.structure(live)
 
     def is_weights(node: Any) -> bool:
-        return jax.tree.structure(node) == structure
+        return bool(jax.tree.structure(node) == structure)  # type: ignore[operator]
 
     def pick(new: Any, old: Any) -> Any:
         return jax.tree.map(jnp.where, live, new, old) if is_weights(new) else new

@@ -28,11 +28,14 @@ def open_workdir(path: Path, config: dict[str, Any]) -> Path:
         path.mkdir(parents=True, exist_ok=True)
         existing = path / "config.json"
         if existing.exists():
-            _refuse_other_config(existing, json.loads(existing.read_text()), config)
+            old = json.loads(existing.read_text(encoding="utf-8"))
+            if not isinstance(old, dict):
+                raise UserError(f"{existing} is damaged (no JSON object); choose another --workdir")
+            _refuse_other_config(existing, old, config)
         write_json(existing, config)
         write_json(path / "environment.json", environment())
         (path / "metrics.jsonl").write_text("")
-    except json.JSONDecodeError as error:
+    except (json.JSONDecodeError, UnicodeDecodeError) as error:
         raise UserError(f"{path / 'config.json'} is damaged ({error}); choose another --workdir") from error
     except OSError as error:
         raise UserError(f"cannot use {path} as work directory: {error.strerror}") from error

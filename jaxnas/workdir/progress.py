@@ -31,7 +31,7 @@ def _live(console: Console) -> Iterator[Progress]:
         MofNCompleteColumn(),
         TimeElapsedColumn(),
         TimeRemainingColumn(),
-        TextColumn("{task.fields[note]}"),
+        TextColumn("{task.fields[note]}", markup=False),
     )
     with LiveProgress(*columns, console=console) as live:
         tasks: dict[str, int] = {}
@@ -53,6 +53,7 @@ def _plain(console: Console) -> Progress:
         if done < total and now - last.get(stage, -PLAIN_EVERY) < PLAIN_EVERY:
             return
         last[stage] = now
-        console.print(f"{now - start:7.1f}s {stage:>9} {done}/{total} {note}", highlight=False)
+        line = f"{now - start:7.1f}s {stage:>9} {done}/{total} {note}"
+        console.print(line, highlight=False, markup=False, soft_wrap=True)
 
     return update

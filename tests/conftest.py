@@ -1,0 +1,48 @@
+"""Settings of the whole suite and the small networks that tests share."""
+
+import os
+from pathlib import Path
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+
+from jaxnas.nets import Network, build_network
+from jaxnas.spaces import NAS_BENCH_201, TOY, SearchSpace
+
+jax.config.update("jax_disable_most_optimizations", True)  # the suite compiles more than it computes
+jax.config.update("jax_num_cpu_devices", 4)
+jax.config.update("jax_numpy_rank_promotion", "raise")
+jax.config.update("jax_compilation_cache_dir", str(Path(__file__).parent.parent / ".cache" / "jax"))
+jax.config.update("jax_persistent_cache_min_compile_time_secs", 0.5)
+
+
+def small_network(space: SearchSpace, affine: bool = False, cells: int = 1) -> Network:
+    return build_network(space, channels=4, cells=cells, classes=10, image_shape=(8, 8, 3), affine=affine)
+
+
+@pytest.fixture(scope="session")
+def toy() -> Network:
+    return small_network(TOY)
+
+
+@pytest.fixture(scope="session")
+def cell201() -> Network:
+    return small_network(NAS_BENCH_201, cells=2)
+
+
+@pytest.fixture(scope="session")
+def batch() -> tuple[jax.Array, jax.Array]:
+    """Float images [16, 8, 8, 3] and labels [16]."""
+    rng = np.random.default_rng(0)
+    return jnp.asarray(rng.normal(size=(16, 8, 8, 3)), jnp.float32), jnp.asarray(rng.integers(0, 10, 16), jnp.int32)
+
+
+@pytest.fixture(scope="session")
+def data_folder() -> Path:
+    """Real data sets and tables; tests that need them are skipped where JAXNAS_DATA names no folder."""
+    folder = os.environ.get("JAXNAS_DATA")
+    if not folder or not Path(folder).is_dir():
+        pytest.skip("JAXNAS_DATA names no folder of real data")
+    return Path(folder).resolve()

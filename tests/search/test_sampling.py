@@ -1,0 +1,109 @@
+"""Architectures drawn inside jit: connected, inside the mask, uniform, and fit to probe an edge."""
+
+from collections.abc import Iterable
+
+import jax
+import numpy as np
+import pytest
+from scipy import stats
+
+from jaxnas.metrics.probes import path_background
+from jaxnas.search import sample_connected
+from jaxnas.spaces import NAS_BENCH_201
+
+one_draw = jax.jit(jax.vmap(lambda key, mask: sample_connected(key, NAS_BENCH_201, mask), (0, None)))
+one_background = jax.jit(jax.vmap(path_background(NAS_BENCH_201), (0, None, None)))
+
+
+def only(*rows: tuple[int, ...]) -> np.ndarray:
+    return np.array([[o in row for o in range(5)] for row in rows])
+
+
+FULL = NAS_BENCH_201.full_mask()
+SMALL = only((0, 1), (0, 3), (1,), (0, 2), (0,), (0, 4))  # 16 architectures, of which 11 are connected
+NARROW = only((0, 1, 2), (0,), (0, 3), (0,), (0,), (0, 4))  # the only route is 0, 1, 2, 3
+MASKS = {"full": FULL, "small": SMALL, "narrow": NARROW}
+
+
+def keys(seed: int) -> jax.Array:
+    return jax.random.split(jax.random.key(seed), 500)
+
+
+def draws(seeds: Iterable[int], mask: np.ndarray) -> np.ndarray:
+    """500 architectures for each seed, [A, 6]."""
+    return np.concatenate([one_draw(keys(seed), mask) for seed in seeds])
+
+
+def backgrounds(seeds: Iterable[int], mask: np.ndarray, edge: int) -> np.ndarray:
+    """500 backgrounds for each seed, [A, 6]."""
+    return np.concatenate([one_background(keys(seed), mask, np.int32(edge)) for seed in seeds])
+
+
+@pytest.mark.parametrize("name", MASKS)
+def test_draws_are_connected_and_inside_the_mask(name):
+    op_ids = draws([0], MASKS[name])
+    assert op_ids.dtype == np.int32 and op_ids.shape == (500, 6)
+    assert NAS_BENCH_201.connected(op_ids).all()
+    assert MASKS[name][np.arange(6), op_ids].all()
+
+
+def test_draws_are_uniform_over_the_connected_architectures():
+    op_ids = draws(range(8), SMALL)
+    inside = NAS_BENCH_201.enumerate(SMALL)
+    expected = inside[NAS_BENCH_201.connected(inside)]
+    seen, times = np.unique(op_ids, axis=0, return_counts=True)
+    assert len(expected) == 11
+    np.testing.assert_array_equal(seen, expected)
+    assert stats.chisquare(times).pvalue > 1e-3
+
+
+def test_every_operation_of_the_full_space_is_drawn_as_often_as_among_the_connected():
+    op_ids = draws(range(8), FULL)
+    everything = NAS_BENCH_201.enumerate()
+    connected = everything[NAS_BENCH_201.connected(everything)]
+    for e in range(6):
+        expected = np.bincount(connected[:, e], minlength=5) / len(connected) * 4_000
+        assert stats.chisquare(np.bincount(op_ids[:, e], minlength=5), expected).pvalue > 1e-4
+
+
+def test_the_same_key_draws_the_same_and_other_keys_do_not():
+    first = draws([3], FULL)
+    again = np.asarray(one_draw(keys(3)[::-1], FULL))
+    np.testing.assert_array_equal(first, again[::-1])
+    assert len(np.unique(first, axis=0)) > 450
+
+
+def test_a_mask_of_one_architecture_gives_that_one():
+    op_ids = draws([0], only((1,), (0,), (4,), (0,), (2,), (3,)))
+    assert np.unique(op_ids, axis=0).tolist() == [[1, 0, 4, 0, 2, 3]]
+
+
+@pytest.mark.parametrize("edge", range(6))
+@pytest.mark.parametrize("name", MASKS)
+def test_a_background_lets_an_open_operation_of_the_probed_edge_connect(name, edge):
+    mask = MASKS[name]
+    op_ids = backgrounds([4], mask, edge)
+    alive = np.zeros(len(op_ids), bool)
+    for op in np.flatnonzero(mask[edge]):
+        probe = op_ids.copy()
+        probe[:, edge] = op
+        alive |= NAS_BENCH_201.connected(probe)
+    assert alive.all()
+    assert np.delete(mask[np.arange(6), op_ids], edge, 1).all()
+
+
+def test_a_background_needs_no_connection_but_through_the_probed_edge():
+    mask = only((0,), (0, 1), (0,), (0, 3), (0,), (0,))  # the only route is edge 3
+    through = backgrounds([5], mask, 3)
+    assert set(map(tuple, np.delete(through, 3, 1).tolist())) == {(0, 0, 0, 0, 0), (0, 1, 0, 0, 0)}
+    beside = backgrounds([5], mask, 1)
+    assert (beside[:, 3] == 3).all()
+
+
+def test_backgrounds_are_uniform_over_those_that_can_connect():
+    op_ids = backgrounds(range(8), SMALL, 5)
+    others = np.delete(op_ids, 5, 1)
+    seen, times = np.unique(others, axis=0, return_counts=True)
+    # Edges 0, 1 and 3 are free, and with edge 5 open only all three closed disconnect.
+    assert len(seen) == 2**3 - 1
+    assert stats.chisquare(times).pvalue > 1e-3
