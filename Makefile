@@ -8,10 +8,10 @@ run: .venv/ready
 	$(BIN)/python -m experiments.few_shot digits --workdir out/digits
 
 test: .venv/ready lint
-	$(BIN)/python -m pytest
+	$(BIN)/python -m pytest -n 2 --dist loadfile
 
 check: .venv/ready lint
-	$(BIN)/python -m pytest -m "not slow"
+	$(BIN)/python -m pytest -n 2 --dist loadfile --ignore tests/experiments --ignore tests/test_readme.py
 
 lint: .venv/ready
 	$(BIN)/ruff check .

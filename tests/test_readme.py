@@ -19,4 +19,4 @@ def test_the_named_files_and_commands_exist() -> None:
     for folder in re.findall(r"^    (jaxnas/\S+)", text, re.MULTILINE):
         assert (README.parent / folder).exists()
     makefile = (README.parent / "Makefile").read_text()
-    assert all(f"\n{target}:" in makefile for target in re.findall(r"make (\w+)", text))
+    assert all(f"\n{target}:" in makefile for target in re.findall(r"^    make (\w+)", text, re.MULTILINE))

@@ -41,21 +41,19 @@ def build_pipeline(config: DataConfig, train: Split) -> Pipeline:
 
     def augment(key: Key, images: Array) -> Array:
         crop_key, flip_key, cut_key = jax.random.split(key, 3)
-        x = normalise(images)
         if config.crop:
-            x = _random_crop(crop_key, x, config.crop)
+            images = _random_crop(crop_key, images, config.crop)
         if config.flip:
-            flipped = jax.random.bernoulli(flip_key, 0.5, (x.shape[0], 1, 1, 1))
-            x = jnp.where(flipped, x[:, :, ::-1], x)
-        if config.cutout:
-            x = _cutout(cut_key, x, config.cutout)
-        return x
+            flipped = jax.random.bernoulli(flip_key, 0.5, (images.shape[0], 1, 1, 1))
+            images = jnp.where(flipped, images[:, :, ::-1], images)
+        x = normalise(images)
+        return _cutout(cut_key, x, config.cutout) if config.cutout else x
 
     return Pipeline(augment, normalise)
 
 
 def _random_crop(key: Key, x: Array, pad: int) -> Array:
-    """Zero-pads by `pad` (zero = the mean colour) and cuts the original size at a random place of its own per image."""
+    """Pads by `pad` black pixels and cuts the original size at a random place of its own for each image."""
     padded = jnp.pad(x, ((0, 0), (pad, pad), (pad, pad), (0, 0)))
     corners = jax.random.randint(key, (x.shape[0], 2), 0, 2 * pad + 1)
     return jax.vmap(lambda image, corner: lax.dynamic_slice(image, (corner[0], corner[1], 0), x.shape[1:]))(
@@ -64,7 +62,7 @@ def _random_crop(key: Key, x: Array, pad: int) -> Array:
 
 
 def _cutout(key: Key, x: Array, length: int) -> Array:
-    """Zeroes a length x length square around a random pixel, clipped at the border (DeVries & Taylor, 2017)."""
+    """Zeroes (zero = the mean colour) a length x length square around a random pixel, clipped at the border (DeVries & Taylor, 2017)."""
     inside = []
     for side, axis_key in zip(x.shape[1:3], jax.random.split(key), strict=True):
         centre = jax.random.randint(axis_key, (x.shape[0], 1), 0, side)

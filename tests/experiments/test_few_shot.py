@@ -87,7 +87,7 @@ def test_the_result_names_a_connected_architecture_of_its_leaf(finished) -> None
 
 def test_architectures_and_correlation_are_of_everything_evaluated(finished) -> None:
     workdir, result, _ = finished
-    rows = list(csv.DictReader((workdir / "architectures.csv").open()))
+    rows = list(csv.DictReader((workdir / "architectures.csv").read_text().splitlines()))
     ids = [TOY.decode(row["architecture"]).op_ids for row in rows]
     assert sorted(ids) == [(1, 1), (1, 2), (2, 1), (2, 2)]
     truth = np.array([float(row["truth"]) for row in rows])
