@@ -14,6 +14,7 @@ PRESETS: dict[str, FewShotConfig] = {
         warmup_epochs=2,
         leaf_epochs=2,
         alone_epochs=2,
+        quick_compile=True,
     ),
     # NAS-Bench-201 on scikit-learn's digits (8x8, real, no download).
     "digits": FewShotConfig(

@@ -122,6 +122,8 @@ class FewShotConfig:
     """epochs of the chosen architecture trained alone, from new weights"""
     strategy: Literal["auto", "loop", "map", "vmap", "shard"] = "auto"
     """how the K leaves run: one after the other, as one program, vectorised, or spread over the devices"""
+    quick_compile: bool = False
+    """compile with few optimisations: slower steps, right for runs of seconds"""
     seed: int = 0
     """one seed for everything"""
 

@@ -60,9 +60,16 @@ def over(fn: Callable[..., Any], strategy: str = "auto", mesh: Mesh | None = Non
     return _shard(fn, mesh or make_mesh())
 
 
+@partial(jax.jit, static_argnums=1)
 def stack(item: Any, count: int) -> Any:
     """A pytree repeated on a new leading axis K = count."""
     return jax.tree.map(lambda leaf: jnp.broadcast_to(leaf, (count, *jnp.shape(leaf))), item)
+
+
+@jax.jit  # one program for the tree: leaf by leaf, each shape would be a compilation of its own
+def item(stacked: Any, k: Any) -> Any:
+    """The k-th of K."""
+    return jax.tree.map(lambda leaf: leaf[k], stacked)
 
 
 def count(stacked: Any) -> int:
@@ -83,11 +90,15 @@ def _vmap(fn: Callable[..., Any], stacked: Any, *shared: Any) -> Any:
 
 def _loop(compiled: Callable[..., Any]) -> Callable[..., Any]:
     def run(stacked: Any, *shared: Any) -> Any:
-        items = [jax.tree.map(lambda leaf, k=k: leaf[k], stacked) for k in range(count(stacked))]
-        results = [compiled(item, *shared) for item in items]
-        return jax.tree.map(lambda *leaves: jnp.stack(leaves), *results)
+        results = [compiled(item(stacked, k), *shared) for k in range(count(stacked))]
+        return _join(results)
 
     return run
+
+
+@jax.jit
+def _join(items: list[Any]) -> Any:
+    return jax.tree.map(lambda *leaves: jnp.stack(leaves), *items)
 
 
 def _shard(fn: Callable[..., Any], mesh: Mesh) -> Callable[..., Any]:

@@ -62,7 +62,7 @@ def _random_crop(key: Key, x: Array, pad: int) -> Array:
 
 
 def _cutout(key: Key, x: Array, length: int) -> Array:
-    """Zeroes (zero = the mean colour) a length x length square around a random pixel, clipped at the border (DeVries & Taylor, 2017)."""
+    """Zeroes (the mean colour) a square around a random pixel, clipped at the border (DeVries & Taylor, 2017)."""
     inside = []
     for side, axis_key in zip(x.shape[1:3], jax.random.split(key), strict=True):
         centre = jax.random.randint(axis_key, (x.shape[0], 1), 0, side)

@@ -19,7 +19,7 @@ from jaxnas.data.pipeline import padded_batches
 from jaxnas.methods.problem import Problem, steps_per_epoch
 from jaxnas.metrics import METRICS, edge_similarity
 from jaxnas.metrics.probes import check_similarity
-from jaxnas.selection import Evaluated, no_history, propose
+from jaxnas.selection import Evaluated, evaluations, no_history, propose
 from jaxnas.spaces.tree import Node, SplitTree, as_mask
 from jaxnas.splitting import grow
 from jaxnas.training import (
@@ -66,7 +66,7 @@ def warm_up(problem: Problem, report: Report) -> Params:
     keys = jnp.stack([_key(problem, WARM_UP, 1)])
     masks = problem.space.full_mask()[None]
     states = _train_supernets(problem, keys, masks, params, problem.config.warmup_epochs, "warm-up", report)
-    return jax.tree.map(lambda leaf: leaf[0], states.params)
+    return parallel.item(states.params, 0)
 
 
 def split(problem: Problem, params: Params, report: Report) -> tuple[SplitTree, dict[int, np.ndarray]]:
@@ -112,7 +112,7 @@ def search(problem: Problem, params: Params, masks: np.ndarray, report: Report) 
     evaluate = parallel.over(build_evaluate(problem.network, problem.pipeline), problem.config.strategy)
     histories = [no_history(space) for _ in masks]
     population = min(config.search.population, config.search.budget)
-    generation, total = 0, config.search.budget * len(masks)
+    generation, total = 0, sum(evaluations(space, mask, config.search) for mask in masks)
     while True:
         proposals = [
             propose(
@@ -182,7 +182,8 @@ def train_alone(problem: Problem, op_ids: np.ndarray, report: Report) -> SubnetS
     params = initial_weights(problem.alone, _key(problem, ALONE, 0))
     mask = np.eye(len(problem.space.ops), dtype=bool)[op_ids]
     optimizer, steps = build_optimizer(config.optimizer), config.alone_epochs * steps_per_epoch(problem)
-    state = new_state(_key(problem, ALONE, 1), mask, params, optimizer, steps, problem.alone.init_stats())
+    start = jax.jit(lambda key, params: new_state(key, mask, params, optimizer, steps, problem.alone.init_stats()))
+    state = start(_key(problem, ALONE, 1), params)
 
     def only(key: Key, mask: Array) -> Array:
         del key  # one architecture is open
@@ -192,7 +193,7 @@ def train_alone(problem: Problem, op_ids: np.ndarray, report: Report) -> SubnetS
     epoch = parallel.over(build_epoch(step, config.data.batch), "loop")
     report_epoch = _by_epoch("alone", config.alone_epochs, report)
     states = train(parallel.stack(state, 1), problem.train, epoch, config.alone_epochs, report_epoch)
-    return jax.tree.map(lambda leaf: leaf[0], states)
+    return parallel.item(states, 0)
 
 
 def _train_supernets(

@@ -29,14 +29,18 @@ def no_history(space: SearchSpace) -> Evaluated:
     return Evaluated(np.zeros((0, len(space.edges)), np.int32), np.zeros(0))
 
 
+def evaluations(space: SearchSpace, mask: Mask, config: SearchConfig) -> int:
+    """How many architectures of a mask will be evaluated: the budget, or all that are connected."""
+    return min(config.budget, len(_connected(space, mask)))
+
+
 def propose(
     rng: np.random.Generator, space: SearchSpace, mask: Mask, history: Evaluated, config: SearchConfig
 ) -> np.ndarray:
     """The next architectures to evaluate, int32 [a, E] with a <= config.population; none when the budget is spent."""
-    candidates = space.enumerate(mask)
-    candidates = candidates[np.asarray(space.connected(candidates))]
+    candidates = _connected(space, mask)
     visited = {tuple(row) for row in history.op_ids.tolist()}
-    wanted = min(config.population, config.budget - len(visited), len(candidates) - len(visited))
+    wanted = min(config.population, evaluations(space, mask, config) - len(visited))
     if wanted <= 0:
         return history.op_ids[:0]
     children: list[tuple[int, ...]] = []
@@ -48,6 +52,11 @@ def propose(
         rest = [row for row in map(tuple, candidates.tolist()) if row not in taken]
         children += [rest[i] for i in rng.choice(len(rest), missing, replace=False)]
     return np.array(children, np.int32).reshape(wanted, len(space.edges))
+
+
+def _connected(space: SearchSpace, mask: Mask) -> np.ndarray:
+    candidates = space.enumerate(mask)
+    return candidates[np.asarray(space.connected(candidates))]
 
 
 def _breed(

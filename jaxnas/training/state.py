@@ -69,7 +69,9 @@ def new_states(
     keys: Key, masks: Array, params: Params, optimizer: optax.GradientTransformation, steps: int
 ) -> SubnetState:
     """States of K sub-supernets that start from the same weights. keys [K], masks [K, E, O] -> leaves [K, ...]."""
-    return jax.vmap(lambda key, mask: new_state(key, mask, params, optimizer, steps))(keys, jnp.asarray(masks))
+    # One program: leaf by leaf, each shape would be a compilation of its own.
+    build = jax.jit(jax.vmap(lambda key, mask, params: new_state(key, mask, params, optimizer, steps), (0, 0, None)))
+    return build(keys, jnp.asarray(masks), params)
 
 
 def initial_weights(network: Network, key: Key) -> Params:

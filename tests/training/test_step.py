@@ -155,3 +155,19 @@ def test_a_diverging_run_raises() -> None:
     epoch = parallel.over(build_epoch(step, 2), "loop")
     with pytest.raises(NonFiniteLoss, match="leaf 0"):
         train(parallel.stack(state, 1), Images(IMAGES, LABELS), epoch, 9, lambda done, rows: None)
+
+
+def test_evaluation_uses_batch_statistics_unless_it_is_given_some() -> None:
+    seen = []
+
+    def forward(params, images, choice, norm="batch", stats=None):
+        seen.append((norm, stats is not None))
+        return jnp.zeros((images.shape[0], 3)), None
+
+    network = two_linear_operations()._replace(forward=forward)
+    pipeline = type("Pipeline", (), {"normalise": staticmethod(lambda x: x)})
+    batches = Images(jnp.zeros((1, 2, 1, 1, 4)), jnp.zeros((1, 2), jnp.int32))
+    evaluate = build_evaluate(network, pipeline)
+    evaluate(({}, jnp.array([[0]])), batches)
+    evaluate(({}, jnp.array([[0]]), {"mean": jnp.zeros(3)}), batches)
+    assert set(seen[: len(seen) // 2]) == {("batch", False)} and set(seen[len(seen) // 2 :]) == {("given", True)}
