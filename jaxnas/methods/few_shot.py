@@ -14,7 +14,7 @@ import numpy as np
 from jaxnas import parallel
 from jaxnas.analysis import RankCorrelation, rank_correlation
 from jaxnas.benchmarks import Table
-from jaxnas.data import Split
+from jaxnas.data import Images, Split
 from jaxnas.data.pipeline import padded_batches
 from jaxnas.methods.problem import Problem, steps_per_epoch
 from jaxnas.metrics import METRICS, edge_similarity
@@ -24,10 +24,8 @@ from jaxnas.spaces.tree import Node, SplitTree, as_mask
 from jaxnas.splitting import grow
 from jaxnas.training import (
     SubnetState,
-    build_epoch,
     build_evaluate,
     build_optimizer,
-    build_step,
     initial_weights,
     new_state,
     new_states,
@@ -160,40 +158,43 @@ def judge(
     report: Report,
 ) -> Judgement:
     """Trains the chosen architecture alone and reads its test and true accuracy: the one place that does."""
-    state = train_alone(problem, chosen.op_ids, report)
-    evaluate = jax.jit(build_evaluate(problem.alone, problem.pipeline))
-    size = problem.config.data.eval_batch
-    item = (state.params, jnp.asarray(chosen.op_ids)[None], state.stats)
-    validation = float(evaluate(item, problem.valid)[0])
-    tested = float(evaluate(item, padded_batches(test(), size))[0])
+    op_ids = chosen.op_ids[None]
+    states = train_alone(problem, op_ids, report)
+    validation = float(accuracy_alone(problem, states, op_ids, problem.valid)[0])
+    batches = padded_batches(test(), problem.config.data.eval_batch)
+    tested = float(accuracy_alone(problem, states, op_ids, batches)[0])
     if truth is None:
         return Judgement(validation, tested, None, None, None, None)
     name = problem.config.data.name
     truths = [truth.query(history.op_ids, name) for history in histories]
     scores = np.concatenate([history.scores for history in histories])
     correlation = rank_correlation(scores, np.concatenate(truths))
-    true = float(truth.query(chosen.op_ids[None], name)[0])
+    true = float(truth.query(op_ids, name)[0])
     return Judgement(validation, tested, true, truths, correlation, f"table ({truth.source})")
 
 
 def train_alone(problem: Problem, op_ids: np.ndarray, report: Report) -> SubnetState:
-    """State of one architecture trained from new weights on the training images, with running statistics."""
+    """Networks of A architectures, each trained alone from new weights, with running statistics. op_ids [A, E].
+
+    The states have leaves [A, ...]; one program serves every architecture.
+    """
     config = problem.config
-    params = initial_weights(problem.alone, _key(problem, ALONE, 0))
-    mask = np.eye(len(problem.space.ops), dtype=bool)[op_ids]
+    masks = jnp.asarray(np.eye(len(problem.space.ops), dtype=bool)[op_ids])
     optimizer, steps = build_optimizer(config.optimizer), config.alone_epochs * steps_per_epoch(problem)
-    start = jax.jit(lambda key, params: new_state(key, mask, params, optimizer, steps, problem.alone.init_stats()))
-    state = start(_key(problem, ALONE, 1), params)
 
-    def only(key: Key, mask: Array) -> Array:
-        del key  # one architecture is open
-        return mask.argmax(-1).astype(jnp.int32)
+    def start(weights_key: Key, key: Key, mask: Array) -> SubnetState:
+        return new_state(key, mask, problem.alone.init(weights_key), optimizer, steps, problem.alone.init_stats())
 
-    step = build_step(problem.alone, problem.pipeline.augment, config.optimizer, only)
-    epoch = parallel.over(build_epoch(step, config.data.batch), "loop")
+    keys = [jnp.stack([_key(problem, ALONE, 2 * i + purpose) for i in range(len(op_ids))]) for purpose in (0, 1)]
+    states = jax.jit(jax.vmap(start))(*keys, masks)
     report_epoch = _by_epoch("alone", config.alone_epochs, report)
-    states = train(parallel.stack(state, 1), problem.train, epoch, config.alone_epochs, report_epoch)
-    return parallel.item(states, 0)
+    return train(states, problem.train, problem.alone_epoch, config.alone_epochs, report_epoch)
+
+
+def accuracy_alone(problem: Problem, states: SubnetState, op_ids: np.ndarray, batches: Images) -> np.ndarray:
+    """Accuracies [A], percent, of networks trained alone, by their running statistics. op_ids [A, E]."""
+    evaluate = parallel.over(build_evaluate(problem.alone, problem.pipeline), problem.config.strategy)
+    return np.asarray(evaluate((states.params, jnp.asarray(op_ids)[:, None], states.stats), batches))[:, 0]
 
 
 def _train_supernets(

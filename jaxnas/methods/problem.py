@@ -15,6 +15,7 @@ from jaxnas.spaces import SPACES, Architecture, SearchSpace
 from jaxnas.splitting import check_groups
 from jaxnas.training import build_epoch, build_step
 from jaxnas.training.loop import Epoch
+from jaxnas.training.step import Sample
 from jaxnas.types import Array, Key, UserError
 
 
@@ -29,6 +30,7 @@ class Problem(NamedTuple):
     train: Images  # uint8, on the device
     valid: Images  # fixed batches
     epoch: Epoch  # of K sub-supernets on uniform paths; one program for every mask and phase
+    alone_epoch: Epoch  # of A networks trained alone
 
 
 def check(config: FewShotConfig) -> SearchSpace:
@@ -82,21 +84,30 @@ def prepare(config: FewShotConfig, dataset: Dataset) -> Problem:
         "image_shape": shape,
     }
     network = build_network(space, **sizes)
+    alone = build_network(space, **sizes, affine=True)
     pipeline = build_pipeline(config.data, dataset.train)
 
     def sample(key: Key, mask: Array) -> Array:
         return sample_connected(key, space, mask)
 
-    step = build_step(network, pipeline.augment, config.optimizer, sample)
+    def only(key: Key, mask: Array) -> Array:
+        del key  # one architecture is open
+        return mask.argmax(-1).astype(np.int32)
+
+    def epoch_of(network: Network, sample: Sample) -> Epoch:
+        step = build_step(network, pipeline.augment, config.optimizer, sample)
+        return parallel.over(build_epoch(step, config.data.batch), config.strategy)
+
     return Problem(
         config=replace(config, strategy=parallel.resolve(config.strategy)),
         space=space,
         network=network,
-        alone=build_network(space, **sizes, affine=True),
+        alone=alone,
         pipeline=pipeline,
         train=on_device(dataset.train),
         valid=fixed_batches(dataset.valid, config.data.eval_batch),
-        epoch=parallel.over(build_epoch(step, config.data.batch), config.strategy),
+        epoch=epoch_of(network, sample),
+        alone_epoch=epoch_of(alone, only),
     )
 
 

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from jaxnas.nets import Network, build_network
-from jaxnas.nets.cells import mixed_cell
+from jaxnas.nets.cells import cell, mixed_cell
 from jaxnas.nets.losses import cross_entropy
 from jaxnas.spaces import NAS_BENCH_201, TOY, Architecture
 from jaxnas.types import UserError
@@ -73,6 +73,25 @@ def test_a_mixed_edge_is_the_weighted_sum_of_its_operations(toy, batch) -> None:
     np.testing.assert_array_equal(alone[0], 0)
     np.testing.assert_allclose(output(0.2, 0.3, 0.5), 0.3 * alone[1] + 0.5 * alone[2], atol=1e-5)
     assert np.abs(alone[1] - alone[2]).max() > 0.1
+
+
+@pytest.mark.parametrize("mode", ["given", "none"])
+@pytest.mark.parametrize("op_ids", [(2, 1), (1, 2), (2, 2), (0, 2)])
+def test_both_forms_of_a_cell_agree_with_scale_and_bias_and_other_norms(mode, op_ids) -> None:
+    rng = np.random.default_rng(2)
+    draw = lambda *shape: jnp.asarray(rng.normal(size=shape), jnp.float32)  # noqa: E731
+    cell_params = {"nor_conv_3x3": {"kernel": draw(2, 3, 3, 4, 4), "scale": draw(2, 4), "bias": draw(2, 4)}}
+    stats = {"nor_conv_3x3": (draw(2, 4), 1 + draw(2, 4) ** 2)}
+    features, path = draw(3, 4, 4, 4), jnp.array(op_ids)
+    output, _ = cell(TOY, features, cell_params, path, mode, stats)
+    mixed, _ = cell(TOY, features, cell_params, jax.nn.one_hot(path, 3), mode, stats)
+    np.testing.assert_allclose(output, mixed, rtol=1e-4, atol=1e-4)
+    if op_ids == (1, 2) and mode == "given":
+        mean, variance = (np.asarray(part[1], np.float64) for part in stats["nor_conv_3x3"])
+        weights = {name: np.asarray(leaf[1], np.float64) for name, leaf in cell_params["nor_conv_3x3"].items()}
+        convolved = reference.convolve(np.maximum(np.asarray(features, np.float64), 0), weights["kernel"])
+        expected = (convolved - mean) / np.sqrt(variance + 1e-5) * weights["scale"] + weights["bias"]
+        np.testing.assert_allclose(output, expected, rtol=1e-4, atol=1e-4)
 
 
 def test_batch_statistics_depend_on_the_batch_and_given_ones_do_not(toy, batch) -> None:
