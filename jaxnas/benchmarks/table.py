@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 
 from jaxnas.spaces.base import SearchSpace
-from jaxnas.types import UserError
+from jaxnas.types import UserError, brief
 
 
 @dataclass(frozen=True)
@@ -46,7 +46,7 @@ def read_csv(space: SearchSpace, path: Path) -> Table:
             reader = csv.DictReader(handle)
             columns = [c for c in reader.fieldnames or [] if c not in ("index", "architecture")]
             if "architecture" not in (reader.fieldnames or []) or not columns:
-                raise UserError(f"{path} needs columns 'architecture' and data sets, it has {reader.fieldnames}")
+                raise UserError(f"{path} needs columns 'architecture' and data sets, it has {brief(reader.fieldnames)}")
             accuracies = {c.lower(): np.full(space.size, np.nan) for c in columns}
             for row in reader:
                 _read_row(space, row, columns, accuracies, f"{path} line {reader.line_num}")
@@ -74,7 +74,7 @@ def _read_row(
         except (TypeError, ValueError):
             value = math.nan
         if not 0 <= value <= 100:
-            raise UserError(f"{where}: {column} must be a percentage from 0 to 100, not {row[column]!r}")
+            raise UserError(f"{where}: {column} must be a percentage from 0 to 100, not {brief(row[column])}")
         if not math.isnan(accuracies[column.lower()][index]):
-            raise UserError(f"{where}: {row['architecture']} is given twice")
+            raise UserError(f"{where}: {brief(row['architecture'])} is given twice")
         accuracies[column.lower()][index] = value

@@ -8,7 +8,7 @@ from functools import lru_cache
 
 import numpy as np
 
-from jaxnas.types import Array, Mask, UserError
+from jaxnas.types import Array, Mask, UserError, brief
 
 
 @dataclass(frozen=True)
@@ -73,17 +73,21 @@ class SearchSpace:
                 op, _, source = part.partition("~")
                 if op not in self.ops or not (source.isascii() and source.isdigit()):
                     raise UserError(
-                        f"{text!r} is no architecture of {self.name}: {part!r} is not OP~SOURCE "
+                        f"{brief(text)} is no architecture of {self.name}: {brief(part)} is not OP~SOURCE "
                         f"with OP of {list(self.ops)}"
                     )
                 op_ids[target, int(source)] = self.ops.index(op)
         if set(op_ids) != set(self.edges):
             given = [f"{t}<-{s}" for t, s in op_ids]
             wanted = [self.edge_name(e) for e in range(len(self.edges))]
-            raise UserError(f"{text!r} is no architecture of {self.name}: it has edges {given}, the space {wanted}")
+            raise UserError(
+                f"{brief(text)} is no architecture of {self.name}: it has edges {brief(given)}, the space {wanted}"
+            )
         architecture = Architecture(tuple(op_ids[edge] for edge in self.edges))
         if self.encode(architecture) != text:
-            raise UserError(f"{text!r} is no architecture of {self.name}: written {self.encode(architecture)!r} there")
+            raise UserError(
+                f"{brief(text)} is no architecture of {self.name}: written {self.encode(architecture)!r} there"
+            )
         return architecture
 
     def connected(self, op_ids: Array) -> Array:

@@ -164,3 +164,11 @@ def test_every_architecture_of_the_benchmark_is_found(published: Table, data_fol
     op_ids = np.array([[ops.index(part.split("~")[0]) for part in cell] for cell in parts])
     assert published.query(op_ids, "cifar100").tolist() == [float(row["cifar100"]) for row in some]
     assert published.query(op_ids, "imagenet16-120").tolist() == [float(row["ImageNet16-120"]) for row in some]
+
+
+def test_a_foreign_file_is_told_briefly(tmp_path: Path) -> None:
+    path = tmp_path / "foreign.json"
+    path.write_text("[" + ",".join(str(i) for i in range(5000)) + "]")
+    with pytest.raises(UserError) as error:
+        read_csv(TOY, path)
+    assert "needs columns 'architecture'" in str(error.value) and len(str(error.value)) < len(str(path)) + 250
