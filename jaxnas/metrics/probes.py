@@ -3,6 +3,7 @@
 from collections.abc import Callable
 from typing import Literal
 
+import chex
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -62,6 +63,8 @@ def edge_similarity(
     def similarity(
         key: Key, params: Params, mask: Array, edge: Array, images: Array, labels: Array
     ) -> tuple[Array, Array]:
+        chex.assert_rank([images, labels], [5, 2])
+        chex.assert_shape(mask, space.shape)
         mask = jnp.asarray(mask)
 
         def of_batch(batch: tuple[Key, Array, Array]) -> tuple[Array, Array]:

@@ -3,6 +3,7 @@
 from collections.abc import Callable
 from typing import Any, NamedTuple
 
+import chex
 import jax
 import jax.numpy as jnp
 
@@ -12,7 +13,7 @@ from jaxnas.nets.layers import NormMode
 from jaxnas.nets.supernet import Supernet, check_image_size
 from jaxnas.spaces.base import SearchSpace
 from jaxnas.spaces.counts import CONVOLUTIONS
-from jaxnas.types import Array, Choice, Key, Params, Stats
+from jaxnas.types import Array, Choice, Key, Params, Stats, UserError
 
 
 class Network(NamedTuple):
@@ -58,6 +59,8 @@ def build_network(
     def forward(
         params: Params, images: Array, choice: Choice, norm: NormMode = "batch", stats: Stats | None = None
     ) -> tuple[Array, Stats]:
+        chex.assert_rank(images, 4)
+        check_choice(space, choice)
         return module.apply({"params": params}, images, choice, norm, stats)
 
     def init_stats() -> Stats:
@@ -84,6 +87,16 @@ def build_network(
         return _by_operation(params, of_operation, lambda name: name not in ("stem", "head", "classifier"))
 
     return Network(init, forward, init_stats, live, shared)
+
+
+def check_choice(space: SearchSpace, choice: Choice) -> None:
+    """Raises UserError unless `choice` has the shape of one of the two forms."""
+    wanted = (len(space.edges),) if is_path(choice) else space.shape
+    if choice.shape != wanted:
+        raise UserError(
+            f"what runs in {space.name} is op_weights, float {space.shape}, or op_ids, int ({len(space.edges)},); "
+            f"not {choice.dtype} {choice.shape}"
+        )
 
 
 def _by_operation(

@@ -160,3 +160,9 @@ def test_initial_weights_fill_their_interval(cell201) -> None:
 def test_image_sides_must_survive_the_reductions() -> None:
     with pytest.raises(UserError, match=r"multiples of 4, not 10x8"):
         build_network(TOY, channels=4, cells=1, classes=10, image_shape=(10, 8, 3))
+
+
+@pytest.mark.parametrize("choice", [np.ones((3, 2)), np.array([1, 1, 1]), np.ones((2, 3), int)])
+def test_a_choice_of_another_shape_is_refused(toy, batch, choice) -> None:
+    with pytest.raises(UserError, match=r"op_weights, float \(2, 3\), or op_ids, int \(2,\)"):
+        toy.forward(toy.init(jax.random.key(0)), batch[0], choice)
