@@ -60,12 +60,6 @@ def over(fn: Callable[..., Any], strategy: str = "auto", mesh: Mesh | None = Non
     return _shard(fn, mesh or make_mesh())
 
 
-@partial(jax.jit, static_argnums=1)
-def stack(item: Any, count: int) -> Any:
-    """A pytree repeated on a new leading axis K = count."""
-    return jax.tree.map(lambda leaf: jnp.broadcast_to(leaf, (count, *jnp.shape(leaf))), item)
-
-
 @jax.jit  # one program for the tree: leaf by leaf, each shape would be a compilation of its own
 def item(stacked: Any, k: Any) -> Any:
     """The k-th of K."""

@@ -96,6 +96,6 @@ def test_auto_shards_over_several_devices_and_unknown_names_are_refused() -> Non
 
 
 def test_count_refuses_leaves_that_disagree() -> None:
-    assert parallel.count(parallel.stack({"a": jnp.ones(3), "b": jax.random.key(0)}, 5)) == 5
+    assert parallel.count({"a": jnp.ones((5, 3)), "b": jax.random.split(jax.random.key(0), 5)}) == 5
     with pytest.raises(ValueError, match=r"\[2, 3\]"):
         parallel.count((jnp.ones(2), jnp.ones(3)))

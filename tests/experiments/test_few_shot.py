@@ -5,6 +5,8 @@ import json
 from dataclasses import replace
 from pathlib import Path
 
+import jax
+import jax.numpy as jnp
 import numpy as np
 import pytest
 
@@ -201,20 +203,8 @@ def test_bad_input_is_one_sentence_and_exit_code_2(tmp_path, capsys) -> None:
 
 def test_the_search_budget_bounds_what_a_leaf_evaluates() -> None:
     problem = prepare(replace(SMOKE, search=SearchConfig(budget=1, population=4)), load(SMOKE.data, SMOKE.seed))
-    params = problem.network.init(problem_key())
-    stacked = {name: _stack(leaf) for name, leaf in params.items()}
+    params = problem.network.init(jax.random.key(0))
+    stacked = jax.tree.map(lambda leaf: jnp.stack([leaf, leaf]), params)
     masks = np.stack([TOY.full_mask(), TOY.full_mask()])
     histories = few_shot.search(problem, stacked, masks, lambda *args: None)
     assert [len(history.scores) for history in histories] == [1, 1]
-
-
-def problem_key():
-    import jax
-
-    return jax.random.key(0)
-
-
-def _stack(tree):
-    from jaxnas.parallel import stack
-
-    return stack(tree, 2)

@@ -154,7 +154,7 @@ def test_a_diverging_run_raises() -> None:
     state = new_state(jax.random.key(0), np.ones((1, 2)), network.init(jax.random.key(0)), build_optimizer(config), 4)
     epoch = parallel.over(build_epoch(step, 2), "loop")
     with pytest.raises(NonFiniteLoss, match="leaf 0"):
-        train(parallel.stack(state, 1), Images(IMAGES, LABELS), epoch, 9, lambda done, rows: None)
+        train(jax.tree.map(lambda leaf: leaf[None], state), Images(IMAGES, LABELS), epoch, 9, lambda done, rows: None)
 
 
 def test_evaluation_uses_batch_statistics_unless_it_is_given_some() -> None:
