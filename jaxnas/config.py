@@ -17,13 +17,13 @@ class DataConfig:
     """Images and how they are fed."""
 
     name: str = "cifar10"
-    """data set: digits, cifar10, cifar100, imagenet16-120"""
+    """data set: digits, cifar10, cifar100, imagenet16-120, mnist, fashion-mnist, folder, npz"""
     root: Path = Path("data")
-    """folder that holds the data set's official files"""
-    train: int = 25_000
-    """training images, drawn by the seed"""
-    valid: int = 25_000
-    """validation images, disjoint from the training images"""
+    """folder that holds the data set's official files; of `folder` one folder a class, of `npz` the file"""
+    train: int | None = 25_000
+    """training images, drawn by the seed; None: all that do not validate"""
+    valid: int | None = 25_000
+    """validation images, disjoint from the training images; None: the rest, or a quarter if `train` is None too"""
     test: int | None = None
     """test images, drawn by the seed; None: all"""
     downsample: int = 1
@@ -38,6 +38,10 @@ class DataConfig:
     """random horizontal flips"""
     cutout: int = 0
     """side of the square that is cut out; 0: none"""
+    size: int = 32
+    """side that the images of `folder` are resized to, a multiple of 4"""
+    grey: bool = False
+    """read the images of `folder` as grey, one channel"""
 
 
 @dataclass(frozen=True)
@@ -101,8 +105,32 @@ class SearchConfig:
 
 
 @dataclass(frozen=True)
+class ControlConfig:
+    """What the method is compared with; every control sees as many training images as the method."""
+
+    unsplit: bool = True
+    """one supernet that is not split, trained and searched as long as all leaves together"""
+    random_splits: int = 1
+    """trees with the same numbers of groups, drawn at random instead of by the metric"""
+    random_architectures: int = 8
+    """architectures drawn at random and trained alone, of which the best on validation images is taken; 0: none"""
+
+
+@dataclass(frozen=True)
+class TruthConfig:
+    """True accuracies, by which rankings are judged and nothing is chosen."""
+
+    table: Path | None = None
+    """benchmark table: CSV, or a file written by experiments.import_benchmark; None: train architectures alone"""
+    alone: int = 32
+    """architectures of the ranking sample where there is no table, each trained alone; 0: no ranking is judged"""
+    queried: int = 200
+    """architectures of the ranking sample where there is a table"""
+
+
+@dataclass(frozen=True)
 class FewShotConfig:
-    """Few-shot NAS: warm-up, split, train the leaves, search, select, judge."""
+    """Few-shot NAS with its controls: warm-up, split, train the leaves, search, select, judge."""
 
     data: DataConfig = field(default_factory=DataConfig)
     """images and how they are fed"""
@@ -114,6 +142,10 @@ class FewShotConfig:
     """scoring and splitting"""
     search: SearchConfig = field(default_factory=SearchConfig)
     """evolution in every leaf"""
+    control: ControlConfig = field(default_factory=ControlConfig)
+    """what the method is compared with"""
+    truth: TruthConfig = field(default_factory=TruthConfig)
+    """true accuracies, by which rankings are judged"""
     warmup_epochs: int = 50
     """epochs of the full supernet before it is scored and split"""
     leaf_epochs: int = 50

@@ -4,6 +4,7 @@ from pathlib import Path
 
 import numpy as np
 
+from jaxnas.data.files import read_bytes
 from jaxnas.data.pickled import read_pickled_batch
 from jaxnas.data.split import Split
 from jaxnas.types import UserError
@@ -19,17 +20,11 @@ def read_imagenet16(root: Path, part: str) -> Split:
 
     `root` holds, or is, the folder ImageNet16. Raises UserError naming the file that is absent, damaged or hostile.
     """
-    folder = next((f for f in (root / "ImageNet16", root) if (f / FILES["test"][0]).is_file()), None)
-    if folder is None:
-        raise UserError(f"no ImageNet16 found at {str(root)!r}: expected {FILES['test'][0]} there (option --data.root)")
+    folder = _folder(root)
     images, labels = [], []
     for name in FILES[part]:
         path = folder / name
-        try:
-            content = path.read_bytes()
-        except OSError as error:
-            raise UserError(f"cannot read {path}: {error.strerror}") from error
-        rows, all_labels = read_pickled_batch(content, str(path), "labels", PIXELS)
+        rows, all_labels = read_pickled_batch(read_bytes(path), str(path), "labels", PIXELS)
         wanted = (all_labels >= 1) & (all_labels <= CLASSES)
         images.append(rows[wanted])
         labels.append(all_labels[wanted] - 1)
@@ -38,3 +33,15 @@ def read_imagenet16(root: Path, part: str) -> Split:
         raise UserError(f"{folder}: {len(pixels)} {part} images of labels 1 .. {CLASSES}, expected {RECORDS[part]}")
     square = np.ascontiguousarray(pixels.reshape(-1, 3, 16, 16).transpose(0, 2, 3, 1))
     return Split(square, np.concatenate(labels).astype(np.int32), CLASSES)
+
+
+def imagenet16_files(root: Path) -> list[Path]:
+    """The files that are read of both parts. Raises UserError if there is no folder of them."""
+    return [_folder(root) / name for name in (*FILES["train"], *FILES["test"])]
+
+
+def _folder(root: Path) -> Path:
+    folder = next((f for f in (root / "ImageNet16", root) if (f / FILES["test"][0]).is_file()), None)
+    if folder is None:
+        raise UserError(f"no ImageNet16 found at {str(root)!r}: expected {FILES['test'][0]} there (option --data.root)")
+    return folder

@@ -2,11 +2,12 @@
 
 import io
 import pickle
+import pickletools
 from typing import Any
 
 import numpy as np
 
-from jaxnas.types import UserError
+from jaxnas.types import UserError, brief
 
 
 def read_pickled_batch(content: bytes, where: str, label: str, pixels: int) -> tuple[np.ndarray, np.ndarray]:
@@ -15,11 +16,12 @@ def read_pickled_batch(content: bytes, where: str, label: str, pixels: int) -> t
     `where` names the file. Raises UserError if it is damaged, of another form, or names anything but numpy arrays.
     """
     try:
+        _check_claims(content)
         batch = _ArraysOnly(io.BytesIO(content), encoding="bytes").load()
     except UserError as error:
         raise UserError(f"{where} is refused: {error}") from error
     except Exception as error:  # a damaged pickle raises almost anything
-        raise UserError(f"{where} is damaged or truncated ({type(error).__name__}: {error})") from error
+        raise UserError(f"{where} is damaged or truncated ({type(error).__name__}: {brief(str(error))})") from error
     if not isinstance(batch, dict):
         raise UserError(f"{where} holds a {type(batch).__name__}, expected a dict of images and labels")
     named = {key.decode("latin-1") if isinstance(key, bytes) else key: value for key, value in batch.items()}
@@ -32,6 +34,16 @@ def read_pickled_batch(content: bytes, where: str, label: str, pixels: int) -> t
     if not isinstance(labels, list) or not whole or len(labels) != len(rows):
         raise UserError(f"{where}: {label!r} must be a list of {len(rows)} integers")
     return rows, np.array(labels, np.int64)
+
+
+def _check_claims(content: bytes) -> None:
+    """Every length lies inside the file, and no place in the memo is so far out that making room for it costs memory.
+
+    The unpickler itself would believe both. Raises ValueError for a length, UserError for a place.
+    """
+    for opcode, argument, position in pickletools.genops(content):
+        if opcode.name in ("PUT", "BINPUT", "LONG_BINPUT") and (argument or 0) > len(content):
+            raise UserError(f"its byte {position} asks for place {argument} of the memo")
 
 
 class _ArraysOnly(pickle.Unpickler):
@@ -47,16 +59,17 @@ class _ArraysOnly(pickle.Unpickler):
             ("numpy._core.multiarray", "_reconstruct"): _Array,
             ("numpy", "ndarray"): _Array,
             ("numpy", "dtype"): _Dtype,
-            ("_codecs", "encode"): _latin1,
+            # A new function each time: what a file sets on it is gone with the file.
+            ("_codecs", "encode"): lambda text, encoding: _latin1(text, encoding),
         }
         if (module, name) in allowed:
             return allowed[module, name]
-        raise UserError(f"it names {module}.{name}, and only numpy arrays are allowed")
+        raise UserError(f"it names {brief(f'{module}.{name}')}, and only numpy arrays are allowed")
 
 
 def _latin1(text: str, encoding: str) -> bytes:
     if encoding not in ("latin1", "latin-1"):
-        raise UserError(f"it asks for encoding {encoding!r}")
+        raise UserError(f"it asks for encoding {brief(encoding)}")
     return text.encode("latin-1")
 
 

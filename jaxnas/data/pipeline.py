@@ -29,10 +29,28 @@ class Pipeline(NamedTuple):
     """(uint8 [B, H, W, C]) -> normalised, nothing random."""
 
 
-def build_pipeline(config: DataConfig, train: Split) -> Pipeline:
-    """Mean and deviation of each channel come from the training images and nothing else."""
-    pixels = train.images.reshape(-1, train.images.shape[-1]).astype(np.float64) / 255
-    mean, deviation = pixels.mean(0), np.maximum(pixels.std(0), 1e-6)
+class Colours(NamedTuple):
+    """Mean and deviation of each channel, in 0 .. 1."""
+
+    mean: tuple[float, ...]
+    deviation: tuple[float, ...]
+
+
+def colours_of(split: Split) -> Colours:
+    """Exact statistics of the pixels, from how often each of the 256 values occurs in each channel."""
+    values = np.arange(256) / 255
+    counts = [np.bincount(split.images[..., c].ravel(), minlength=256) for c in range(split.images.shape[-1])]
+    mean = [float(values @ n / n.sum()) for n in counts]
+    variance = [float((values - m) ** 2 @ n / n.sum()) for n, m in zip(counts, mean, strict=True)]
+    return Colours(tuple(mean), tuple(v**0.5 for v in variance))
+
+
+def build_pipeline(config: DataConfig, colours: Colours) -> Pipeline:
+    """Images are normalised by the colours of the training part, those held out for validation included.
+
+    These are a constant of the data set and not of the seed, so that all seeds run one compiled program.
+    """
+    mean, deviation = np.array(colours.mean), np.maximum(colours.deviation, 1e-6)
     scale = jnp.asarray(1 / (255 * deviation), jnp.float32)
     shift = jnp.asarray(-mean / deviation, jnp.float32)
 

@@ -1,6 +1,6 @@
 """Images and labels of one part of a data set, and seeded, leak-free division of a training set."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -14,6 +14,7 @@ class Split:
     images: np.ndarray
     labels: np.ndarray
     classes: int
+    names: tuple[str, ...] = ()  # of the classes, in the order of their labels; empty where they are unknown
 
     def __post_init__(self) -> None:
         if self.images.dtype != np.uint8 or self.images.ndim != 4:
@@ -25,13 +26,15 @@ class Split:
         if self.labels.size and not (self.labels.min() >= 0 and self.labels.max() < self.classes):
             found = (int(self.labels.min()), int(self.labels.max()))
             raise UserError(f"labels must lie in 0 .. {self.classes - 1}, but range over {found[0]} .. {found[1]}")
+        if len(self.names) not in (0, self.classes):
+            raise UserError(f"{self.classes} classes need as many names, not {len(self.names)}")
 
     def __len__(self) -> int:
         return len(self.labels)
 
     def take(self, indices: np.ndarray) -> "Split":
         """The examples of `indices`, in that order."""
-        return Split(self.images[indices], self.labels[indices], self.classes)
+        return replace(self, images=self.images[indices], labels=self.labels[indices])
 
     def downsampled(self, factor: int) -> "Split":
         """Images averaged over factor x factor blocks and rounded; sides must be multiples of `factor`."""
@@ -42,11 +45,16 @@ class Split:
             return self
         blocks = self.images.reshape(n, height // factor, factor, width // factor, factor, channels)
         means = blocks.astype(np.float32).mean((2, 4))
-        return Split(np.rint(means).astype(np.uint8), self.labels, self.classes)
+        return replace(self, images=np.rint(means).astype(np.uint8))
 
 
 def divide(data: Split, sizes: dict[str, int], seed: int) -> dict[str, Split]:
-    """Disjoint random parts of the given sizes, fixed by the seed. Raises UserError if they need more than there is."""
+    """Disjoint random parts of the given sizes, fixed by the seed.
+
+    Raises UserError if they need more than there is, and for a negative seed.
+    """
+    if seed < 0:
+        raise UserError(f"the seed must be 0 or more, it is {seed}")
     total = sum(sizes.values())
     if total > len(data) or min(sizes.values()) < 1:
         raise UserError(f"parts of {sizes} examples (together {total}) cannot be taken from {len(data)}")

@@ -11,6 +11,7 @@ import pytest
 from jaxnas.data import imagenet16
 from jaxnas.data.imagenet16 import read_imagenet16
 from jaxnas.types import UserError
+from tests.data.files import Call, write_imagenet16
 
 TRAIN = [f"train_data_batch_{i}" for i in range(1, 11)]
 BATCH_LABELS = [1, 120, 121, 1000, 57]  # three of the first 120 classes
@@ -28,11 +29,7 @@ def batch_rows(name: str) -> np.ndarray:
 def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """The folder ImageNet16 with five images a file, of which three count."""
     monkeypatch.setattr(imagenet16, "RECORDS", {"train": 30, "test": 3})
-    path = tmp_path / "ImageNet16"
-    path.mkdir()
-    for name in [*TRAIN, "val_data"]:
-        (path / name).write_bytes(encoded(batch_rows(name), BATCH_LABELS))
-    return path
+    return write_imagenet16(tmp_path)
 
 
 def refusal(root: Path, part: str = "test") -> str:
@@ -118,16 +115,6 @@ def test_another_number_of_images_is_told_with_both_numbers(labels: list[int], f
     assert str(folder) in message
     assert f"{sum(1 <= label <= 120 for label in labels)} test images" in message
     assert "expected 3" in message
-
-
-class Call:
-    """Pickles as a call of `function`."""
-
-    def __init__(self, function: Any, *arguments: Any) -> None:
-        self.call = (function, arguments)
-
-    def __reduce__(self) -> Any:
-        return self.call
 
 
 @pytest.mark.parametrize("protocol", [2, 4])

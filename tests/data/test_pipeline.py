@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from jaxnas.config import DataConfig
-from jaxnas.data import Split, build_pipeline, epoch_order, fixed_batches, on_device
+from jaxnas.data import Split, build_pipeline, colours_of, epoch_order, fixed_batches, on_device
 from jaxnas.data.pipeline import padded_batches
 
 PLAIN = DataConfig(crop=0, flip=False, cutout=0)
@@ -44,7 +44,7 @@ ALL = DataConfig(crop=2, flip=True, cutout=2)
 
 @cache
 def compiled(config: DataConfig) -> Callable[[jax.Array, np.ndarray], jax.Array]:
-    return jax.jit(build_pipeline(config, SPLIT).augment)
+    return jax.jit(build_pipeline(config, colours_of(SPLIT)).augment)
 
 
 def augmented(config: DataConfig, seed: int = 0, images: np.ndarray = SPLIT.images) -> np.ndarray:
@@ -53,7 +53,7 @@ def augmented(config: DataConfig, seed: int = 0, images: np.ndarray = SPLIT.imag
 
 def test_training_images_have_mean_zero_and_deviation_one_in_every_channel() -> None:
     train = random_split(200)
-    x = np.asarray(build_pipeline(PLAIN, train).normalise(train.images))
+    x = np.asarray(build_pipeline(PLAIN, colours_of(train)).normalise(train.images))
     assert x.dtype == np.float32
     np.testing.assert_allclose(x.mean((0, 1, 2)), 0, atol=1e-5)
     np.testing.assert_allclose(x.std((0, 1, 2)), 1, atol=1e-5)
@@ -61,14 +61,14 @@ def test_training_images_have_mean_zero_and_deviation_one_in_every_channel() -> 
 
 def test_other_images_are_normalised_by_the_training_images() -> None:
     train, other = random_split(50), random_split(20, seed=1)
-    x = build_pipeline(PLAIN, train).normalise(other.images)
+    x = build_pipeline(PLAIN, colours_of(train)).normalise(other.images)
     np.testing.assert_allclose(x, normalised(other.images, train.images), atol=1e-5)
 
 
 def test_a_channel_of_one_colour_becomes_about_zero() -> None:
     train = random_split(10)
     train.images[..., 1] = 77
-    x = np.asarray(build_pipeline(PLAIN, train).normalise(train.images))
+    x = np.asarray(build_pipeline(PLAIN, colours_of(train)).normalise(train.images))
     assert np.abs(x[..., 1]).max() < 0.1
 
 

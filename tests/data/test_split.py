@@ -1,14 +1,9 @@
-"""Disjoint seeded parts, the checks of a split, averaging over blocks, and loading by name."""
-
-from collections import Counter
-from pathlib import Path
+"""Disjoint seeded parts, the checks of a split, and averaging over blocks."""
 
 import numpy as np
 import pytest
-from sklearn.datasets import load_digits
 
-from jaxnas.config import DataConfig
-from jaxnas.data import SOURCES, Split, divide, load
+from jaxnas.data import Split, divide
 from jaxnas.types import UserError
 
 
@@ -115,99 +110,15 @@ def test_a_factor_that_does_not_divide_the_sides_is_refused(factor: int) -> None
         Split(np.zeros((1, 8, 8, 1), np.uint8), np.zeros(1, np.int32), 1).downsampled(factor)
 
 
-def counted(*splits: Split) -> Counter[tuple[bytes, int]]:
-    pairs = (zip(split.images, split.labels.tolist(), strict=True) for split in splits)
-    return Counter((image.tobytes(), label) for pair in pairs for image, label in pair)
+def test_names_belong_to_the_classes_and_stay_with_every_part() -> None:
+    split = Split(np.zeros((6, 4, 4, 1), np.uint8), np.arange(6) % 2, 2, ("cat", "dog"))
+    parts = (split.take(np.array([1])), split.downsampled(2), divide(split, {"a": 3}, seed=0)["a"])
+    assert [part.names for part in parts] == [("cat", "dog")] * 3
+    for names in (("cat",), ("cat", "dog", "eel")):
+        with pytest.raises(UserError, match="2 classes"):
+            Split(split.images, split.labels, 2, names)
 
 
-DIGITS = DataConfig(name="digits", train=1024, valid=384)
-
-
-def test_digits_are_divided_without_a_leak() -> None:
-    dataset = load(DIGITS, seed=0)
-    parts = dataset.train, dataset.valid, dataset.test()
-    assert [len(part) for part in parts] == [1024, 384, 389]
-    bunch = load_digits()
-    original = np.rint(bunch.images * 255 / 16).astype(np.uint8)
-    whole = Counter((image.tobytes(), int(label)) for image, label in zip(original, bunch.target, strict=True))
-    assert max(whole.values()) == 1  # no image twice, so equal counts leave no image in two parts
-    assert counted(*parts) == whole
-
-
-def test_digits_keep_their_shape_and_use_the_range_of_pixels() -> None:
-    train = load(DIGITS, seed=0).train
-    assert train.images.shape == (1024, 8, 8, 1)
-    assert (train.images.min(), train.images.max()) == (0, 255)
-    assert set(train.labels.tolist()) == set(range(10))
-
-
-def test_the_whole_test_set_is_the_same_for_every_seed() -> None:
-    first, second = load(DIGITS, seed=0), load(DIGITS, seed=1)
-    assert counted(first.train) != counted(second.train)
-    np.testing.assert_array_equal(first.test().images, second.test().images)
-
-
-def test_one_seed_gives_one_division() -> None:
-    first, second = load(DIGITS, seed=4), load(DIGITS, seed=4)
-    np.testing.assert_array_equal(first.train.images, second.train.images)
-    np.testing.assert_array_equal(first.valid.images, second.valid.images)
-
-
-@pytest.fixture
-def reads(monkeypatch: pytest.MonkeyPatch) -> list[tuple[Path, str]]:
-    """The calls of a source `numbered`: 300 training images, 40 test images of 4x4 that show their number."""
-    calls: list[tuple[Path, str]] = []
-
-    def source(root: Path, part: str) -> Split:
-        calls.append((root, part))
-        n = {"train": 300, "test": 40}[part]
-        images = np.broadcast_to(np.arange(n)[:, None, None, None] % 256, (n, 4, 4, 1)).astype(np.uint8)
-        return Split(images, np.arange(n, dtype=np.int32), n)
-
-    monkeypatch.setitem(SOURCES, "numbered", source)
-    return calls
-
-
-def test_the_test_set_is_not_read_before_it_is_asked_for(reads: list[tuple[Path, str]]) -> None:
-    dataset = load(DataConfig(name="numbered", root=Path("there"), train=20, valid=10), seed=0)
-    assert reads == [(Path("there"), "train")]
-    assert len(dataset.test()) == 40
-    assert reads == [(Path("there"), "train"), (Path("there"), "test")]
-
-
-def test_fewer_test_images_are_drawn_from_the_test_set(reads: list[tuple[Path, str]]) -> None:
-    test = load(DataConfig(name="numbered", train=20, valid=10, test=15), seed=0).test()
-    assert len(set(test.labels.tolist())) == len(test) == 15
-    assert set(test.labels.tolist()) <= set(range(40))
-    np.testing.assert_array_equal(test.images[:, 0, 0, 0], test.labels)
-
-
-def test_every_part_is_downsampled(reads: list[tuple[Path, str]]) -> None:
-    dataset = load(DataConfig(name="numbered", train=20, valid=10, downsample=2), seed=0)
-    assert {part.images.shape[1:] for part in (dataset.train, dataset.valid, dataset.test())} == {(2, 2, 1)}
-
-
-@pytest.mark.parametrize("sizes", [(300, 1), (0, 10), (10, 0)])
-def test_sizes_beyond_the_training_set_are_refused(sizes: tuple[int, int], reads: list[tuple[Path, str]]) -> None:
-    with pytest.raises(UserError, match="300"):
-        load(DataConfig(name="numbered", train=sizes[0], valid=sizes[1]), seed=0)
-
-
-def test_more_test_images_than_there_are_is_refused(reads: list[tuple[Path, str]]) -> None:
-    dataset = load(DataConfig(name="numbered", train=20, valid=10, test=41), seed=0)
-    with pytest.raises(UserError, match="41"):
-        dataset.test()
-
-
-def test_an_unknown_name_is_told_with_the_allowed_ones() -> None:
-    with pytest.raises(UserError) as caught:
-        load(DataConfig(name="mnist"), seed=0)
-    for name in ("'mnist'", "digits", "cifar10", "cifar100", "imagenet16-120"):
-        assert name in str(caught.value)
-
-
-@pytest.mark.parametrize("name", ["cifar10", "cifar100", "imagenet16-120"])
-def test_absent_files_are_told_with_the_folder(name: str, tmp_path: Path) -> None:
-    with pytest.raises(UserError) as caught:
-        load(DataConfig(name=name, root=tmp_path), seed=0)
-    assert str(tmp_path) in str(caught.value)
+def test_a_negative_seed_is_refused() -> None:
+    with pytest.raises(UserError, match="-1"):
+        divide(numbered(10), {"a": 5}, seed=-1)
