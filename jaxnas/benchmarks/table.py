@@ -1,23 +1,27 @@
-"""True accuracies of every architecture of a space, read once from a CSV file."""
+"""True accuracies of every architecture of a space: what a run sees of a benchmark, whatever file it came from."""
 
-import csv
-import math
+import functools
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from pathlib import Path
+from typing import Any, NamedTuple
 
 import numpy as np
 
-from jaxnas.spaces.base import SearchSpace
+from jaxnas.spaces.base import Architecture, SearchSpace
 from jaxnas.types import UserError, brief
 
 
 @dataclass(frozen=True)
 class Table:
-    """Accuracies in percent by data set, each [N] in the order of `space.enumerate()`; `source` names the file."""
+    """Accuracies in percent by data set, each [N] in the order of `space.enumerate()`.
+
+    `source` names the file and, where the file's format tells, how the networks were trained and tested.
+    """
 
     space: SearchSpace
     source: str
     accuracies: dict[str, np.ndarray]
+    sha256: str = ""  # of the official file that the accuracies were first read from
 
     def check(self, dataset: str) -> None:
         """Raises UserError if the table has no such data set."""
@@ -30,51 +34,53 @@ class Table:
         return self.accuracies[dataset][position(self.space, op_ids)]
 
 
+class Row(NamedTuple):
+    """One architecture as a file has it."""
+
+    place: str  # where in the file, for messages
+    op_ids: tuple[int, ...]  # [E]
+    accuracies: Mapping[str, Any]  # by data set; the same data sets in every row; not yet checked
+
+
 def position(space: SearchSpace, op_ids: np.ndarray) -> np.ndarray:
     """Row of every architecture in `space.enumerate()`. op_ids int [A, E] -> int [A]."""
     return np.ravel_multi_index(tuple(np.asarray(op_ids).T), (len(space.ops),) * len(space.edges))
 
 
-def read_csv(space: SearchSpace, path: Path) -> Table:
-    """The table of a CSV with a column `architecture` and one column of percent for each data set.
-
-    A column `index` is ignored. Raises UserError naming the file and line for a missing file, another space, a value
-    outside 0 .. 100, an architecture that is given twice, or architectures that are missing.
-    """
+def decode(space: SearchSpace, text: Any, place: str) -> tuple[int, ...]:
+    """op_ids [E] of a benchmark's string. Raises UserError naming `place` for anything else."""
+    if not isinstance(text, str):
+        raise UserError(f"{place}: an architecture of {space.name} is a text, not a {type(text).__name__}")
     try:
-        with open(path, newline="", encoding="utf-8-sig") as handle:
-            reader = csv.DictReader(handle)
-            columns = [c for c in reader.fieldnames or [] if c not in ("index", "architecture")]
-            if "architecture" not in (reader.fieldnames or []) or not columns:
-                raise UserError(f"{path} needs columns 'architecture' and data sets, it has {brief(reader.fieldnames)}")
-            accuracies = {c.lower(): np.full(space.size, np.nan) for c in columns}
-            for row in reader:
-                _read_row(space, row, columns, accuracies, f"{path} line {reader.line_num}")
-    except OSError as error:
-        raise UserError(f"cannot read the table {path}: {error.strerror}") from error
-    except (csv.Error, UnicodeDecodeError) as error:
-        raise UserError(f"{path} is no CSV text file ({error})") from error
-    missing = int(np.isnan(next(iter(accuracies.values()))).sum())
-    if missing:
-        raise UserError(f"{path} lacks {missing} of the {space.size} architectures of {space.name}")
-    return Table(space, path.name, accuracies)
-
-
-def _read_row(
-    space: SearchSpace, row: dict[str, str], columns: list[str], accuracies: dict[str, np.ndarray], where: str
-) -> None:
-    try:
-        architecture = space.decode(row["architecture"] or "")
+        return space.decode(text).op_ids
     except UserError as error:
-        raise UserError(f"{where}: {error}") from error
-    index = int(position(space, np.array([architecture.op_ids]))[0])
-    for column in columns:
-        try:
-            value = float(row[column])
-        except (TypeError, ValueError):
-            value = math.nan
-        if not 0 <= value <= 100:
-            raise UserError(f"{where}: {column} must be a percentage from 0 to 100, not {brief(row[column])}")
-        if not math.isnan(accuracies[column.lower()][index]):
-            raise UserError(f"{where}: {brief(row['architecture'])} is given twice")
-        accuracies[column.lower()][index] = value
+        raise UserError(f"{place}: {error}") from error
+
+
+def build(space: SearchSpace, where: str, source: str, rows: Iterable[Row], sha256: str) -> Table:
+    """The table of rows in any order; names of data sets become lower case.
+
+    Raises UserError naming the place for a value outside 0 .. 100 and an architecture that is given twice, and naming
+    `where` with the count for architectures that are missing.
+    """
+    accuracies: dict[str, np.ndarray] = {}
+    seen = np.zeros(space.size, bool)
+    for row in rows:
+        index = functools.reduce(lambda high, op: high * len(space.ops) + op, row.op_ids, 0)  # `position`, of one
+        if seen[index]:
+            name = space.encode(Architecture(row.op_ids))
+            raise UserError(f"{row.place}: {brief(name)} is given twice")
+        seen[index] = True
+        for dataset, value in row.accuracies.items():
+            number = isinstance(value, int | float) and not isinstance(value, bool)
+            if not number or not 0 <= value <= 100:
+                raise UserError(f"{row.place}: {dataset} must be a percentage from 0 to 100, not {_told(value)}")
+            accuracies.setdefault(dataset.lower(), np.full(space.size, np.nan))[index] = value
+    if not seen.all():
+        raise UserError(f"{where} lacks {int((~seen).sum())} of the {space.size} architectures of {space.name}")
+    return Table(space, source, accuracies, sha256)
+
+
+def _told(value: Any) -> str:
+    # Only plain values are shown: the repr of a deeply nested one would itself fail.
+    return brief(value) if isinstance(value, str | int | float) else f"a {type(value).__name__}"

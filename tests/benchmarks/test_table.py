@@ -72,6 +72,10 @@ def test_a_missing_column_is_told_with_those_wanted(header: str, tmp_path: Path)
     assert "'architecture'" in refusal(write(tmp_path / "toy.csv", header, *ROWS))
 
 
+def test_a_data_set_in_two_columns_is_refused(tmp_path: Path) -> None:
+    assert "two columns" in refusal(write(tmp_path / "toy.csv", "architecture,cifar10,CIFAR10", "a,1,2"))
+
+
 def test_an_empty_file_is_refused(tmp_path: Path) -> None:
     path = tmp_path / "toy.csv"
     path.write_bytes(b"")

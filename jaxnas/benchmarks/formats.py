@@ -1,0 +1,54 @@
+"""The formats that true accuracies come in, and reading whichever of them a file is."""
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import NamedTuple
+
+from jaxnas.benchmarks.analog import read_analog, recognises_analog
+from jaxnas.benchmarks.compact import read_compact, recognises_compact
+from jaxnas.benchmarks.csv_table import read_csv, recognises_csv
+from jaxnas.benchmarks.nas_bench_201 import read_nas_bench_201, recognises_nas_bench_201
+from jaxnas.benchmarks.nats import read_nats, recognises_nats
+from jaxnas.benchmarks.table import Table
+from jaxnas.spaces.base import SearchSpace
+from jaxnas.types import UserError, brief
+
+
+class Reader(NamedTuple):
+    """One format."""
+
+    read: Callable[[SearchSpace, Path], Table]
+    """the whole table, or UserError"""
+    recognises: Callable[[Path], bool]
+    """whether an existing file or folder looks like this format, by what it holds"""
+    about: str
+    """what is read, for messages"""
+
+
+READERS: dict[str, Reader] = {
+    "compact": Reader(read_compact, recognises_compact, "a table of experiments.import_benchmark"),
+    "csv": Reader(read_csv, recognises_csv, "a CSV with a column 'architecture' and one of percent a data set"),
+    "nas-bench-201": Reader(read_nas_bench_201, recognises_nas_bench_201, "NAS-Bench-201's API file (.pth)"),
+    "nats-bench": Reader(read_nats, recognises_nats, "NATS-Bench's unpacked folder NATS-tss-v1_0-3ffb9-simple"),
+    "analog-nasbench": Reader(read_analog, recognises_analog, "analog-nasbench's data.anb, package folder or wheel"),
+}
+
+
+def read_table(space: SearchSpace, path: Path, format: str = "auto") -> Table:
+    """True accuracies of a file or folder of one of READERS, or, with `auto`, of the format that it holds.
+
+    Raises UserError for an unknown format, for what is no format of these, and as the readers do.
+    """
+    if format != "auto" and format not in READERS:
+        raise UserError(f"there is no format {brief(format)}; allowed: {['auto', *READERS]}")
+    if format == "auto":
+        try:
+            if not path.exists():
+                raise UserError(f"cannot read {path}: there is no such file or folder")
+            format = next((name for name, reader in READERS.items() if reader.recognises(path)), "auto")
+        except OSError as error:
+            raise UserError(f"cannot read {path}: {error.strerror}") from error
+    if format == "auto":
+        known = "; ".join(f"{name}: {reader.about}" for name, reader in READERS.items())
+        raise UserError(f"{path} is damaged or of no known format ({known})")
+    return READERS[format].read(space, path)
