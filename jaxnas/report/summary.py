@@ -2,7 +2,13 @@
 
 from typing import Any
 
+from rich import box
+from rich.console import Group
 from rich.table import Column, Table
+from rich.text import Text
+
+from jaxnas.report.records import Result, read_result
+from jaxnas.report.words import answer, count, estimate, stage_name
 
 
 def note(rows: list[dict[str, Any]]) -> str:
@@ -12,18 +18,24 @@ def note(rows: list[dict[str, Any]]) -> str:
     return "  ".join(names[name].format(sum(v) / len(v)) for name, v in found.items() if v)
 
 
-def summary(result: dict[str, Any]) -> Table:
-    """A table of the fields of `result.json`; accuracies in percent, times in seconds."""
-    table = Table("few-shot NAS", Column(overflow="fold"))
-    for name, value in result.items():
-        if name == "seconds":
-            text = ", ".join(f"{stage} {s:.0f}" for stage, s in value.items()) + f"; together {sum(value.values()):.0f}"
-        elif name == "rank_correlation" and value is not None:
-            shown = [f"{k} {value[k]:.3f}" for k in ("kendall", "spearman") if value[k] is not None]
-            text = ", ".join([*shown, f"n {value['n']}", value["truth"]])
-        elif name.endswith("accuracy") and value is not None:
-            text = f"{value:.2f} %"
-        else:
-            text = "not known" if value is None else str(value)
-        table.add_row(name.replace("_", " "), text)
-    return table
+def summary(result: dict[str, Any]) -> Group:
+    """What `result.json` says: the contenders in a table, then the answer as on the page, then the time."""
+    found = read_result(result, "result.json")
+    lines = [Text(sentence) for sentence in answer(found)]
+    if found.seconds:
+        spent = [f"{stage_name(stage)} {s:.0f}" for stage, s in found.seconds.items() if stage != "together"]
+        lines.append(Text(f"Seconds: {', '.join([*spent, f'together {sum(found.seconds.values()):.0f}'])}"))
+    return Group(*([_contenders(found)] if found.contenders else []), *lines)
+
+
+def _contenders(result: Result) -> Table:
+    """Test accuracies in percent with their 95 % intervals."""
+    shown = Table(Column("found by", overflow="fold"), box=box.SIMPLE, title="few-shot NAS beside its controls")
+    for name in ("test, %", "true, %", "Kendall tau", "images"):
+        shown.add_column(name, justify="right", no_wrap=True)
+    for c in result.contenders:
+        # An interval goes below its value: beside it, the table would be wider than a usual terminal.
+        values = [estimate(c.test), estimate(c.true), estimate(c.kendall, 3)]
+        cells = (c.name, *(value.replace(" ", "\n", 1) for value in values), count(c.images))
+        shown.add_row(*map(Text, cells), style="bold" if c.kind == "method" else None)
+    return shown

@@ -1,0 +1,108 @@
+"""One table over several runs: what each contender of each run reached, and at what cost.
+
+    python -m experiments.compare out/digits out/cifar10-small --csv runs.csv
+
+A run is the work directory of one seed, or one that holds several; accuracies of the latter are means over seeds.
+Intervals are of 95 %: over test images for one seed, over seeds for several, so the two are not to be compared.
+"""
+
+import sys
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import tyro
+from rich import box
+from rich.console import Console
+from rich.table import Column, Table
+from rich.text import Text
+
+from jaxnas.report import Contender, Estimate, Run, count, estimate, how_far, read_run, read_total, seed_folders
+from jaxnas.types import UserError
+from jaxnas.workdir import write_csv
+
+MEASURES = ("test_accuracy", "true_accuracy", "kendall")
+
+
+@dataclass(frozen=True)
+class Command:
+    """Compare finished runs in one table."""
+
+    runs: tyro.conf.Positional[tuple[Path, ...]]
+    """work directories, of one seed or of several"""
+    csv: Path | None = None
+    """also write the rows to this file"""
+
+
+def rows(path: Path) -> list[dict[str, Any]]:
+    """The contenders of one run with its data set, seeds and seconds. Raises UserError if it is not finished."""
+    result, seeds = read_total(path), seed_folders(path)
+    runs = [read_run(path)] if not seeds else [read_run(folder) for folder in seeds]
+    if result is None:
+        far = "; ".join(f"{run.path.name}: {how_far(run.stages, run.metrics)}" for run in runs if run.result is None)
+        raise UserError(f"{path} is unfinished, it has no result.json; {far or 'its seeds are done'}")
+    true = None if result.true is None else Estimate(result.true)
+    alone = Contender("chosen", "method", test=result.test, true=true)  # of a run without controls
+    seconds = [sum(run.result.seconds.values()) for run in runs if run.result is not None]
+    common = {"run": str(path), "data": _data(runs[0]), "seeds": len(result.seeds), "seconds": round(sum(seconds), 2)}
+    return [{**common, **_fields(contender)} for contender in result.contenders or (alone,)]
+
+
+def table(found: Sequence[dict[str, Any]]) -> Table:
+    """All rows, accuracies in percent with the interval below; what is of the whole run stands in its first row."""
+    shown = Table(
+        *(Column(name, overflow="fold") for name in ("run", "contender")), box=box.SIMPLE, padding=(0, 1, 0, 0)
+    )
+    for name in ("test, %", "true, %", "tau", "images", "seconds"):
+        shown.add_column(name, justify="right", no_wrap=True)
+    for i, row in enumerate(found):
+        first = i == 0 or found[i - 1]["run"] != row["run"]
+        if first:
+            shown.add_section()
+        seeds = f"{row['data']}\n{row['seeds']} seed{'s' if row['seeds'] > 1 else ''}"
+        values = [estimate(_estimate(row, name), 3 if name == "kendall" else 2).replace(" ", "\n") for name in MEASURES]
+        texts = f"{row['run']}\n{seeds}" if first else "", row["contender"], *values
+        shown.add_row(*map(Text, (*texts, count(row["images"]), f"{row['seconds']:.0f}" if first else "")))
+    return shown
+
+
+def main(arguments: Sequence[str]) -> int:
+    """Prints the table and writes the CSV. 0, or 2 for bad input."""
+    command = tyro.cli(Command, prog="python -m experiments.compare", args=arguments)
+    try:
+        found = [row for path in command.runs for row in rows(path)]
+        if not found:
+            raise UserError("name at least one work directory to compare")
+        if command.csv is not None:
+            write_csv(command.csv, found)
+    except (UserError, OSError) as error:
+        Console(stderr=True).print(f"error: {error}", style="red", highlight=False, markup=False, soft_wrap=True)
+        return 2
+    Console().print(table(found))
+    return 0
+
+
+def _fields(contender: Contender) -> dict[str, Any]:
+    fields: dict[str, Any] = {"contender": contender.name, "kind": contender.kind}
+    for name, value in zip(MEASURES, (contender.test, contender.true, contender.kendall), strict=True):
+        fields |= {
+            name: value and value.value,
+            f"{name}_low": value and value.low,
+            f"{name}_high": value and value.high,
+        }
+    return {**fields, "images": contender.images}
+
+
+def _estimate(row: dict[str, Any], name: str) -> Estimate | None:
+    value = row[name]
+    return None if value is None else Estimate(value, row[f"{name}_low"], row[f"{name}_high"])
+
+
+def _data(run: Run) -> str:
+    data = run.config.get("data")
+    return str(data.get("name", "-")) if isinstance(data, dict) else "-"
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

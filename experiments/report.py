@@ -1,0 +1,41 @@
+"""The page of a run, made again from its files.
+
+    python -m experiments.report out/digits
+
+Writes `report.html` in a work directory of any age or state: of one seed, or of several with a page for each.
+"""
+
+import sys
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import tyro
+from rich.console import Console
+
+from jaxnas.report import write_report
+from jaxnas.types import UserError
+
+
+@dataclass(frozen=True)
+class Command:
+    """Write report.html of a run."""
+
+    workdir: tyro.conf.Positional[Path]
+    """work directory of one seed, or the directory that holds seed-0, seed-1, ..."""
+
+
+def main(arguments: Sequence[str]) -> int:
+    """Writes the page and prints its path. 0, or 2 for a directory without a run or with a damaged file."""
+    command = tyro.cli(Command, prog="python -m experiments.report", args=arguments)
+    try:
+        page = write_report(command.workdir)
+    except UserError as error:
+        Console(stderr=True).print(f"error: {error}", style="red", highlight=False, markup=False, soft_wrap=True)
+        return 2
+    Console().print(f"written to {page}", highlight=False, markup=False, soft_wrap=True)
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

@@ -1,0 +1,261 @@
+"""The sections of the page of one seed; each is None where the run has nothing to show."""
+
+import json
+from collections.abc import Iterator, Sequence
+from typing import Any
+
+import numpy as np
+
+from jaxnas.report import figures, svg, tree_figures
+from jaxnas.report.markup import Html, architecture_code, figure, join, table, tag
+from jaxnas.report.read import Run
+from jaxnas.report.records import Contender, Estimate, RandomDraw, Result
+from jaxnas.report.words import UNKNOWN, count, estimate, listed, percent, stage_name, verdict
+
+
+def controls(result: Result) -> Html | None:
+    """The contenders in one table and their estimates as dots."""
+    if not result.contenders:
+        return None
+    several = len(result.seeds) > 1
+    ours = next((i for i, c in enumerate(result.contenders) if c.kind == "method"), None)
+    shown = _columns(result.contenders, several)
+    head = ["found by", *(name for name, _ in shown)]
+    rows: list[list[str | Html]] = [
+        [c.name, *(cells[i] for _, cells in shown)] for i, c in enumerate(result.contenders)
+    ]
+    terms = (
+        "Each row is another way to find an architecture, with the same data and the same judgement: its choice is "
+        "trained alone from new weights and tested once. Not split: one supernet for the whole space. Random split: "
+        "as many leaves, their groups drawn at random. Random architectures: no supernet, each trained alone. Images "
+        "seen: training images passed through networks before the choice; evaluations: architectures that were "
+        "scored; score: the validation accuracy that made the choice."
+    )
+    caption = "Ways to find an architecture; accuracies in percent, [95 % interval]"
+    if several:
+        caption += f", means over {len(result.seeds)} seeds"
+    below = "Mark: estimate; bar: 95 % interval. The filled circle is the method. " + _reading(several)
+    parts = [table(head, rows, caption, ours), figure(below, *_dots(result.contenders, result.random))]
+    parts += architectures([(c.name, c.architecture) for c in result.contenders])
+    return tag("section", tag("h2", "Beside its controls"), tag("p", terms, class_="terms"), *parts)
+
+
+def split(run: Run) -> Html | None:
+    """The split tree and the similarities it rests on."""
+    tree = run.tree
+    if tree is None:
+        return None
+    terms = (
+        "Splitting shares the operations of one edge of the cell out among sub-supernets, so that operations that pull "
+        "their shared weights in different directions no longer share them. Margin: how much worse the second-best "
+        "grouping of that edge scored (0 would be a coin toss). Ties: groupings that scored exactly alike. Leaf: a "
+        "sub-supernet with its part of the cells. Edge 3<-2 runs from node 2 of the cell to node 3."
+    )
+    tied = [str(node.id) for node in tree.nodes if node.cut is not None and node.cut.ties > 1]
+    below = "No ties."
+    if tied:
+        below = f"Ties at node {listed(tied)}: of the groupings that scored exactly alike the first was taken."
+    parts = [figure(below, tree_figures.tree_picture(tree, run.result and run.result.leaf))]
+    if run.similarities:
+        parts.append(_similarities(run))
+    return tag("section", tag("h2", "How the supernet was split"), tag("p", terms, class_="terms"), *parts)
+
+
+def learning(run: Run) -> Html | None:
+    """Learning curves of every stage, and what the search had found by when."""
+    drawings = []
+    for stage in dict.fromkeys(row["stage"] for row in run.metrics):
+        rows, name = [row for row in run.metrics if row["stage"] == stage], stage_name(stage)
+        if any("generation" in row for row in rows):
+            fields = "evaluated", "best_accuracy", "architectures evaluated", "best validation accuracy, %"
+        elif any("accuracy" in row for row in rows):
+            fields = "epoch", "accuracy", "epoch", "training accuracy, %"
+        else:
+            fields = "epoch", "loss", "epoch", "training loss"
+        drawings.append(figures.curves(name, rows, *fields))
+    shown = [drawing for drawing in drawings if drawing is not None]
+    if not shown:
+        return None
+    below = (
+        "One line for each network that trains at the same time, with its number at the right end: leaves of the "
+        "split tree, or networks trained alone. Accuracies of a supernet are of cells drawn at random at every step."
+    )
+    return tag("section", tag("h2", "Learning curves"), figure(below, *shown))
+
+
+def ranking(run: Run) -> Html | None:
+    """Scores against the truth, and rank correlations, whole and by leaf."""
+    result = run.result
+    measured = result.ranking if result else None
+    if run.scores is None and measured is None:
+        return None
+    terms = (
+        "The search trusts the supernet's score of a cell; the truth is what that cell reaches when trained alone. "
+        "Kendall's tau says how often the two put a pair of cells in the same order: 1 always, 0 no better than "
+        "chance, below 0 worse than chance."
+    )
+    parts: list[Html] = []
+    if run.scores is not None:
+        parts.append(figure("One mark for each cell; marks of the leaves as in the table.", *_scatters(run)))
+    if measured is not None:
+        rows: list[list[str | Html]] = [["all", str(measured.whole.n), *_taus(measured.whole)]]
+        rows += [[join(svg.key(a.leaf or 0), f" leaf {a.leaf}"), str(a.n), *_taus(a)] for a in measured.leaves]
+        if measured.top is not None:
+            rows.append(["best 10 % by truth", str(measured.top.n), *_taus(measured.top)])
+        head = ["cells", "number", "Kendall tau", "Spearman rho"]
+        parts.append(table(head, rows, f"Rank correlation of the method's scores with the truth: {measured.truth}"))
+    return tag("section", tag("h2", "Do the scores rank cells rightly?"), tag("p", terms, class_="terms"), *parts)
+
+
+def cost(seconds: dict[str, float]) -> Html | None:
+    """Where the time went."""
+    total = sum(seconds.values())
+    if not seconds or total <= 0:
+        return None
+    rows = [(stage_name(stage), s, f"{duration(s)}, {100 * s / total:.0f} %") for stage, s in seconds.items()]
+    below = f"Together {duration(total)}, compilation included."
+    return tag("section", tag("h2", "Cost"), figure(below, figures.bars("time by stage", rows)))
+
+
+def warnings(runs: Sequence[Run]) -> Html | None:
+    """What the runs themselves warned of, each once."""
+    found: dict[str, None] = {}
+    for run in runs:
+        inputs = run.environment.get("inputs")
+        warned = inputs.get("warnings") if isinstance(inputs, dict) else None
+        for said in warned if isinstance(warned, list) else ():
+            found[said if isinstance(said, str) else json.dumps(said)] = None
+    if not found:
+        return None
+    items = [tag("li", said) for said in found]
+    return tag("section", tag("h2", "Warnings of the run"), tag("ul", *items), class_="warning")
+
+
+def settings(run: Run, heading: str = "Settings and environment") -> Html:
+    """The config and what the run was made with, folded away."""
+    parts = []
+    for title, values in (("Settings", run.config), ("Environment", run.environment)):
+        rows: list[list[str | Html]] = [[name, text] for name, text in flat(values)]
+        inner = tag("div", table(["name", "value"], rows, title), class_="wide") if rows else tag("p", "Not recorded.")
+        parts.append(tag("details", tag("summary", title), inner))
+    return tag("section", tag("h2", heading), *parts)
+
+
+def architectures(chosen: Sequence[tuple[str, str | None]]) -> list[Html]:
+    """Who chose which architecture; a list, for the strings are too long for a column of a table."""
+    items = [tag("li", name, ": ", architecture_code(architecture)) for name, architecture in chosen if architecture]
+    return [tag("p", "What each of them chose:"), tag("ul", *items)] if items else []
+
+
+def duration(seconds: float) -> str:
+    """33 s, 12 min, 2 h 05 min."""
+    minutes = round(seconds / 60)
+    if seconds < 90:
+        return f"{seconds:.0f} s"
+    return f"{minutes} min" if minutes < 90 else f"{minutes // 60} h {minutes % 60:02d} min"
+
+
+def flat(value: dict[str, Any], prefix: str = "") -> Iterator[tuple[str, str]]:
+    """Dotted names and texts of a nested object."""
+    for name, inner in value.items():
+        if isinstance(inner, dict):
+            yield from flat(inner, f"{prefix}{name}.")
+        else:
+            yield f"{prefix}{name}", inner if isinstance(inner, str) else json.dumps(inner, ensure_ascii=False)
+
+
+def said(result: Result) -> list[Html]:
+    """The verdict and what it rests on, for the top of the page."""
+    headline, sentences = verdict(result)
+    return [
+        tag("p", headline, class_="verdict"),
+        *([tag("ul", *(tag("li", s) for s in sentences))] if sentences else []),
+    ]
+
+
+def _reading(several: bool) -> str:
+    if several:
+        return "Test accuracies of one seed share their images and splits, so read the column of differences."
+    return "Intervals of one seed tell of the test images only; they do not hold what another seed would change."
+
+
+def _columns(rows: tuple[Contender, ...], several: bool) -> list[tuple[str, list[str]]]:
+    """The columns that any row fills."""
+    columns = [
+        ("test accuracy", [estimate(c.test) for c in rows]),
+        ("method minus this", [estimate(c.difference) for c in rows]),
+        ("true accuracy", [estimate(c.true) for c in rows]),
+        ("Kendall tau", [estimate(c.kendall, 3) for c in rows]),
+        ("images seen", [count(c.images) for c in rows]),
+        ("evaluations", [count(c.evaluations) for c in rows]),
+        ("score", [percent(c.score) for c in rows]),
+    ]
+    return [(name, cells) for name, cells in columns if any(cell != UNKNOWN for cell in cells)]
+
+
+def _dots(rows: tuple[Contender, ...], random: RandomDraw | None) -> list[Html]:
+    mean = None if random is None else (f"one at random: {random.accuracy.value:.2f}", random.accuracy.value)
+    measures: list[tuple[str, list[tuple[Contender, Estimate | None]], int, tuple[str, float] | None]] = [
+        ("test accuracy, %", [(c, c.test) for c in rows], 2, None if any(c.true for c in rows) else mean),
+        ("method minus control, points of test accuracy", [(c, c.difference) for c in rows], 2, ("no difference", 0.0)),
+        ("true accuracy, %", [(c, c.true) for c in rows], 2, mean),
+        ("Kendall tau of the supernet's scores", [(c, c.kendall) for c in rows], 3, ("chance", 0.0)),
+    ]
+    drawings = []
+    for title, pairs, digits, reference in measures:
+        known = [figures.Row(c.name, value, c.kind == "method") for c, value in pairs if value is not None]
+        if known:
+            drawings.append(figures.dots(title, known, digits, reference))
+    return drawings
+
+
+def _similarities(run: Run) -> Html:
+    tree = run.tree
+    assert tree is not None
+    means = {node: np.mean(values, 1) for node, values in run.similarities.items()}
+    off = ~np.eye(len(tree.ops), dtype=bool)
+    shown = np.concatenate([np.abs(mean[:, off][np.isfinite(mean[:, off])]) for mean in means.values()])
+    limit = float(shown.max()) if shown.size and shown.max() > 0 else 1.0
+    drawings: list[Html] = []
+    rest: list[Html] = []
+    for node in tree.nodes:
+        if node.cut is None or node.id not in means:
+            continue
+        for edge, name in enumerate(tree.edges):
+            chosen = edge == node.cut.edge
+            if not chosen and node.id != 0:
+                continue
+            mask = node.mask[edge]
+            values = np.where(mask[:, None] & mask[None, :], means[node.id][edge], np.nan)
+            groups = node.cut.groups if chosen else (tuple(np.flatnonzero(mask).tolist()),)
+            margin = "no other grouping" if node.cut.margin is None else f"margin {node.cut.margin:.4f}"
+            note = f"cut {node.cut.value:.4f}, {margin}" if chosen else "not chosen"
+            drawing = tree_figures.heat_map(f"node {node.id}, edge {name}", values, tree.ops, groups, limit, note)
+            (drawings if chosen else rest).append(drawing)
+    batches = next(iter(run.similarities.values())).shape[1]
+    below = (
+        f"How alike the operations of an edge are (mean over {batches} batches): orange alike, white 0, blue opposed, "
+        f"full colour at ±{limit:.2f}. The edge that each node splits, its groups framed. "
+        "Alike operations should share a frame. Cut: the size-normalised cut, smaller is better separated."
+    )
+    folded = tag("details", tag("summary", "The other edges of node 0"), tag("div", *rest, class_="panels"))
+    return join(figure(below, *drawings), folded) if rest else figure(below, *drawings)
+
+
+def _scatters(run: Run) -> list[Html]:
+    scores = run.scores
+    assert scores is not None
+    contenders = run.result.contenders if run.result else ()
+    names = {c.kind: c.name for c in contenders if c.kind != "random_split"}
+    names |= {f"random_split_{i + 1}": c.name for i, c in enumerate(c for c in contenders if c.kind == "random_split")}
+    drawings = []
+    for column, values in scores.columns.items():
+        ours = column in ("method", "supernet_validation_accuracy")
+        name = names.get(column, "the sub-supernets, all cells they evaluated" if ours else stage_name(column))
+        tau = next((f"Kendall tau {estimate(c.kendall, 3)}" for c in contenders if c.name == name and c.kendall), "")
+        drawings.append(figures.scatter(name, tau, values, scores.truth, scores.leaf if ours else None))
+    return [drawing for drawing in drawings if drawing is not None]
+
+
+def _taus(agreement: Any) -> list[str]:
+    return [estimate(agreement.kendall, 3), estimate(agreement.spearman, 3)]

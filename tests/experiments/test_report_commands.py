@@ -1,0 +1,128 @@
+"""The commands that read finished runs: report, compare, tensorboard."""
+
+import csv
+import json
+import struct
+import sys
+
+import pytest
+
+from experiments import compare, report, tensorboard
+from tests.report import sample
+
+
+def test_report_writes_the_page_and_says_where(tmp_path, capsys) -> None:
+    assert report.main([str(sample.write(tmp_path / "run"))]) == 0
+    assert capsys.readouterr().out == f"written to {tmp_path / 'run' / 'report.html'}\n"
+    assert "One seed cannot tell" in (tmp_path / "run" / "report.html").read_text()
+
+
+def test_report_of_no_run_is_one_sentence_and_exit_code_2(tmp_path, capsys) -> None:
+    assert report.main([str(tmp_path / "none")]) == 2
+    error = capsys.readouterr().err
+    assert error.startswith(f"error: {tmp_path / 'none'} holds no run") and error.count("\n") == 1
+
+
+def test_compare_has_a_row_for_each_contender_of_each_run(tmp_path, capsys, monkeypatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    one = sample.write(tmp_path / "one")
+    rows = [sample.seed_row("ours", "method", 62.0, None), sample.seed_row("not split", "unsplit", 61.0, (1.0, 0.5))]
+    sample.seeds(tmp_path / "many", rows)
+    (one / "config.json").write_text(json.dumps({"data": {"name": "[red]cifar10"}}))
+    assert compare.main(["one", "many", "--csv", "rows.csv"]) == 0
+    shown = capsys.readouterr().out
+    for text in ("[red]cifar10", "1 seed", "3 seeds", "62.25", "[61.25,", "12,345", "120", "360"):
+        assert text in shown
+    found = list(csv.DictReader((tmp_path / "rows.csv").read_text().splitlines()))
+    assert [(row["run"], row["contender"], row["seeds"]) for row in found] == [
+        ("one", "split by gradient_matching", "1"),
+        ("one", "not split", "1"),
+        ("one", "random split 1", "1"),
+        ("many", "ours", "3"),
+        ("many", "not split", "3"),
+    ]
+    assert [found[0][name] for name in ("test_accuracy", "test_accuracy_low", "true_accuracy", "kendall_high")] == [
+        *("62.25", "61.25", "91.5", "0.5")
+    ]
+    assert [row["seconds"] for row in found] == ["120.0"] * 3 + ["360.0"] * 2
+    assert found[4]["true_accuracy"] == "" and found[4]["test_accuracy_high"] == "62.0"
+
+
+def test_compare_takes_a_run_without_controls_by_its_choice(tmp_path) -> None:
+    (tmp_path / "result.json").write_text(
+        json.dumps({"test_accuracy": 99.0, "true_accuracy": 91.0, "seconds": {"a": 2}})
+    )
+    (row,) = compare.rows(tmp_path)
+    assert (row["contender"], row["test_accuracy"], row["test_accuracy_low"], row["true_accuracy"]) == (
+        *("chosen", 99.0, None, 91.0),
+    )
+
+
+def test_compare_tells_an_unfinished_run_with_its_stage(tmp_path, capsys) -> None:
+    run = sample.write(tmp_path / "run")
+    (run / "result.json").unlink()
+    assert compare.main([str(run)]) == 2
+    error = capsys.readouterr().err
+    assert f"{run} is unfinished, it has no result.json; run: Done: warm-up." in error and error.count("\n") == 1
+    seeds = sample.seeds(tmp_path / "many", [])
+    (seeds / "result.json").unlink()
+    (seeds / "seed-1" / "result.json").unlink()
+    assert compare.main([str(seeds)]) == 2
+    assert "no result.json; seed-1: Done: warm-up." in capsys.readouterr().err
+    assert compare.main([]) == 2
+    assert capsys.readouterr().err == "error: name at least one work directory to compare\n"
+
+
+def test_compare_tells_a_csv_that_cannot_be_written(tmp_path, capsys) -> None:
+    run = sample.write(tmp_path / "run")
+    assert compare.main([str(run), "--csv", str(tmp_path / "none" / "rows.csv")]) == 2
+    assert capsys.readouterr().err.startswith("error: ")
+
+
+def test_scalars_are_every_number_on_its_curve() -> None:
+    rows = [
+        {"stage": "leaves", "epoch": 2, "leaf": 3, "loss": 0.5, "accuracy": 40, "note": "x", "done": True},
+        {"stage": "search", "generation": 1, "leaf": 0, "evaluated": 25, "best_accuracy": 41.5},
+        {"stage": "alone", "epoch": 1, "loss": 1.5},
+        {"stage": "split", "loss": 1.0},
+    ]
+    assert tensorboard.scalars(rows) == [
+        ("leaves/loss/leaf_3", 0.5, 2),
+        ("leaves/accuracy/leaf_3", 40.0, 2),
+        ("search/best_accuracy/leaf_0", 41.5, 25),
+        ("alone/loss", 1.5, 1),
+    ]
+
+
+def test_events_hold_the_rows_of_the_file_and_are_written_once(tmp_path, capsys) -> None:
+    pytest.importorskip("tensorboardX")
+    from tensorboardX.proto.event_pb2 import Event
+
+    run = sample.write(tmp_path)
+    assert tensorboard.main([str(run)]) == 0
+    (file,) = (run / "tensorboard").iterdir()
+    data, at, found = file.read_bytes(), 0, {}
+    while at < len(data):  # a record: length u64, its checksum u32, the event, its checksum u32
+        (length,) = struct.unpack_from("<Q", data, at)
+        event = Event.FromString(data[at + 12 : at + 12 + length])
+        found |= {(value.tag, event.step): value.simple_value for value in event.summary.value}
+        at += 16 + length
+    expected = {("warm_up/accuracy/leaf_0", e): 10.0 * e for e in (1, 2, 3)}
+    expected |= {("warm_up/loss/leaf_0", e): pytest.approx(2.0 / e, rel=1e-6) for e in (1, 2, 3)}
+    expected |= {(f"search/best_accuracy/leaf_{k}", 4): 40.0 + k for k in (0, 1)}
+    assert found == expected
+    assert tensorboard.main([str(run)]) == 2
+    assert "is not an empty folder" in capsys.readouterr().err
+
+
+def test_tensorboard_without_its_package_names_the_command(tmp_path, capsys, monkeypatch) -> None:
+    monkeypatch.setitem(sys.modules, "tensorboardX", None)
+    assert tensorboard.main([str(sample.write(tmp_path))]) == 2
+    assert "pip install tensorboardX" in capsys.readouterr().err
+
+
+def test_tensorboard_of_a_run_without_curves_is_told(tmp_path, capsys) -> None:
+    pytest.importorskip("tensorboardX")
+    assert tensorboard.main([str(tmp_path)]) == 2
+    assert "has no curves: metrics.jsonl is absent" in capsys.readouterr().err
+    assert not (tmp_path / "tensorboard").exists()

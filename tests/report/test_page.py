@@ -1,0 +1,185 @@
+"""The page: well-formed, on its own, true to the files, safe with foreign text, the same for the same files."""
+
+import json
+import re
+from html.parser import HTMLParser
+from pathlib import Path
+
+import pytest
+
+from jaxnas.report import write_report
+from jaxnas.types import UserError
+from tests.report import sample
+
+ROOT = Path(__file__).parent.parent.parent
+HOSTILE = "<img src=x onerror=alert(1)>\"'&\u202e\ud800"
+
+
+class Page(HTMLParser):
+    """Checks that elements nest; keeps texts, attributes and the cells of tables."""
+
+    def __init__(self, text: str) -> None:
+        super().__init__()
+        self.open: list[str] = []
+        self.tags: list[str] = []
+        self.attributes: list[tuple[str, str | None]] = []
+        self.texts: list[str] = []
+        self.rows: list[list[str]] = []
+        self.feed(text)
+        self.close()
+        assert not self.open
+
+    def handle_starttag(self, tag, attrs) -> None:
+        self.tags.append(tag)
+        self.attributes += attrs
+        if tag not in ("meta", "wbr"):
+            self.open.append(tag)
+        if tag == "tr":
+            self.rows.append([])
+        elif tag in ("td", "th"):
+            self.rows[-1].append("")
+
+    def handle_endtag(self, tag) -> None:
+        assert self.open.pop() == tag
+
+    def handle_data(self, data) -> None:
+        if self.tags[-1:] == ["wbr"]:  # a place where a word may break is inside the word
+            self.texts[-1] += data
+        else:
+            self.texts.append(data)
+        if "td" in self.open or "th" in self.open:
+            self.rows[-1][-1] += data
+
+    @property
+    def text(self) -> str:
+        return " ".join(self.texts)
+
+
+def page(folder: Path) -> Page:
+    return Page(write_report(folder).read_text(encoding="utf-8"))
+
+
+def test_the_page_stands_alone(tmp_path) -> None:
+    seeds = sample.seeds(tmp_path / "many", [sample.seed_row("ours", "method", 62, None)])
+    for folder in (sample.write(tmp_path / "one"), seeds):
+        found = page(folder)
+        assert not {"script", "link", "img", "iframe", "object", "use", "image", "base"} & set(found.tags)
+        targets = [value for name, value in found.attributes if name in ("href", "src", "xlink:href", "srcset")]
+        assert all(re.fullmatch(r"seed-\d/report\.html", target or "") for target in targets)
+        assert not [name for name, _ in found.attributes if name.startswith("on")]
+        text = (folder / "report.html").read_text()
+        assert "://" not in text and "@import" not in text and "url(" not in text
+        pictures = [value for name, value in found.attributes if name == "role" and value == "img"]
+        assert len(pictures) == sum(name == "aria-label" and value is not None for name, value in found.attributes) - (
+            sum(value == "region" for name, value in found.attributes)
+        )
+
+
+def test_the_answer_comes_first_and_the_table_holds_the_numbers_of_the_file(tmp_path) -> None:
+    found = page(sample.write(tmp_path))
+    text = found.text
+    order = [
+        text.index(s) for s in ("Few-shot architecture search on digits, seed 5", "One seed cannot tell", "Beside its")
+    ]
+    assert order == sorted(order)
+    rows = {row[0]: row[1:] for row in found.rows if row}
+    assert rows["found by"] == ["test accuracy", "true accuracy", "Kendall tau", "images seen", "evaluations", "score"]
+    ours = rows["split by gradient_matching"]
+    assert ours == ["62.25 [61.25, 63.25]", "91.50", "0.375 [0.250, 0.500]", "12,345", "67", "41.50"]
+    assert rows["not split"] == ["61.75 [60.75, 62.75]", "-", "-", "12,345", "67", "41.50"]
+    assert rows["all"] == ["4", "0.375 [0.250, 0.500]", "-"]
+    assert rows["best 10 % by truth"] == ["3", "0.062", "-"]
+    assert rows["seed"] == ["5"] and rows["data.name"] == ["digits"]  # the settings
+    for said in (sample.CELL, "Warnings of the run", "no checksum is known", "Together 2 min", "Ties at node 0:"):
+        assert said in text
+
+
+def test_the_figures_say_in_words_what_they_show(tmp_path) -> None:
+    labels = [value or "" for name, value in page(sample.write(tmp_path)).attributes if name == "aria-label"]
+    for start in (
+        "The cell as a graph: skip from 0 to 1; conv 3x3 from 1 to 2",
+        "test accuracy, %: split by gradient_matching 62.25 [61.25, 63.25]; not split 61.75 [60.75, 62.75]",
+        "The split tree: node 0 splits edge 2<-1 into none, skip | conv 3x3",
+        "node 0, edge 2<-1. cut -0.2500, margin 0.1250. none and skip 0.50",
+        "warm-up: training accuracy, % by epoch; at the end last 30.00",
+        "search: best validation accuracy, % by architectures evaluated; at the end leaf 0 40.00; leaf 1 41.00",
+        "split by gradient_matching: 2 cells, score against truth; Kendall tau 0.375 [0.250, 0.500]",
+        "not split: 1 cells, score against truth",
+        "time by stage: warm-up 30 s, 25 %; leaves 2 min, 75 %",
+    ):
+        assert any(label.startswith(start) for label in labels), start
+
+
+def test_several_seeds_have_the_verdict_a_table_and_a_page_each(tmp_path) -> None:
+    rows = [sample.seed_row("ours", "method", 62.0, None), sample.seed_row("not split", "unsplit", 61.0, (1.0, 0.5))]
+    found = page(sample.seeds(tmp_path, rows))
+    assert "Splitting helped: better than not splitting" in found.text
+    assert "3 seeds have chosen an architecture; that of seed-1 has the best validation accuracy" in found.text
+    assert ["not split", "61.00 [60.00, 62.00]", "1.00 [0.50, 1.50]", "1,000"] in found.rows
+    assert found.texts.count("no checksum is known") == 1  # of all seeds
+    assert ["seed-2", "62.25 [61.25, 63.25]", "91.50", "60.00", "finished"] in found.rows
+    for seed in range(3):
+        assert "One seed cannot tell" in Page((tmp_path / f"seed-{seed}/report.html").read_text()).text
+
+
+def test_an_unfinished_run_and_unfinished_seeds_say_how_far_they_are(tmp_path) -> None:
+    seeds = sample.seeds(tmp_path, [])
+    (seeds / "result.json").unlink()
+    (seeds / "seed-2" / "result.json").unlink()
+    assert "Unfinished: there is no result over seeds yet." in page(seeds).text
+    found = Page((seeds / "seed-2" / "report.html").read_text())
+    assert "This run is unfinished. Done: warm-up. The last record is of search, generation 1." in found.text
+    assert "One seed cannot tell" not in found.text and "time by stage" in found.text
+
+
+def test_a_config_alone_is_a_page_already(tmp_path) -> None:
+    (tmp_path / "config.json").write_text("{}")
+    assert "This run is unfinished. No stage is done." in page(tmp_path).text
+
+
+@pytest.mark.parametrize("run", ["digits", "cifar10-small"])
+def test_published_results_of_an_older_format_still_have_a_page(run, tmp_path) -> None:
+    source = ROOT / "docs" / "results" / run
+    for name in ("result.json", "split_tree.json", "architectures.csv"):
+        (tmp_path / name).write_bytes((source / name).read_bytes())
+    found, result = page(tmp_path), json.loads((source / "result.json").read_text())
+    assert result["architecture"] in found.text
+    assert f"classifies {result['test_accuracy']:.2f} % of" in found.text
+
+
+def test_foreign_text_stays_text(tmp_path) -> None:
+    result = sample.result(architecture=HOSTILE, seconds={HOSTILE: 3.0})
+    result["contenders"][0] |= {"name": HOSTILE, "architecture": HOSTILE}
+    result["rank_correlation"]["truth"] = HOSTILE
+    tree = {**sample.TREE, "ops": [HOSTILE, "b", "c"], "edges": [HOSTILE, HOSTILE]}
+    row = {"stage": HOSTILE, "epoch": 1, "leaf": 0, "loss": 1.0}
+    found = page(
+        sample.write(
+            tmp_path,
+            config__json={HOSTILE: {HOSTILE: HOSTILE}, "data": {"name": HOSTILE}},
+            environment__json={"inputs": {"warnings": [HOSTILE, {HOSTILE: 1}]}},
+            result__json=result,
+            split_tree__json=tree,
+            metrics__jsonl=json.dumps(row) + "\n",
+            ranking__csv=f"architecture,leaf,truth,<b>x</b>\n{sample.CELL},1,91.5,40\n",
+        )
+    )
+    assert "img" not in found.tags and "onerror" not in dict(found.attributes)
+    assert found.tags.count("b") == 3  # the terms that the page itself explains
+    assert "<img src=x onerror=alert(1)>\"'&\u202e" in found.text
+
+
+def test_the_same_files_give_the_same_bytes(tmp_path) -> None:
+    pages = [write_report(sample.write(tmp_path / name)).read_bytes() for name in ("a", "b")]
+    assert pages[0] == pages[1] == write_report(tmp_path / "a").read_bytes()
+    assert not list(tmp_path.rglob("*.part"))
+
+
+def test_no_run_and_a_damaged_one_leave_no_page(tmp_path) -> None:
+    with pytest.raises(UserError, match=r"holds no run: there is neither config.json nor result.json nor seed-0"):
+        write_report(tmp_path)
+    seeds = sample.seeds(tmp_path, [])
+    (seeds / "seed-1" / "metrics.jsonl").write_text("{}\n")
+    with pytest.raises(UserError, match=r"metrics.jsonl is damaged in line 1"):
+        write_report(seeds)
+    assert not list(seeds.rglob("report.html*"))
