@@ -3,14 +3,15 @@
 Everything else is written for one sub-supernet; `over` runs it on a leading axis.
 """
 
-from collections.abc import Callable
-from functools import partial
+import os
+from collections.abc import Callable, Sequence
+from functools import lru_cache, partial
 from typing import Any, Literal
 
 import jax
 import jax.numpy as jnp
 import numpy as np
-from jax.sharding import AxisType, Mesh, PartitionSpec
+from jax.sharding import AxisType, Mesh, NamedSharding, PartitionSpec
 
 from jaxnas.types import UserError
 
@@ -21,8 +22,11 @@ AXIS = "subnet"
 
 def make_mesh(devices: int | None = None) -> Mesh:
     """A mesh of one axis, `subnet`, over the first `devices` devices (default: all)."""
-    count = devices or len(jax.devices())
-    return jax.make_mesh((count,), (AXIS,), axis_types=(AxisType.Auto,), devices=jax.devices()[:count])
+    return _mesh(jax.devices()[: devices or len(jax.devices())])
+
+
+def _mesh(devices: Sequence[jax.Device]) -> Mesh:
+    return jax.make_mesh((len(devices),), (AXIS,), axis_types=(AxisType.Auto,), devices=devices)
 
 
 def resolve(strategy: str) -> Strategy:
@@ -41,14 +45,30 @@ def resolve(strategy: str) -> Strategy:
     return strategy
 
 
+def use_every_core() -> None:
+    """One CPU device for each core this process may use, unless the environment says otherwise; call before any work.
+
+    Sub-supernets are then spread over the cores: small steps do not keep several cores busy, several of them do.
+    """
+    chosen = "JAX_NUM_CPU_DEVICES" in os.environ or "host_platform_device_count" in os.environ.get("XLA_FLAGS", "")
+    if not chosen:
+        jax.config.update("jax_num_cpu_devices", cores())
+
+
+def cores() -> int:
+    """CPU cores that this process may use."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
 def over(fn: Callable[..., Any], strategy: str = "auto", mesh: Mesh | None = None) -> Callable[..., Any]:
     """`fn(item, *shared)` for one item -> a function of `stacked`, whose leaves have a leading axis K, and `shared`.
 
     All strategies compute the same numbers to rounding:
     loop: one compiled call after the other; a host function, the others are jitted whole;
     map: one program, lax.map; vmap: one vectorised program;
-    shard: the items spread over `mesh` (default: all devices), each device running map (CPU) or vmap. K that the
-    devices do not divide is padded with repeated items, which are dropped again. No collective is needed.
+    shard: the items spread over `mesh` (default: all devices; the first K where there are more), each device running
+    map (CPU) or vmap. K that the devices do not divide is padded with repeated items, which are dropped again. No
+    collective is needed.
     """
     chosen = resolve(strategy)
     if chosen == "loop":
@@ -99,21 +119,30 @@ def _shard(fn: Callable[..., Any], mesh: Mesh) -> Callable[..., Any]:
     inner = _map if jax.default_backend() == "cpu" else _vmap
     split, whole = PartitionSpec(AXIS), PartitionSpec()
 
-    @jax.jit
-    def spread(stacked: Any, *shared: Any) -> Any:
-        # check_vma is off: it would ask fn to annotate which of its constants vary over the axis.
-        body = jax.shard_map(
-            partial(inner, fn), mesh=mesh, in_specs=(split, *[whole] * len(shared)), out_specs=split, check_vma=False
-        )
-        return body(stacked, *shared)
+    @lru_cache
+    def over_devices(devices: int) -> tuple[Callable[..., Any], Mesh]:
+        part = mesh if devices == mesh.size else _mesh(list(mesh.devices.flat[:devices]))
+
+        @jax.jit
+        def spread(stacked: Any, *shared: Any) -> Any:
+            # check_vma is off: it would ask fn to annotate which of its constants vary over the axis.
+            specs = (split, *[whole] * len(shared))
+            body = jax.shard_map(partial(inner, fn), mesh=part, in_specs=specs, out_specs=split, check_vma=False)
+            return body(stacked, *shared)
+
+        return spread, part
 
     def run(stacked: Any, *shared: Any) -> Any:
         items = count(stacked)
-        rows = np.arange(-(-items // mesh.size) * mesh.size) % items
-        if len(rows) == items:
-            return spread(stacked, *shared)
-        padded = spread(jax.tree.map(lambda leaf: leaf[rows], stacked), *shared)
-        return jax.tree.map(lambda leaf: leaf[:items], padded)
+        spread, part = over_devices(min(items, mesh.size))  # devices beyond K would only repeat what others do
+        rows = np.arange(-(-items // part.size) * part.size) % items
+        if len(rows) > items:
+            stacked = jax.tree.map(lambda leaf: leaf[rows], stacked)
+        # What another number of items left on other devices is moved to these.
+        stacked = jax.device_put(stacked, NamedSharding(part, split))
+        shared = jax.device_put(shared, NamedSharding(part, whole))
+        result = spread(stacked, *shared)
+        return result if len(rows) == items else jax.tree.map(lambda leaf: leaf[:items], result)
 
-    run.lower = spread.lower  # type: ignore[attr-defined]
+    run.lower = over_devices(mesh.size)[0].lower  # type: ignore[attr-defined]
     return run

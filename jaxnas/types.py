@@ -4,7 +4,9 @@ K leaves (sub-supernets), E edges, O operations, N cells of a stage, B examples,
 A architectures, S steps, H W C height, width and channels of an image.
 """
 
-from typing import Any
+from collections.abc import Callable
+from contextlib import AbstractContextManager
+from typing import Any, NamedTuple
 
 import jax
 import numpy as np
@@ -15,6 +17,20 @@ Params = Any  # pytree of float arrays
 Stats = Any  # pytree of (mean, variance) pairs, one per normalisation layer
 Choice = Array  # what runs: op_weights, float [E, O] (mixed form), or op_ids, int [E] (path form)
 Mask = np.ndarray  # bool [E, O]; True = the operation is open on that edge
+
+
+class Stage(NamedTuple):
+    """How a long computation goes on from where it was stopped, tells how far it is, and keeps what it has done."""
+
+    resume: Callable[[Any], tuple[int, Any]]
+    """state at the start -> (units done, state): what was kept by an earlier run, or 0 and the start itself"""
+    advance: Callable[[int, int, Any, list[dict[str, Any]]], None]
+    """(done, total, state, rows of metrics) after every unit: an epoch, a node, a generation"""
+
+
+Stages = Callable[[str], AbstractContextManager[Stage]]
+"""name -> the stage, whose block is computed once and then on record as done"""
+QUIET = Stage(lambda start: (0, start), lambda done, total, state, rows: None)  # tells nothing and keeps nothing
 
 
 class UserError(ValueError):

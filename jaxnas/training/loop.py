@@ -1,7 +1,6 @@
-"""Epoch after epoch on the host: metrics out, non-finite losses stopped."""
+"""Epoch after epoch on the host: metrics out, states kept, non-finite losses stopped."""
 
 from collections.abc import Callable
-from typing import Any
 
 import jax
 import numpy as np
@@ -9,21 +8,23 @@ import numpy as np
 from jaxnas.data.pipeline import Images
 from jaxnas.training.state import SubnetState
 from jaxnas.training.step import StepMetrics
+from jaxnas.types import Stage
 
 Epoch = Callable[[SubnetState, Images], tuple[SubnetState, StepMetrics]]  # over the leading axis K
-Report = Callable[[int, list[dict[str, Any]]], None]  # (epochs done, a row for each leaf)
 
 
 class NonFiniteLoss(RuntimeError):
     """A training loss became NaN or infinite."""
 
 
-def train(states: SubnetState, data: Images, epoch: Epoch, epochs: int, report: Report) -> SubnetState:
+def train(states: SubnetState, data: Images, epoch: Epoch, epochs: int, stage: Stage) -> SubnetState:
     """Trains K sub-supernets for `epochs` epochs. states: leaves [K, ...]; `epoch` is already `over` K.
 
-    Raises NonFiniteLoss with the leaf and the range of steps; what was reported before stands.
+    Goes on from what `stage` kept. Raises NonFiniteLoss with the leaf and the range of steps; what was reported and
+    kept before stands.
     """
-    for number in range(1, epochs + 1):
+    done, states = stage.resume(states)
+    for number in range(done + 1, epochs + 1):
         states, device_metrics = epoch(states, data)
         metrics: StepMetrics = jax.device_get(device_metrics)  # [K, S]
         check_finite(metrics.loss, first_step=(number - 1) * metrics.loss.shape[1])
@@ -32,7 +33,7 @@ def train(states: SubnetState, data: Images, epoch: Epoch, epochs: int, report: 
             {"epoch": number, "leaf": k, "loss": float(losses[k]), "accuracy": float(accuracies[k])}
             for k in range(len(losses))
         ]
-        report(number, rows)
+        stage.advance(number, epochs, states, rows)
     return states
 
 

@@ -1,6 +1,29 @@
-"""The directory of a run: whole files only, and what the run was made with."""
+"""The directory of a run: whole files only, stages that go on after a kill, and what the run was made with."""
 
-from jaxnas.workdir.files import append_rows, open_workdir, write_csv, write_json
+from jaxnas.workdir.files import (
+    append_rows,
+    locked,
+    open_workdir,
+    read_json,
+    write_arrays,
+    write_csv,
+    write_json,
+    write_whole,
+)
 from jaxnas.workdir.progress import Progress, progress
+from jaxnas.workdir.stages import open_stage, read_stages
 
-__all__ = ["Progress", "append_rows", "open_workdir", "progress", "write_csv", "write_json"]
+__all__ = [
+    "Progress",
+    "append_rows",
+    "locked",
+    "open_stage",
+    "open_workdir",
+    "progress",
+    "read_json",
+    "read_stages",
+    "write_arrays",
+    "write_csv",
+    "write_json",
+    "write_whole",
+]

@@ -1,45 +1,76 @@
 """Artefacts of a run, written aside and renamed so that a file is either whole or absent."""
 
 import csv
+import io
 import json
 import os
 import platform
 import subprocess
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from importlib import metadata
 from pathlib import Path
 from typing import Any
 
 import jax
+import numpy as np
 
 from jaxnas.types import UserError
 
 PACKAGES = ("jaxnas", "jax", "jaxlib", "flax", "optax", "orbax-checkpoint", "chex", "numpy", "scipy")
 
 
-def open_workdir(path: Path, config: dict[str, Any]) -> Path:
-    """Creates the directory with `config.json` and `environment.json`; metrics of an earlier run are removed.
+@contextmanager
+def open_workdir(path: Path, config: dict[str, Any], inputs: dict[str, Any]) -> Iterator[Path]:
+    """The directory, locked for this process, with `config.json` and `environment.json`.
 
-    The same config in a used directory starts the run again, with the same result. Raises UserError if the directory
-    belongs to another config (with the difference shown) or cannot be written.
+    `inputs` are digests and warnings of what the run reads. A used directory is gone on with if it belongs to the
+    same config and inputs; otherwise, or if another process holds it, or it cannot be written, raises UserError.
     """
     try:
         path.mkdir(parents=True, exist_ok=True)
-        existing = path / "config.json"
-        if existing.exists():
-            old = json.loads(existing.read_text(encoding="utf-8"))
-            if not isinstance(old, dict):
-                raise UserError(f"{existing} is damaged (no JSON object); choose another --workdir")
-            _refuse_other_config(existing, old, config)
-        write_json(existing, config)
-        write_json(path / "environment.json", environment())
-        (path / "metrics.jsonl").write_text("")
-    except (json.JSONDecodeError, UnicodeDecodeError) as error:
-        raise UserError(f"{path / 'config.json'} is damaged ({error}); choose another --workdir") from error
+        with locked(path):
+            existing = path / "config.json"
+            if existing.exists():
+                _refuse_change(path, "run of another config", read_json(existing), config)
+            made_with = path / "environment.json"
+            if not made_with.exists():
+                write_json(made_with, {"started": environment(), "inputs": inputs, "resumed": []})
+            record = read_json(made_with)
+            if not isinstance(record.get("inputs"), dict) or not isinstance(record.get("resumed"), list):
+                raise UserError(f"{made_with} is damaged (no inputs, or no starts); choose another --workdir")
+            _refuse_change(path, "run on other inputs", record["inputs"], inputs)
+            if existing.exists() and not (path / "result.json").exists():
+                write_json(made_with, {**record, "resumed": [*record["resumed"], environment()]})
+            write_json(existing, config)
+            yield path
     except OSError as error:
-        raise UserError(f"cannot use {path} as work directory: {error.strerror}") from error
-    return path
+        raise UserError(
+            f"cannot write to the work directory {path}: {error.strerror or error}; what is complete there is kept, "
+            "and the same command goes on from it"
+        ) from error
+
+
+@contextmanager
+def locked(path: Path) -> Iterator[None]:
+    """Holds the directory for this process; the system lets go of it when the process ends, however it ends.
+
+    Raises UserError if another process holds it.
+    """
+    import fcntl
+
+    with open(path / "lock", "a+", encoding="utf-8", errors="replace") as handle:
+        try:
+            fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError as error:
+            handle.seek(0)
+            holder = handle.read().strip() or "another process"
+            raise UserError(f"{path} is in use by {holder}; wait for it, or choose another --workdir") from error
+        handle.truncate(0)
+        handle.write(f"process {os.getpid()} on {platform.node()}")
+        handle.flush()
+        yield
 
 
 def environment() -> dict[str, Any]:
@@ -59,32 +90,55 @@ def environment() -> dict[str, Any]:
 
 def write_json(path: Path, value: Any) -> None:
     """One JSON file; NaN and infinity are refused, they are no JSON."""
-    _replace(path, json.dumps(value, indent=1, allow_nan=False) + "\n")
+    write_whole(path, (json.dumps(value, indent=1, allow_nan=False) + "\n").encode())
+
+
+def read_json(path: Path) -> dict[str, Any]:
+    """The JSON object of a file. Raises UserError if it is damaged, OSError if it cannot be read."""
+    try:
+        value = json.loads(path.read_text(encoding="utf-8"))
+    except (ValueError, RecursionError) as error:
+        raise UserError(f"{path} is damaged ({error}); choose another --workdir") from error
+    if not isinstance(value, dict):
+        raise UserError(f"{path} is damaged (no JSON object); choose another --workdir")
+    return value
 
 
 def write_csv(path: Path, rows: Sequence[dict[str, Any]]) -> None:
-    """One CSV file with a header; None becomes an empty cell."""
-    aside = path.with_suffix(path.suffix + ".part")
-    with open(aside, "w", newline="", encoding="utf-8") as handle:
-        writer = csv.DictWriter(handle, list(rows[0]))
-        writer.writeheader()
-        writer.writerows(rows)
-    os.replace(aside, path)
+    """One CSV file with a header, the names of the first row; None becomes an empty cell. At least one row."""
+    text = io.StringIO(newline="")
+    writer = csv.DictWriter(text, list(rows[0]))
+    writer.writeheader()
+    writer.writerows(rows)
+    write_whole(path, text.getvalue().encode())
+
+
+def write_arrays(path: Path, arrays: dict[str, np.ndarray]) -> None:
+    """One .npz file of plain arrays."""
+    content = io.BytesIO()
+    np.savez_compressed(content, allow_pickle=False, **arrays)
+    write_whole(path, content.getvalue())
 
 
 def append_rows(path: Path, rows: Sequence[dict[str, Any]]) -> None:
-    """JSON objects, one a line, at the end of a file."""
+    """JSON objects, one a line, at the end of a file, flushed to the disk; a stopped write leaves part of a line."""
     with open(path, "a", encoding="utf-8") as handle:
         handle.writelines(json.dumps(row, allow_nan=False) + "\n" for row in rows)
+        handle.flush()
+        os.fsync(handle.fileno())  # before a checkpoint counts on these bytes
 
 
-def _replace(path: Path, text: str) -> None:
-    aside = path.with_suffix(path.suffix + ".part")
-    aside.write_text(text, encoding="utf-8")
+def write_whole(path: Path, content: bytes) -> None:
+    """Written aside, flushed to the disk, and renamed: the file is the old one or the new one, whole."""
+    aside = path.with_name(path.name + ".part")
+    with open(aside, "wb") as handle:
+        handle.write(content)
+        handle.flush()
+        os.fsync(handle.fileno())
     os.replace(aside, path)
 
 
-def _refuse_other_config(path: Path, old: dict[str, Any], new: dict[str, Any]) -> None:
+def _refuse_change(path: Path, what: str, old: dict[str, Any], new: dict[str, Any]) -> None:
     before, after = _flat(old), _flat(new)
     changed = [
         f"{name}: {before.get(name)!r} there, {after.get(name)!r} now"
@@ -92,7 +146,7 @@ def _refuse_other_config(path: Path, old: dict[str, Any], new: dict[str, Any]) -
         if before.get(name) != after.get(name)
     ]
     if changed:
-        raise UserError(f"{path.parent} holds a run of another config ({'; '.join(changed)}); choose another --workdir")
+        raise UserError(f"{path} holds a {what} ({'; '.join(changed)}); choose another --workdir")
 
 
 def _flat(config: dict[str, Any], prefix: str = "") -> dict[str, Any]:

@@ -13,6 +13,7 @@ from jaxnas.training import NonFiniteLoss, build_epoch, build_optimizer, build_s
 from jaxnas.training.loop import check_finite
 from jaxnas.training.state import cosine_rate
 from jaxnas.training.step import StepMetrics, build_evaluate, keys_of
+from jaxnas.types import QUIET
 
 CONFIG = OptimizerConfig(rate=0.3, final_rate=0.1, momentum=0.9, weight_decay=0.01, clip=0.5)
 IMAGES = np.random.default_rng(0).normal(size=(6, 1, 1, 4)).astype(np.float32)
@@ -132,13 +133,22 @@ def test_training_reports_every_epoch_and_stops_at_a_loss_that_is_not_finite() -
         losses = losses.at[0].set(1.0)
         return {"epoch": states["epoch"] + 1}, StepMetrics(losses, losses * 10)
 
-    rows = []
-    states = {"epoch": jnp.zeros(3, jnp.int32)}
-    assert (train(states, None, epoch, 2, lambda done, r: rows.append((done, r)))["epoch"] == 2).all()
-    assert [done for done, _ in rows] == [1, 2] and rows[1][1][2] == {"epoch": 2, "leaf": 2, "loss": 1, "accuracy": 10}
+    told, kept = [], []
+
+    def advance(done, total, state, rows):
+        told.append((done, total, rows))
+        kept.append((done, state))
+
+    fresh, states = QUIET._replace(advance=advance), {"epoch": jnp.zeros(3, jnp.int32)}
+    assert (train(states, None, epoch, 2, fresh)["epoch"] == 2).all()
+    assert [(done, total) for done, total, _ in told] == [(1, 2), (2, 2)]
+    assert told[1][2][2] == {"epoch": 2, "leaf": 2, "loss": 1, "accuracy": 10}
     with pytest.raises(NonFiniteLoss, match=r"leaf 1 .*step 9 on \(epoch of steps 8 to 11; 2 of 3 leaves"):
-        train(states, None, epoch, 5, lambda done, r: rows.append((done, r)))
-    assert [done for done, _ in rows] == [1, 2, 1, 2]
+        train(states, None, epoch, 5, fresh)
+    assert [done for done, _, _ in told] == [1, 2, 1, 2]
+    resumed = fresh._replace(resume=lambda start: kept[0])
+    assert (train(states, None, epoch, 2, resumed)["epoch"] == 2).all()
+    assert [done for done, _, _ in told] == [1, 2, 1, 2, 2]
 
 
 def test_infinite_losses_are_found() -> None:
@@ -154,7 +164,7 @@ def test_a_diverging_run_raises() -> None:
     state = new_state(jax.random.key(0), np.ones((1, 2)), network.init(jax.random.key(0)), build_optimizer(config), 4)
     epoch = parallel.over(build_epoch(step, 2), "loop")
     with pytest.raises(NonFiniteLoss, match="leaf 0"):
-        train(jax.tree.map(lambda leaf: leaf[None], state), Images(IMAGES, LABELS), epoch, 9, lambda done, rows: None)
+        train(jax.tree.map(lambda leaf: leaf[None], state), Images(IMAGES, LABELS), epoch, 9, QUIET)
 
 
 def test_evaluation_uses_batch_statistics_unless_it_is_given_some() -> None:

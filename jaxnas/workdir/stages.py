@@ -1,0 +1,102 @@
+"""The stages of a run: each is computed once, goes on where it was stopped, and is on record.
+
+`stages.json` lists the stages in order with status, seconds (of all attempts) and the length of `metrics.jsonl` at
+their end; `checkpoints/STAGE/` keeps the newest state. Rows that were written after the state that is resumed are cut
+off again, so that an interrupted run ends with the same bytes as an uninterrupted one.
+"""
+
+import os
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from jaxnas.types import Stage, UserError, brief
+from jaxnas.workdir.checkpoints import newest_checkpoint, save_checkpoint
+from jaxnas.workdir.files import append_rows, read_json, write_json
+from jaxnas.workdir.progress import Progress
+
+Rows = list[dict[str, Any]]
+EVERY = 30.0  # seconds of work that a kill may lose, beside the unit (epoch, node, generation) it interrupts
+
+
+def read_stages(workdir: Path) -> dict[str, dict[str, Any]]:
+    """The records of `stages.json`, in order; none if the file does not exist. Raises UserError if it is damaged."""
+    path = workdir / "stages.json"
+    records = read_json(path) if path.exists() else {}
+    for name, record in records.items():
+        if not isinstance(record, dict) or not (record == {"status": "running"} or _is_done(record)):
+            raise UserError(
+                f"{path} is damaged (no record of a stage: {brief({name: record})}); choose another --workdir"
+            )
+    return records
+
+
+@contextmanager
+def open_stage(workdir: Path, name: str, note: Callable[[Rows], str], show: Progress) -> Iterator[Stage]:
+    """The stage `name` of a work directory this process has locked; `note(rows)` is shown beside its progress.
+
+    State is kept at the last unit and, before it, whenever the next unit could bring the work at risk over `EVERY`
+    seconds. When the block ends without an error the stage is on record as done.
+    """
+    records = read_stages(workdir)
+    finished = records.get(name, {}).get("status") == "done"
+    folder, metrics = workdir / "checkpoints" / name, workdir / "metrics.jsonl"
+    began = time.monotonic()
+    before = 0.0  # seconds of earlier attempts that count
+    unit = kept = began  # when the last unit ended, and when state was last kept
+
+    def seconds() -> float:
+        return round(before + time.monotonic() - began, 2)
+
+    def resume(start: Any) -> tuple[int, Any]:
+        nonlocal before
+        found = newest_checkpoint(folder, start)
+        if found is None and finished:
+            raise UserError(f"{folder} is gone, though its stage is on record as done; move {workdir} away")
+        if found is None:
+            ends = [record.get("metrics_bytes", 0) for record in records.values()]
+            _cut(metrics, max(ends, default=0))
+            return 0, start
+        done, state, record = found
+        if not finished:
+            before = record["seconds"]
+            _cut(metrics, record["metrics_bytes"])
+        return done, state
+
+    def advance(done: int, total: int, state: Any, rows: Rows) -> None:
+        nonlocal unit, kept
+        if finished:  # its newest checkpoint is damaged: what is computed again has its rows already
+            show(name, done, total, note(rows))
+            return
+        append_rows(metrics, [{"stage": name, **row} for row in rows])
+        now = time.monotonic()
+        if done == total or now - kept + (now - unit) >= EVERY:
+            save_checkpoint(folder, done, state, {"seconds": seconds(), "metrics_bytes": _size(metrics)})
+            kept = time.monotonic()
+        unit = time.monotonic()
+        show(name, done, total, note(rows))
+
+    if not finished:
+        write_json(workdir / "stages.json", {**records, name: {"status": "running"}})
+    yield Stage(resume, advance)
+    if not finished:
+        done = {"status": "done", "seconds": seconds(), "metrics_bytes": _size(metrics)}
+        write_json(workdir / "stages.json", {**records, name: done})
+
+
+def _is_done(record: dict[str, Any]) -> bool:
+    numbers = (record.get("seconds"), record.get("metrics_bytes"))
+    return record.get("status") == "done" and all(type(number) in (int, float) for number in numbers)
+
+
+def _size(path: Path) -> int:
+    return path.stat().st_size if path.exists() else 0
+
+
+def _cut(path: Path, size: int) -> None:
+    if _size(path) < size:
+        raise UserError(f"{path} has lost rows ({_size(path)} bytes of {size} on record); move {path.parent} away")
+    if _size(path) > size:
+        os.truncate(path, size)

@@ -1,0 +1,228 @@
+"""Stages that go on where they were stopped: what is kept when, what is on record, and what is told."""
+
+import json
+import shutil
+from collections.abc import Callable
+from contextlib import AbstractContextManager
+from functools import partial
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+import numpy as np
+import pytest
+
+from jaxnas.types import Stage, UserError
+from jaxnas.workdir import open_stage, read_stages, stages
+
+START = np.zeros(3, np.int32)
+Open = Callable[..., AbstractContextManager[Stage]]
+
+
+class Killed(BaseException):
+    """Ends a stage as a kill does: nothing after it is written."""
+
+
+@pytest.fixture
+def clock(monkeypatch: pytest.MonkeyPatch) -> SimpleNamespace:
+    """Stands in for the clock of stages; `now` is the time in seconds."""
+    fake = SimpleNamespace(now=1000.0, monotonic=lambda: fake.now)
+    monkeypatch.setattr(stages, "time", fake)
+    return fake
+
+
+@pytest.fixture
+def told() -> list[tuple[str, int, int, str]]:
+    return []
+
+
+@pytest.fixture
+def open_(tmp_path: Path, clock: SimpleNamespace, told: list[tuple[str, int, int, str]]) -> Open:
+    def show(*line: Any) -> None:
+        told.append(line)
+
+    return partial(open_stage, tmp_path, note=lambda rows: f"{len(rows)} rows", show=show)
+
+
+def work(stage: Stage, clock: SimpleNamespace, seconds: list[float], stop: int | None = None) -> list[int]:
+    """Units that take so many seconds each, until `stop` units are done; the units computed."""
+    done, state = stage.resume(START)
+    computed = []
+    for number in range(done + 1, len(seconds) + 1):
+        if number - 1 == stop:
+            raise Killed
+        clock.now += seconds[number - 1]
+        state = np.asarray(state) + np.int32(number)
+        computed.append(number)
+        stage.advance(number, len(seconds), state, [{"unit": number, "sum": int(state.sum())}])
+    assert np.asarray(state).tolist() == [sum(range(len(seconds) + 1))] * 3
+    return computed
+
+
+def rows(workdir: Path) -> list[tuple[str, int]]:
+    lines = (workdir / "metrics.jsonl").read_text().splitlines()
+    return [(row["stage"], row["unit"]) for row in map(json.loads, lines)]
+
+
+def kept(workdir: Path, name: str) -> set[int]:
+    return {int(path.stem) for path in (workdir / "checkpoints" / name).glob("*.json")}
+
+
+def run(open_: Open, clock: SimpleNamespace, name: str, seconds: list[float], stop: int | None = None) -> list[int]:
+    try:
+        with open_(name) as stage:
+            return work(stage, clock, seconds, stop)
+    except Killed:
+        return []
+
+
+def test_records_are_in_order_and_rows_are_of_their_stage(
+    open_: Open, clock: SimpleNamespace, told: list[Any], tmp_path: Path
+) -> None:
+    assert read_stages(tmp_path) == {}
+    assert run(open_, clock, "warm_up", [1.5, 2.0]) == [1, 2]
+    with open_("split"):
+        assert list(read_stages(tmp_path).items())[1] == ("split", {"status": "running"})
+        clock.now += 0.25
+    size = (tmp_path / "metrics.jsonl").stat().st_size
+    assert list(read_stages(tmp_path).items()) == [
+        ("warm_up", {"status": "done", "seconds": 3.5, "metrics_bytes": size}),
+        ("split", {"status": "done", "seconds": 0.25, "metrics_bytes": size}),
+    ]
+    assert rows(tmp_path) == [("warm_up", 1), ("warm_up", 2)]
+    assert told == [("warm_up", 1, 2, "1 rows"), ("warm_up", 2, 2, "1 rows")]
+
+
+def test_a_stage_that_is_done_is_not_run_again(open_: Open, clock: SimpleNamespace, tmp_path: Path) -> None:
+    run(open_, clock, "warm_up", [1.0, 1.0])
+    before = {path: path.read_bytes() for path in tmp_path.rglob("*") if path.is_file()}
+    clock.now += 50
+    assert run(open_, clock, "warm_up", [1.0, 1.0]) == []
+    assert {path: path.read_bytes() for path in tmp_path.rglob("*") if path.is_file()} == before
+
+
+@pytest.mark.parametrize(
+    ("seconds", "expected"),
+    [
+        ([1.0] * 20, {20}),  # short stages keep their end
+        ([14.0] * 4, {2, 4}),  # a third unit would bring the work at risk to 42 s
+        ([15.0] * 3, {1, 2, 3}),  # 15 at risk, 15 more to come
+        ([40.0, 1.0, 1.0], {1, 3}),
+        ([1.0, 1.0, 40.0, 1.0, 1.0], {3, 5}),
+    ],
+)
+def test_state_is_kept_before_thirty_seconds_of_work_are_at_risk(
+    seconds: list[float],
+    expected: set[int],
+    open_: Open,
+    clock: SimpleNamespace,
+    monkeypatch: pytest.MonkeyPatch,
+    tmp_path: Path,
+) -> None:
+    saved = []
+    save = stages.save_checkpoint
+
+    def noting(folder: Path, done: int, state: Any, record: dict[str, Any]) -> None:
+        saved.append(done)
+        save(folder, done, state, record)
+
+    monkeypatch.setattr(stages, "save_checkpoint", noting)
+    run(open_, clock, "leaves", seconds)
+    assert set(saved) == expected and kept(tmp_path, "leaves") == set(sorted(expected)[-2:])
+
+
+def test_a_stopped_stage_goes_on_with_rows_cut_and_seconds_added(
+    open_: Open, clock: SimpleNamespace, tmp_path: Path
+) -> None:
+    run(open_, clock, "warm_up", [1.0])
+    seconds = [20.0, 1.0, 1.0, 20.0, 2.0]  # kept after 1, 4 and 5
+    run(open_, clock, "leaves", seconds, stop=3)
+    assert (rows(tmp_path)[1:], kept(tmp_path, "leaves")) == ([("leaves", 1), ("leaves", 2), ("leaves", 3)], {1})
+    assert read_stages(tmp_path)["leaves"] == {"status": "running"}
+    clock.now += 500  # nobody works
+    with open(tmp_path / "metrics.jsonl", "a") as handle:
+        handle.write('{"stage": "lea')
+    assert run(open_, clock, "leaves", seconds) == [2, 3, 4, 5]
+    assert rows(tmp_path) == [("warm_up", 1), *(("leaves", n) for n in range(1, 6))]
+    assert read_stages(tmp_path)["leaves"]["seconds"] == sum(seconds)
+
+
+def test_a_stage_without_a_checkpoint_begins_again_after_the_rows_of_others(
+    open_: Open, clock: SimpleNamespace, tmp_path: Path
+) -> None:
+    run(open_, clock, "warm_up", [1.0, 1.0])
+    run(open_, clock, "leaves", [1.0] * 4, stop=2)
+    assert (rows(tmp_path)[2:], kept(tmp_path, "leaves")) == ([("leaves", 1), ("leaves", 2)], set())
+    assert run(open_, clock, "leaves", [1.0] * 4) == [1, 2, 3, 4]
+    assert rows(tmp_path) == [("warm_up", 1), ("warm_up", 2), *(("leaves", n) for n in range(1, 5))]
+
+
+def test_a_stop_after_the_last_unit_computes_nothing_again(open_: Open, clock: SimpleNamespace, tmp_path: Path) -> None:
+    with pytest.raises(Killed), open_("split") as stage:
+        work(stage, clock, [1.0, 1.0])
+        raise Killed  # before its artefacts are written
+    assert read_stages(tmp_path)["split"] == {"status": "running"}
+    assert run(open_, clock, "split", [1.0, 1.0]) == []
+    assert read_stages(tmp_path)["split"]["status"] == "done"
+
+
+def damage(workdir: Path, name: str, number: int) -> None:
+    (workdir / "checkpoints" / name / str(number) / "manifest.ocdbt").write_bytes(b"")
+
+
+def test_a_damaged_newest_state_falls_back_and_rows_follow(open_: Open, clock: SimpleNamespace, tmp_path: Path) -> None:
+    seconds = [40.0, 40.0, 40.0, 40.0]
+    run(open_, clock, "leaves", seconds, stop=3)
+    damage(tmp_path, "leaves", 3)
+    assert run(open_, clock, "leaves", seconds) == [3, 4]
+    assert rows(tmp_path) == [("leaves", n) for n in range(1, 5)]
+    assert read_stages(tmp_path)["leaves"]["seconds"] == sum(seconds)
+
+
+def test_a_damaged_end_of_a_stage_that_is_done_adds_no_rows(
+    open_: Open, clock: SimpleNamespace, tmp_path: Path
+) -> None:
+    seconds = [40.0, 40.0, 40.0]
+    run(open_, clock, "warm_up", seconds)
+    run(open_, clock, "leaves", [1.0])
+    before, records = (tmp_path / "metrics.jsonl").read_bytes(), read_stages(tmp_path)
+    damage(tmp_path, "warm_up", 3)
+    assert run(open_, clock, "warm_up", seconds) == [3]
+    assert ((tmp_path / "metrics.jsonl").read_bytes(), read_stages(tmp_path)) == (before, records)
+
+
+def test_a_stage_that_is_done_without_its_state_is_told(open_: Open, clock: SimpleNamespace, tmp_path: Path) -> None:
+    run(open_, clock, "warm_up", [1.0])
+    folder = tmp_path / "checkpoints" / "warm_up"
+    shutil.rmtree(folder)
+    with pytest.raises(UserError) as caught:
+        run(open_, clock, "warm_up", [1.0])
+    told = f"{folder} is gone, though its stage is on record as done; move {tmp_path} away"
+    assert str(caught.value) == told
+
+
+def test_lost_rows_are_told(open_: Open, clock: SimpleNamespace, tmp_path: Path) -> None:
+    run(open_, clock, "leaves", [40.0, 40.0, 40.0], stop=2)
+    metrics = tmp_path / "metrics.jsonl"
+    size = metrics.stat().st_size
+    metrics.write_bytes(metrics.read_bytes()[:-5])
+    with pytest.raises(UserError) as caught:
+        run(open_, clock, "leaves", [40.0, 40.0, 40.0])
+    told = f"{metrics} has lost rows ({size - 5} bytes of {size} on record); move {tmp_path} away"
+    assert str(caught.value) == told
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        *(b"", b'{"warm_up": ', b"[]", b"\xff"),
+        *(b'{"warm_up": "done"}', b'{"warm_up": {}}', b'{"warm_up": {"status": "dooe"}}'),
+        *(b'{"a": {"status": "done"}}', b'{"a": {"status": "done", "seconds": "1", "metrics_bytes": 0}}'),
+    ],
+)
+def test_a_damaged_record_of_stages_is_told_before_work(content: bytes, open_: Open, tmp_path: Path) -> None:
+    (tmp_path / "stages.json").write_bytes(content)
+    with pytest.raises(UserError) as caught, open_("warm_up"):
+        raise Killed
+    assert str(caught.value).startswith(f"{tmp_path / 'stages.json'} is damaged (")
+    assert (tmp_path / "stages.json").read_bytes() == content
