@@ -1,105 +1,38 @@
-"""Few-shot NAS end to end: warm up, split, train the leaves, search, select, judge.
+"""Few-shot NAS end to end, with its controls: warm up, split, train the leaves, search, select, judge.
 
     python -m experiments.few_shot digits --workdir out/digits
-    python -m experiments.few_shot cifar10-small --workdir out/small --data.root DATA --truth TABLE.csv
+    python -m experiments.few_shot cifar10-small --workdir out/small --data.root DATA --truth.table TABLE.csv
+    python -m experiments.few_shot digits --workdir out/digits-seeds --seeds 0 1 2
 
-On two CPU cores `smoke` takes less than a minute, `digits` five and `cifar10-small` less than 45; `cifar10`,
-`cifar100` and `imagenet16-120` are the settings of the literature and want an accelerator. Every field of the
-config has a dotted flag (`--help` lists them). The README says what the work directory then holds.
+The same command with the same directory goes on where it was stopped. Every field of the config has a dotted flag
+(`--help` lists them). The README says what the work directory then holds and how long each preset takes.
 """
 
 import json
 import sys
-import time
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Annotated, Any
 
 import jax
 import tyro
-from rich.console import Console
+from rich.console import Console, Group
 
 from experiments.presets import PRESETS
 from jaxnas import config as configs
-from jaxnas.benchmarks import Table, read_csv
+from jaxnas import parallel
+from jaxnas.benchmarks import Table, read_table
 from jaxnas.config import FewShotConfig
-from jaxnas.data import Dataset, load
-from jaxnas.methods import few_shot
-from jaxnas.methods.problem import Problem, architecture_name, check, prepare
-from jaxnas.report import note, summary
-from jaxnas.selection import Evaluated
+from jaxnas.data import load
+from jaxnas.methods.forecast import forecast
+from jaxnas.methods.problem import check, prepare
+from jaxnas.methods.run import run_few_shot
+from jaxnas.methods.seeds import join_seeds
+from jaxnas.report import forecast_table, note, summary, write_report
 from jaxnas.training import NonFiniteLoss
 from jaxnas.types import UserError
-from jaxnas.workdir import Progress, append_rows, open_workdir, progress, write_csv, write_json
-
-
-def run(config: FewShotConfig, workdir: Path, dataset: Dataset, truth: Table | None, show: Progress) -> dict[str, Any]:
-    """All stages and their artefacts; returns what `result.json` holds. Raises UserError and NonFiniteLoss."""
-    problem = prepare(config, dataset)
-    if truth is not None:
-        truth.check(config.data.name)
-    open_workdir(workdir, configs.to_dict(problem.config))
-    seconds: dict[str, float] = {}
-
-    @contextmanager
-    def stage(name: str) -> Iterator[None]:
-        start = time.monotonic()
-        yield
-        seconds[name] = round(time.monotonic() - start, 2)
-
-    def report(name: str, done: int, total: int, rows: list[dict[str, Any]]) -> None:
-        append_rows(workdir / "metrics.jsonl", [{"stage": name, **row} for row in rows])
-        show(name, done, total, note(rows))
-
-    with stage("warm_up"):
-        params = few_shot.warm_up(problem, report)
-    with stage("split"):
-        tree, _ = few_shot.split(problem, params, report)
-        write_json(workdir / "split_tree.json", tree.to_json())
-    with stage("train_leaves"):
-        states = few_shot.train_leaves(problem, params, tree, report)
-    with stage("search"):
-        histories = few_shot.search(problem, states.params, tree.masks(), report)
-        write_csv(workdir / "architectures.csv", _architectures(problem, histories, None))
-    chosen = few_shot.select(histories)
-    with stage("judge"):
-        judgement = few_shot.judge(problem, chosen, histories, dataset.test, truth, report)
-    if judgement.truths is not None:
-        write_csv(workdir / "architectures.csv", _architectures(problem, histories, judgement))
-    correlation = judgement.correlation
-    result: dict[str, Any] = {
-        "architecture": architecture_name(problem, chosen.op_ids),
-        "leaf": chosen.leaf,
-        "supernet_validation_accuracy": chosen.score,
-        "validation_accuracy": judgement.validation_accuracy,
-        "test_accuracy": judgement.test_accuracy,
-        "true_accuracy": judgement.true_accuracy,
-        "rank_correlation": correlation and {**correlation._asdict(), "truth": judgement.source},
-        "seconds": seconds,
-    }
-    write_json(workdir / "result.json", result)
-    return result
-
-
-def _architectures(
-    problem: Problem, histories: list[Evaluated], judgement: few_shot.Judgement | None
-) -> list[dict[str, Any]]:
-    rows = []
-    truths = None if judgement is None else judgement.truths
-    for leaf, history in enumerate(histories):
-        for i, (op_ids, score) in enumerate(zip(history.op_ids, history.scores, strict=True)):
-            rows.append(
-                {
-                    "architecture": architecture_name(problem, op_ids),
-                    "leaf": leaf,
-                    "supernet_validation_accuracy": round(float(score), 4),
-                    "truth": None if truths is None else float(truths[leaf][i]),
-                    "truth_source": None if judgement is None else judgement.source,
-                }
-            )
-    return rows
+from jaxnas.workdir import Progress, progress, write_json
 
 
 @dataclass(frozen=True)
@@ -107,10 +40,55 @@ class Command:
     """Few-shot NAS end to end on one data set."""
 
     workdir: Path
-    """directory for the artefacts of the run"""
+    """directory for the artefacts of the run; a stopped run goes on there"""
     config: Annotated[FewShotConfig, tyro.conf.arg(name="")]
-    truth: Path | None = None
-    """CSV of true accuracies, read by the last stage only: columns architecture and one of percent a data set"""
+    seeds: tuple[int, ...] | None = None
+    """run each of these seeds, in WORKDIR/seed-N, instead of --seed, and compare over them"""
+    strict_data: bool = False
+    """refuse files that are not as their distributor published them, instead of a warning"""
+    dry_run: bool = False
+    """print stages, steps, memory and the time to expect, and run nothing"""
+
+
+def run(command: Command, table: Table | None, show: Progress) -> dict[str, Any]:
+    """One seed, or several and their table; returns what WORKDIR/result.json holds. Raises UserError, NonFiniteLoss."""
+    config, workdir = command.config, command.workdir
+    other = "seed-*" if command.seeds is None else "config.json"
+    if any(workdir.glob(other)):
+        raise UserError(
+            f"{workdir} holds a run {'of several seeds' if command.seeds is None else 'of one seed'}; "
+            "choose another --workdir"
+        )
+    if command.seeds is None:
+        result = _one(config, workdir, table, command.strict_data, show)
+    else:
+        results = {}
+        for seed in command.seeds:
+            folder = workdir / f"seed-{seed}"
+            results[seed] = _one(replace(config, seed=seed), folder, table, command.strict_data, _named(show, seed))
+        result = join_seeds(results)
+        write_json(workdir / "result.json", result)
+    write_report(workdir)
+    return result
+
+
+def plan(command: Command, table: Table | None) -> Group:
+    """The table of a dry run; times one step and one evaluation. Raises UserError as the run itself would."""
+    dataset = load(command.config.data, command.config.seed, command.strict_data)
+    found = forecast(prepare(command.config, dataset), table is not None)
+    seeds = len(command.seeds or (0,))
+    return forecast_table(found.work, [seeds * seconds for seconds in found.seconds], found.memory)
+
+
+def _one(config: FewShotConfig, workdir: Path, table: Table | None, strict: bool, show: Progress) -> dict[str, Any]:
+    dataset = load(config.data, config.seed, strict)
+    for warning in dataset.warnings:
+        _tell(f"warning: {warning}", "yellow")
+    return run_few_shot(config, workdir, dataset, table, note, show)
+
+
+def _named(show: Progress, seed: int) -> Progress:
+    return lambda stage, done, total, note: show(f"{stage} ({seed})", done, total, note)
 
 
 def parse(arguments: Sequence[str]) -> Command:
@@ -126,23 +104,39 @@ def parse(arguments: Sequence[str]) -> Command:
 
 
 def main(arguments: Sequence[str]) -> int:
-    """Parses, checks everything that can be checked, runs, prints. 0, or 2 for bad input and 3 for a diverged run."""
+    """Parses, checks everything that can be checked, runs, prints.
+
+    Returns 0, 2 for bad input, 3 for a diverged run, or 130 for a run stopped at the keyboard.
+    """
     console = Console()
     try:
         command = parse(arguments)
+        parallel.use_every_core()
         space = check(command.config)
-        truth = None if command.truth is None else read_csv(space, command.truth)
+        if command.seeds is not None and len(set(command.seeds)) < max(2, len(command.seeds)):
+            raise UserError(f"--seeds must be two or more different numbers, not {list(command.seeds)}")
+        path = command.config.truth.table
+        table = None if path is None else read_table(space, path)
         if command.config.quick_compile:
             jax.config.update("jax_disable_most_optimizations", True)
-        dataset = load(command.config.data, command.config.seed)
+        if command.dry_run:
+            console.print(plan(command, table))
+            return 0
         with progress(console) as show:
-            result = run(command.config, command.workdir, dataset, truth, show)
+            result = run(command, table, show)
     except (UserError, NonFiniteLoss) as error:
-        Console(stderr=True).print(f"error: {error}", style="red", highlight=False, markup=False, soft_wrap=True)
+        _tell(f"error: {error}", "red")
         return 2 if isinstance(error, UserError) else 3
+    except KeyboardInterrupt:
+        _tell("stopped; the same command goes on from here", "yellow")
+        return 130
     console.print(summary(result))
-    console.print(f"written to {command.workdir}", highlight=False)
+    console.print(f"written to {command.workdir}; open {command.workdir / 'report.html'}", highlight=False)
     return 0
+
+
+def _tell(sentence: str, style: str) -> None:
+    Console(stderr=True).print(sentence, style=style, highlight=False, markup=False, soft_wrap=True)
 
 
 if __name__ == "__main__":

@@ -1,5 +1,15 @@
-"""Statistics of rankings; no jax."""
+"""Statistics of rankings, intervals and what random choice gives; no jax."""
 
-from jaxnas.analysis.ranks import RankCorrelation, rank_correlation
+from jaxnas.analysis.intervals import Interval, expected_best, mean_interval, share_interval, stratified_mean
+from jaxnas.analysis.ranks import RankCorrelation, rank_correlation, top_share
 
-__all__ = ["RankCorrelation", "rank_correlation"]
+__all__ = [
+    "Interval",
+    "RankCorrelation",
+    "expected_best",
+    "mean_interval",
+    "rank_correlation",
+    "share_interval",
+    "stratified_mean",
+    "top_share",
+]

@@ -1,22 +1,42 @@
 """Everything a few-shot run has fixed before its first step, and the checks of its config."""
 
+from collections.abc import Callable
 from dataclasses import replace
+from functools import lru_cache, partial
 from typing import Any, NamedTuple
 
+import jax
 import numpy as np
+import optax
 
 from jaxnas import parallel
 from jaxnas.config import FewShotConfig
-from jaxnas.data import Dataset, Images, Pipeline, build_pipeline, fixed_batches, on_device
-from jaxnas.metrics import METRICS
+from jaxnas.data import Colours, Dataset, Images, Pipeline, build_pipeline, fixed_batches, on_device
+from jaxnas.metrics import METRICS, edge_similarity
 from jaxnas.nets import Network, build_network
 from jaxnas.search import sample_connected
 from jaxnas.spaces import SPACES, Architecture, SearchSpace
 from jaxnas.splitting import check_groups
-from jaxnas.training import build_epoch, build_step
+from jaxnas.training import build_epoch, build_evaluate, build_optimizer, build_step
 from jaxnas.training.loop import Epoch
 from jaxnas.training.step import Sample
-from jaxnas.types import Array, Key, UserError
+from jaxnas.types import Array, Key, Params, UserError
+
+FEWEST_VALID = 32  # validation images; where there are fewer than an evaluation batch, all of them are the batch
+
+
+class Programs(NamedTuple):
+    """Everything that is compiled, the same for every seed."""
+
+    network: Network
+    alone: Network  # for one architecture trained alone: affine norms
+    pipeline: Pipeline
+    optimizer: optax.GradientTransformation
+    epoch: Epoch  # of K sub-supernets on uniform paths; one program for every mask and phase
+    alone_epoch: Epoch  # of A networks trained alone
+    evaluate: Callable[..., Array]  # accuracies [K, A] of paths in K sub-supernets
+    evaluate_alone: Callable[..., Array]  # accuracies [A, 1] of networks trained alone
+    similarities: Callable[..., Any]  # ((keys [E], edges [E]), params, mask, images, labels) -> [E, R, O, O], [E, R, O]
 
 
 class Problem(NamedTuple):
@@ -24,13 +44,9 @@ class Problem(NamedTuple):
 
     config: FewShotConfig  # with the strategy that `auto` stands for
     space: SearchSpace
-    network: Network
-    alone: Network  # for one architecture trained alone: affine norms
-    pipeline: Pipeline
+    programs: Programs
     train: Images  # uint8, on the device
     valid: Images  # fixed batches
-    epoch: Epoch  # of K sub-supernets on uniform paths; one program for every mask and phase
-    alone_epoch: Epoch  # of A networks trained alone
 
 
 def check(config: FewShotConfig) -> SearchSpace:
@@ -46,11 +62,8 @@ def check(config: FewShotConfig) -> SearchSpace:
     data = config.data
     if data.eval_batch < 128:
         raise UserError(f"data.eval_batch must be at least 128, its statistics normalise; it is {data.eval_batch}")
-    if data.train < data.batch or data.valid < data.eval_batch:
-        raise UserError(
-            f"data.train ({data.train}) and data.valid ({data.valid}) must hold at least one batch "
-            f"({data.batch} and {data.eval_batch})"
-        )
+    if data.train is not None and data.train < data.batch:
+        raise UserError(f"data.train ({data.train}) must hold at least one batch ({data.batch})")
     least = {
         "net.channels": config.net.channels,
         "net.cells": config.net.cells,
@@ -62,10 +75,17 @@ def check(config: FewShotConfig) -> SearchSpace:
         "warmup_epochs": config.warmup_epochs,
         "leaf_epochs": config.leaf_epochs,
         "alone_epochs": config.alone_epochs,
+        "truth.queried": config.truth.queried,
     }
-    for name, value in least.items():
-        if value < 1:
-            raise UserError(f"{name} must be at least 1, it is {value}")
+    natural = {
+        "seed": config.seed,
+        "control.random_splits": config.control.random_splits,
+        "control.random_architectures": config.control.random_architectures,
+        "truth.alone": config.truth.alone,
+    }
+    for name, value, smallest in [(n, v, 1) for n, v in least.items()] + [(n, v, 0) for n, v in natural.items()]:
+        if value < smallest:
+            raise UserError(f"{name} must be at least {smallest}, it is {value}")
     if not 0 < config.optimizer.final_rate <= config.optimizer.rate:
         raise UserError(
             f"optimizer.final_rate must lie in (0, {config.optimizer.rate}], it is {config.optimizer.final_rate}"
@@ -74,18 +94,44 @@ def check(config: FewShotConfig) -> SearchSpace:
 
 
 def prepare(config: FewShotConfig, dataset: Dataset) -> Problem:
-    """The networks and device arrays of a run; checks the config. Raises UserError."""
+    """The programs and device arrays of a run; checks the config. Raises UserError."""
     space = check(config)
-    shape = dataset.train.images.shape[1:]
+    data = config.data
+    if len(dataset.train) < data.batch or len(dataset.valid) < FEWEST_VALID:
+        raise UserError(
+            f"{len(dataset.train)} training and {len(dataset.valid)} validation images are too few: at least one batch "
+            f"(data.batch {data.batch}) and {FEWEST_VALID}"
+        )
+    config = replace(config, strategy=parallel.resolve(config.strategy))
+    # Only what programs are made of: runs that differ in anything else share them.
+    parts = {name: getattr(config, name) for name in ("data", "net", "optimizer", "split", "strategy")}
+    return Problem(
+        config=config,
+        space=space,
+        programs=build_programs(
+            FewShotConfig(**parts), dataset.train.images.shape[1:], dataset.train.classes, dataset.colours
+        ),
+        train=on_device(dataset.train),
+        valid=fixed_batches(dataset.valid, min(data.eval_batch, len(dataset.valid))),
+    )
+
+
+@lru_cache(maxsize=1)  # seeds share what is compiled
+def build_programs(
+    config: FewShotConfig, image_shape: tuple[int, int, int], classes: int, colours: Colours
+) -> Programs:
+    """The functions of a run for images [H, W, C]; nothing in them depends on the seed."""
+    space = SPACES[config.net.space]
     sizes: dict[str, Any] = {
         "channels": config.net.channels,
         "cells": config.net.cells,
-        "classes": dataset.train.classes,
-        "image_shape": shape,
+        "classes": classes,
+        "image_shape": image_shape,
     }
     network = build_network(space, **sizes)
     alone = build_network(space, **sizes, affine=True)
-    pipeline = build_pipeline(config.data, dataset.train)
+    pipeline = build_pipeline(config.data, colours)
+    over = partial(parallel.over, strategy=config.strategy)
 
     def sample(key: Key, mask: Array) -> Array:
         return sample_connected(key, space, mask)
@@ -96,24 +142,34 @@ def prepare(config: FewShotConfig, dataset: Dataset) -> Problem:
 
     def epoch_of(network: Network, sample: Sample) -> Epoch:
         step = build_step(network, pipeline.augment, config.optimizer, sample)
-        return parallel.over(build_epoch(step, config.data.batch), config.strategy)
+        return over(build_epoch(step, config.data.batch))
 
-    return Problem(
-        config=replace(config, strategy=parallel.resolve(config.strategy)),
-        space=space,
+    similarity = edge_similarity(METRICS[config.split.metric](network, space), space, config.split.background)
+
+    def of_edge(item: tuple[Key, Array], params: Params, mask: Array, images: Array, labels: Array) -> Any:
+        return similarity(item[0], params, mask, item[1], images, labels)
+
+    return Programs(
         network=network,
         alone=alone,
         pipeline=pipeline,
-        train=on_device(dataset.train),
-        valid=fixed_batches(dataset.valid, config.data.eval_batch),
+        optimizer=build_optimizer(config.optimizer),
         epoch=epoch_of(network, sample),
         alone_epoch=epoch_of(alone, only),
+        evaluate=over(build_evaluate(network, pipeline)),
+        evaluate_alone=over(build_evaluate(alone, pipeline)),
+        similarities=over(of_edge),
     )
 
 
 def steps_per_epoch(problem: Problem) -> int:
     """Whole batches in the training images."""
     return problem.train.labels.shape[0] // problem.config.data.batch
+
+
+def purpose_key(problem: Problem, purpose: int, index: int) -> Key:
+    """The key of one use: one purpose a stage, folded into the run's seed."""
+    return jax.random.fold_in(jax.random.fold_in(jax.random.key(problem.config.seed), purpose), index)
 
 
 def architecture_name(problem: Problem, op_ids: np.ndarray) -> str:

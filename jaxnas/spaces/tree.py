@@ -15,7 +15,7 @@ class Split:
 
     edge: int
     groups: tuple[tuple[int, ...], ...]  # operation ids; together the open operations of the edge
-    value: float  # objective of the chosen grouping; smaller = better separated
+    value: float | None  # objective of the chosen grouping, smaller = better separated; None: drawn at random
     margin: float | None  # how much worse the second-best grouping of the same edge is; None if there is no other
     ties: int  # groupings, over all edges, with exactly the chosen value; 1 = no tie
 

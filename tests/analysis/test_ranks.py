@@ -1,9 +1,10 @@
-"""Rank correlations against brute force."""
+"""Rank correlations and their intervals against brute force; what counts as the top."""
 
 import numpy as np
 import pytest
+from scipy import stats
 
-from jaxnas.analysis import RankCorrelation, rank_correlation
+from jaxnas.analysis import RankCorrelation, rank_correlation, top_share
 
 
 def kendall_tau_b(x: np.ndarray, y: np.ndarray) -> float:
@@ -29,33 +30,68 @@ def pearson(x: np.ndarray, y: np.ndarray) -> float:
 
 
 @pytest.mark.parametrize("levels", [3, 8, None], ids=["many ties", "some ties", "no ties"])
-@pytest.mark.parametrize("seed", range(3))
-def test_correlations_are_those_of_brute_force(seed, levels):
-    rng = np.random.default_rng(seed)
+def test_correlations_are_those_of_brute_force(levels):
+    rng = np.random.default_rng(0)
     truth = rng.normal(size=40)
     scores = truth + rng.normal(size=40)
     if levels is not None:
         scores, truth = np.floor(scores * levels / 4), np.floor(truth * levels / 4)
         assert len(np.unique(scores)) < 40 and len(np.unique(truth)) < 40
     found = rank_correlation(scores, truth)
-    assert found.kendall == pytest.approx(kendall_tau_b(scores, truth))
-    assert found.spearman == pytest.approx(pearson(average_ranks(scores), average_ranks(truth)))
-    assert found.n == 40
+    assert found.kendall.value == pytest.approx(kendall_tau_b(scores, truth))
+    assert found.spearman.value == pytest.approx(pearson(average_ranks(scores), average_ranks(truth)))
+    for interval in (found.kendall, found.spearman):
+        assert -1 <= interval.low < interval.value < interval.high <= 1
+        assert interval.n == found.n == 40
+
+
+def test_correlations_and_resamplings_are_those_of_scipy():
+    rng = np.random.default_rng(3)
+    truth = rng.integers(0, 20, 30).astype(float)
+    scores = np.floor(truth / 3 + rng.normal(size=30))
+    found, draws = rank_correlation(scores, truth), np.random.default_rng(0).integers(30, size=(1000, 30))
+    for interval, statistic in ((found.kendall, stats.kendalltau), (found.spearman, stats.spearmanr)):
+        values = [statistic(scores[row], truth[row]).statistic for row in draws]
+        low, high = np.quantile(values, [0.025, 0.975])
+        assert interval == pytest.approx((statistic(scores, truth).statistic, low, high, 30))
 
 
 def test_a_case_with_a_tie_worked_by_hand():
     found = rank_correlation(np.array([1.0, 2.0, 2.0, 3.0]), np.array([1.0, 2.0, 3.0, 4.0]))
-    assert found.kendall == pytest.approx(5 / np.sqrt(5 * 6))
-    assert found.spearman == pytest.approx(4.5 / np.sqrt(4.5 * 5))
+    assert found.kendall == pytest.approx((5 / np.sqrt(5 * 6), None, None, 4))  # too few for an interval
+    assert found.spearman == pytest.approx((4.5 / np.sqrt(4.5 * 5), None, None, 4))
+
+
+def test_intervals_are_percentiles_over_resampled_architectures():
+    rng = np.random.default_rng(1)
+    truth = rng.normal(size=12)
+    scores = truth + rng.normal(size=12)
+    found = rank_correlation(scores, truth)
+    assert rank_correlation(scores, truth) == found
+    other = np.random.default_rng(99)  # other draws than the function's
+    taus = []
+    for _ in range(2000):
+        drawn = other.integers(12, size=12)
+        if np.ptp(scores[drawn]) > 0:
+            taus.append(kendall_tau_b(scores[drawn], truth[drawn]))
+    assert (found.kendall.low, found.kendall.high) == pytest.approx(tuple(np.quantile(taus, [0.025, 0.975])), abs=0.08)
+
+
+def test_more_architectures_make_narrower_intervals():
+    rng = np.random.default_rng(2)
+    truth = rng.normal(size=200)
+    scores = truth + rng.normal(size=200)
+    few, many = (rank_correlation(scores[:n], truth[:n]).kendall for n in (20, 200))
+    assert few.high - few.low > 2 * (many.high - many.low) > 0
 
 
 @pytest.mark.parametrize("sign", [1, -1], ids=["same order", "reversed"])
 def test_only_the_order_counts(sign):
     truth = np.random.default_rng(0).permutation(30).astype(float)
     found = rank_correlation(sign * np.exp(truth / 5), truth)
-    assert (found.kendall, found.spearman) == pytest.approx((sign, sign))
-    assert found.n == 30
-    assert {type(value) for value in found} == {float, int}
+    for interval in (found.kendall, found.spearman):
+        assert interval == pytest.approx((sign, sign, sign, 30))
+        assert {type(value) for value in interval} == {float, int}  # JSON takes them as they are
 
 
 @pytest.mark.parametrize(
@@ -63,7 +99,7 @@ def test_only_the_order_counts(sign):
     [
         ([2.0, 2.0, 2.0], [1.0, 2.0, 3.0]),
         ([1.0, 2.0, 3.0], [2.0, 2.0, 2.0]),
-        ([0.0, 0.0, 0.0], [5.0, 5.0, 5.0]),
+        ([0.0] * 6, [5.0] * 6),
         ([1.0], [2.0]),
         ([], []),
     ],
@@ -71,3 +107,27 @@ def test_only_the_order_counts(sign):
 )
 def test_nothing_to_rank_gives_none(scores, truth):
     assert rank_correlation(np.array(scores), np.array(truth)) == RankCorrelation(None, None, len(scores))
+
+
+def test_a_resampling_without_two_values_does_not_count():
+    truth = np.arange(5.0)
+    scores = np.array([0.0, 0, 0, 0, 1])  # a third of the resamplings have none of the last, and no correlation
+    found = rank_correlation(scores, truth)
+    assert found.kendall.value == pytest.approx(kendall_tau_b(scores, truth))
+    assert 0 < found.kendall.low <= found.kendall.high <= 1
+
+
+@pytest.mark.parametrize(
+    ("truth", "share", "expected"),
+    [
+        ([5, 1, 4, 2, 3], 0.4, [5, 4]),
+        ([5, 1, 4, 2, 3], 0.1, [5]),
+        ([5, 4, 4, 4, 3], 0.4, [5, 4, 4, 4]),  # all that are as good as the second
+        ([1, 1, 1], 0.1, [1, 1, 1]),
+        ([3], 0.1, [3]),
+        (list(range(200)), 0.1, list(range(180, 200))),
+    ],
+)
+def test_the_top_is_a_share_and_its_ties(truth, share, expected):
+    truth = np.array(truth, float)
+    assert sorted(truth[top_share(truth, share)].tolist()) == sorted(map(float, expected))

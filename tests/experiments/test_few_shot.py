@@ -1,210 +1,251 @@
-"""The smoke preset end to end, the secrecy of test images and true accuracies, and the command line."""
+"""Whole runs of the smallest config, their files, and the secrecy of test images and true accuracies."""
 
 import csv
 import json
+import logging
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import jax
-import jax.numpy as jnp
 import numpy as np
 import pytest
 
+import jaxnas
 from experiments import few_shot as experiment
-from experiments.presets import PRESETS
-from jaxnas import config as configs
 from jaxnas.analysis import rank_correlation
-from jaxnas.benchmarks import Table
-from jaxnas.config import SearchConfig
+from jaxnas.benchmarks import Table, read_table
 from jaxnas.data import load
-from jaxnas.methods import few_shot
-from jaxnas.methods.problem import check, prepare
-from jaxnas.selection import Evaluated
-from jaxnas.spaces import TOY
+from jaxnas.methods.run import run_few_shot
+from jaxnas.methods.seeds import join_seeds
+from jaxnas.report import note
+from jaxnas.spaces import TOY, Architecture
 from jaxnas.spaces.tree import SplitTree
-from jaxnas.splitting import size_normalised_cut
 from jaxnas.types import UserError
+from jaxnas.workdir import read_stages
+from tests.methods.small import FLAGS, SMALL
 
-SMOKE = replace(PRESETS["smoke"], strategy="loop")
-TRUTH = np.arange(9.0) * 10  # accuracy of each toy architecture, in the order of TOY.enumerate()
+TRUTH = np.array([11.0, 12, 13, 14, 50, 80, 15, 60, 90])  # of each toy architecture, in the order of TOY.enumerate()
+STAGES = ("warm_up", "split", "leaves", "search", "unsplit", "unsplit_search", "random_split_1")
+STAGES += ("random_split_1_search", "random_alone", "alone", "judge")
+BEFORE = ("config.json", "split_tree.json", "similarities.npz")  # files that no truth can reach
 
 
-class Recorder:
-    """A table and a test set that must not be touched before the stage `alone` has ended."""
+class Guard:
+    """A table and a test set that must not be read before the stage `judge`; a digest is taken before any stage."""
 
-    def __init__(self) -> None:
-        self.stages: list[str] = []
-        self.similarities: dict = {}
+    def __init__(self, workdir: Path, path: Path) -> None:
+        self.workdir, self.path, self.reads = workdir, path, []
 
-    def show(self, stage: str, done: int, total: int, note: str) -> None:
-        if done == total:
-            self.stages.append(stage)
+    def check(self, what: str, digest: bool) -> None:
+        records = read_stages(self.workdir)
+        judging = records.get("judge", {}).get("status") == "running"
+        assert judging or (digest and not records), f"{what} read before the judgement, after {list(records)}"
+        self.reads.append((what, judging))
 
     def table(self) -> Table:
-        recorder = self
+        guard, plain = self, read_table(TOY, self.path)
 
-        class Guarded(Table):
-            def query(self, op_ids, dataset):
-                assert "alone" in recorder.stages, "true accuracies were read before the judgement"
-                return super().query(op_ids, dataset)
+        class Guarded(dict):
+            def __getitem__(self, name: str) -> np.ndarray:
+                guard.check("truth", digest=True)
+                return super().__getitem__(name)
 
-        return Guarded(TOY, "truth.csv", {"digits": TRUTH})
+            def values(self) -> Any:
+                raise AssertionError("accuracies are read one data set at a time")
 
-    def dataset(self):
-        dataset = load(SMOKE.data, SMOKE.seed)
+            items = get = values
 
-        def test():
-            assert "alone" in self.stages, "test images were read before the judgement"
-            self.stages.append("test read")
+        return replace(plain, accuracies=Guarded(plain.accuracies))
+
+    def dataset(self) -> Any:
+        dataset = load(SMALL.data, SMALL.seed)
+
+        def test() -> Any:
+            self.check("test images", digest=False)
             return dataset.test()
 
         return dataset._replace(test=test)
 
 
+def show(stage: str, done: int, total: int, note: str) -> None:
+    pass
+
+
+@pytest.fixture(scope="module", autouse=True)
+def four_devices():
+    """The command would take a device for each core, and may not once others are in use."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("JAX_NUM_CPU_DEVICES", "4")
+        yield
+
+
 @pytest.fixture(scope="module")
 def finished(tmp_path_factory):
-    workdir, recorder = tmp_path_factory.mktemp("smoke"), Recorder()
-    result = experiment.run(SMOKE, workdir, recorder.dataset(), recorder.table(), recorder.show)
-    return workdir, result, recorder
+    """(work directory, result, guard) of a run with a table."""
+    folder = tmp_path_factory.mktemp("table")
+    path, workdir = folder / "truth.csv", folder / "run"
+    names = [TOY.encode(Architecture(tuple(row))) for row in TOY.enumerate().tolist()]
+    path.write_text("\n".join(["architecture,digits", *(f"{n},{t}" for n, t in zip(names, TRUTH, strict=True))]))
+    guard = Guard(workdir, path)
+    config = replace(SMALL, truth=replace(SMALL.truth, table=path))
+    return workdir, run_few_shot(config, workdir, guard.dataset(), guard.table(), note, show), guard
 
 
-def test_stages_come_in_order_and_the_test_set_is_read_once(finished) -> None:
-    assert finished[2].stages == ["warm-up", "split", "leaves", "search", "alone", "test read"]
+@pytest.fixture(scope="module")
+def seeds(finished, tmp_path_factory):
+    """(work directory, names of what was compiled) of two seeds by the command, without a table, after that run."""
+    workdir, compiled = tmp_path_factory.mktemp("seeds") / "run", []
+
+    class Names(logging.Handler):
+        def emit(self, record: logging.LogRecord) -> None:
+            words = record.getMessage().split()
+            compiled.extend(words[1:2] if words[0] == "Compiling" else [])
+
+    handler, logger = Names(), logging.getLogger("jax._src.interpreters.pxla")
+    logger.addHandler(handler)
+    jax.config.update("jax_log_compiles", True)
+    try:
+        assert experiment.main(["smoke", "--workdir", str(workdir), *FLAGS, "--seeds", "0", "1"]) == 0
+    finally:
+        jax.config.update("jax_log_compiles", False)
+        logger.removeHandler(handler)
+    return workdir, compiled
 
 
-def test_the_result_names_a_connected_architecture_of_its_leaf(finished) -> None:
+def read(path: Path) -> Any:
+    return json.loads(path.read_text())
+
+
+def rows_of(path: Path) -> list[dict[str, str]]:
+    return list(csv.DictReader(path.read_text().splitlines()))
+
+
+def test_stages_come_in_order_and_nothing_secret_is_read_before_the_last(finished) -> None:
+    workdir, result, guard = finished
+    assert tuple(read_stages(workdir)) == tuple(result["seconds"]) == STAGES
+    assert guard.reads[0] == ("truth", False)  # the digest
+    assert guard.reads[1:] and all(judging for _, judging in guard.reads[1:])
+    assert [what for what, _ in guard.reads].count("test images") == 1
+
+
+def test_a_guard_that_is_touched_early_is_noticed(finished) -> None:
+    guard = Guard(finished[0], finished[2].path)
+    with pytest.raises(AssertionError, match="read before the judgement"):
+        guard.dataset().test()
+    with pytest.raises(AssertionError, match="read before the judgement"):
+        guard.table().query(np.array([[1, 1]]), "digits")
+
+
+def test_what_is_chosen_does_not_depend_on_the_truth(finished, seeds) -> None:
+    with_table, without = finished[1]["contenders"], read(seeds[0] / "seed-0" / "result.json")["contenders"]
+    names = ("name", "architecture", "leaf", "score", "images", "evaluations", "validation_accuracy", "test_accuracy")
+    assert [[row[name] for name in names] for row in with_table] == [[row[name] for name in names] for row in without]
+    assert [row["true_accuracy"] for row in without] == [None] * 4
+    for name in BEFORE[1:]:
+        assert (finished[0] / name).read_bytes() == (seeds[0] / "seed-0" / name).read_bytes()
+
+
+def test_the_result_names_connected_architectures_and_their_truth(finished) -> None:
     workdir, result, _ = finished
-    assert json.loads((workdir / "result.json").read_text()) == result
-    architecture = TOY.decode(result["architecture"])
-    assert TOY.connected(np.array(architecture.op_ids))
-    tree = SplitTree.from_json(TOY, json.loads((workdir / "split_tree.json").read_text()))
-    assert tree.route(np.array([architecture.op_ids])).tolist() == [result["leaf"]]
-    assert len(tree.leaves) == 2
-    assert result["true_accuracy"] == TRUTH[np.ravel_multi_index(architecture.op_ids, (3, 3))]
-    for name in ("supernet_validation_accuracy", "validation_accuracy", "test_accuracy"):
-        assert 0 <= result[name] <= 100
-    assert set(result["seconds"]) == {"warm_up", "split", "train_leaves", "search", "judge"}
+    assert read(workdir / "result.json") == result
+    tree = SplitTree.from_json(TOY, read(workdir / "split_tree.json"))
+    chosen = np.array(TOY.decode(result["architecture"]).op_ids)
+    assert len(tree.leaves) == 2 and tree.route(chosen[None]).tolist() == [result["leaf"]]
+    kinds = [row["kind"] for row in result["contenders"]]
+    assert kinds == ["method", "unsplit", "random_split", "random_alone"]
+    for row in result["contenders"]:
+        op_ids = TOY.decode(row["architecture"]).op_ids
+        assert TOY.connected(np.array(op_ids))
+        assert row["true_accuracy"] == TRUTH[np.ravel_multi_index(op_ids, (3, 3))]
+        assert row["test_interval"][0] < row["test_accuracy"] < row["test_interval"][1]
+    # 128 images an epoch, 384 that scored: 6 + 3; 2 + 7; 2 + 2 * 4, as 1.5 is rounded to 2; 2 * 4, as 4.5 to 4.
+    assert [row["images"] for row in result["contenders"]] == [9 * 128, 9 * 128, 10 * 128, 8 * 128]
+    assert [row["evaluations"] for row in result["contenders"]] == [4, 4, 4, 2]
+    # All four connected: 50, 80, 60, 90. The better of two is 90 in 7 of 16 draws, 80 in 5, 60 in 3, 50 in 1.
+    exact = {"accuracy": 70.0, "low": 70.0, "high": 70.0, "n": 4}
+    assert result["random_architecture"] == {**exact, "best_of": 2, "best": 78.75}
+    assert result["test_images"] == 389
 
 
-def test_architectures_and_correlation_are_of_everything_evaluated(finished) -> None:
+def test_files_hold_everything_evaluated_and_the_ranking(finished) -> None:
     workdir, result, _ = finished
-    rows = list(csv.DictReader((workdir / "architectures.csv").read_text().splitlines()))
+    rows = rows_of(workdir / "architectures.csv")
     ids = [TOY.decode(row["architecture"]).op_ids for row in rows]
     assert sorted(ids) == [(1, 1), (1, 2), (2, 1), (2, 2)]
-    truth = np.array([float(row["truth"]) for row in rows])
-    np.testing.assert_array_equal(truth, TRUTH[[np.ravel_multi_index(i, (3, 3)) for i in ids]])
-    scores = np.array([float(row["supernet_validation_accuracy"]) for row in rows])
-    assert max(scores) == round(result["supernet_validation_accuracy"], 4)
-    expected = rank_correlation(scores, truth)
-    assert result["rank_correlation"] == {**expected._asdict(), "truth": "table (truth.csv)"}
+    assert [float(row["truth"]) for row in rows] == [TRUTH[np.ravel_multi_index(i, (3, 3))] for i in ids]
     assert {row["truth_source"] for row in rows} == {"table (truth.csv)"}
+    best = max(float(row["supernet_validation_accuracy"]) for row in rows)
+    assert best == round(result["supernet_validation_accuracy"], 4)
+    ranking = rows_of(workdir / "ranking.csv")
+    assert list(ranking[0]) == ["architecture", "leaf", "truth", "method", "unsplit", "random_split_1"]
+    truth = np.array([float(row["truth"]) for row in ranking])
+    for contender, column in zip(result["contenders"], ("method", "unsplit", "random_split_1"), strict=False):
+        found = rank_correlation(np.array([float(row[column]) for row in ranking]), truth)
+        assert contender["kendall"] == (found.kendall and found.kendall._asdict())
+    assert result["rank_correlation"]["truth"] == "table (truth.csv)"
+    table = rows_of(workdir / "contenders.csv")
+    assert [row["name"] for row in table] == [row["name"] for row in result["contenders"]]
+    assert [float(row["test_low"]) for row in table] == [row["test_interval"][0] for row in result["contenders"]]
 
 
-def test_metrics_have_a_line_for_each_epoch_and_leaf(finished) -> None:
-    rows = [json.loads(line) for line in (finished[0] / "metrics.jsonl").read_text().splitlines()]
-    counted = {stage: sum(row["stage"] == stage for row in rows) for stage in ("warm-up", "leaves", "alone")}
-    assert counted == {"warm-up": 2, "leaves": 2 * 2, "alone": 2}
-    assert {(row["epoch"], row["leaf"]) for row in rows if row["stage"] == "leaves"} == {(1, 0), (1, 1), (2, 0), (2, 1)}
+def test_metrics_have_a_line_for_each_epoch_and_network(finished) -> None:
+    lines = [json.loads(line) for line in (finished[0] / "metrics.jsonl").read_text().splitlines()]
+    found: dict[str, set[tuple[int, int]]] = {}
+    for row in lines:
+        if "epoch" in row:
+            found.setdefault(row["stage"], set()).add((row["epoch"], row["leaf"]))
+    chosen = len({row["architecture"] for row in finished[1]["contenders"]})
+    shape = {"warm_up": (2, 1), "leaves": (2, 2), "unsplit": (7, 1), "random_split_1": (4, 2)}
+    shape |= {"random_alone": (4, 2), "alone": (2, chosen)}
+    assert found == {name: {(e + 1, k) for e in range(n) for k in range(m)} for name, (n, m) in shape.items()}
 
 
-def test_the_split_is_the_size_normalised_cut_of_the_mean_over_batches(finished) -> None:
-    problem = prepare(SMOKE, load(SMOKE.data, SMOKE.seed))
-    quiet = lambda *args: None  # noqa: E731
-    params = few_shot.warm_up(problem, quiet)
-    tree, similarities = few_shot.split(problem, params, quiet)
-    assert tree.to_json() == json.loads((finished[0] / "split_tree.json").read_text())
-    assert similarities[0].shape == (2, SMOKE.split.batches, 3, 3)
-    chosen = tree.nodes[0].split
-    mean = np.mean([similarities[0][chosen.edge, r] for r in range(SMOKE.split.batches)], axis=0)
-    assert chosen.value == pytest.approx(size_normalised_cut(mean, chosen.groups), abs=1e-6)
-    assert -2 <= chosen.value <= 0
+def test_seeds_compile_no_program_again(finished, seeds) -> None:
+    compiled = seeds[1]  # after the run with a table, which has the same network and data set
+    assert compiled  # small programs that make states and draw weights
+    for name in ("epoch", "evaluate", "of_edge"):
+        assert compiled.count(f"jit({name})") == 0
 
 
-def test_the_same_seed_gives_the_same_bits(finished, tmp_path) -> None:
-    recorder = Recorder()
-    again = experiment.run(SMOKE, tmp_path / "again", recorder.dataset(), recorder.table(), recorder.show)
-    assert {k: v for k, v in again.items() if k != "seconds"} == {
-        k: v for k, v in finished[1].items() if k != "seconds"
-    }
-    for name in ("architectures.csv", "split_tree.json", "metrics.jsonl", "config.json"):
-        assert (tmp_path / "again" / name).read_bytes() == (finished[0] / name).read_bytes()
+def test_two_seeds_are_joined_from_their_own_results(seeds) -> None:
+    workdir = seeds[0]
+    results = {seed: read(workdir / f"seed-{seed}" / "result.json") for seed in (0, 1)}
+    joined = read(workdir / "result.json")
+    assert joined == join_seeds(results)
+    gains = [r["contenders"][0]["test_accuracy"] - r["contenders"][1]["test_accuracy"] for r in results.values()]
+    assert joined["table"][1]["difference"]["mean"] == pytest.approx(sum(gains) / 2)
+    assert [read(workdir / f"seed-{s}" / "config.json")["seed"] for s in (0, 1)] == [0, 1]
+    assert (workdir / "report.html").is_file() and (workdir / "seed-1" / "report.html").is_file()
+    ranking = rows_of(workdir / "seed-1" / "ranking.csv")
+    assert len(ranking) == 4 and results[1]["rank_correlation"]["truth"] == "stand-alone (4, 2 epochs)"
 
 
-def test_a_used_directory_refuses_another_config(finished) -> None:
-    other = replace(SMOKE, leaf_epochs=3)
+def test_the_same_seed_gives_the_same_bits(seeds, tmp_path, capsys) -> None:
+    again, before = tmp_path / "again", seeds[0] / "seed-0"
+    assert experiment.main(["smoke", "--workdir", str(again), *FLAGS]) == 0
+    told = " ".join(capsys.readouterr().out.split())
+    results = [{k: v for k, v in read(w / "result.json").items() if k != "seconds"} for w in (again, before)]
+    assert results[0] == results[1] and results[0]["architecture"] in told
+    files = (*BEFORE, "architectures.csv", "contenders.csv", "ranking.csv", "metrics.jsonl", "network.npz")
+    for name in files:
+        assert (again / name).read_bytes() == (before / name).read_bytes(), name
+    assert (again / "report.html").is_file()
+
+
+def test_the_network_of_a_run_reaches_its_test_accuracy(finished) -> None:
+    workdir, result, _ = finished
+    test = load(SMALL.data, SMALL.seed).test()
+    found = jaxnas.load(workdir)
+    right = 100 * (found.predict(test.images).labels == test.labels).mean()
+    assert right == pytest.approx(result["test_accuracy"], abs=0.3)  # of 389 images, one may be a near tie
+    assert found.description.architecture == result["architecture"]
+
+
+def test_a_used_directory_refuses_another_config_and_several_seeds(finished, seeds, capsys) -> None:
     with pytest.raises(UserError, match=r"leaf_epochs: 2 there, 3 now"):
-        experiment.run(other, finished[0], Recorder().dataset(), None, lambda *args: None)
-
-
-def test_selection_takes_the_best_validation_score_of_any_leaf() -> None:
-    histories = [
-        Evaluated(np.array([[1, 1], [2, 1]]), np.array([50.0, 60.0])),
-        Evaluated(np.array([[1, 2], [2, 2]]), np.array([60.0, 61.0])),
-    ]
-    chosen = few_shot.select(histories)
-    assert (chosen.leaf, chosen.op_ids.tolist(), chosen.score) == (1, [2, 2], 61.0)
-
-
-@pytest.mark.parametrize(
-    ("change", "message"),
-    [
-        ({"net": {"space": "darts"}}, r"unknown search space 'darts'; allowed: \['nas-bench-201', 'toy'\]"),
-        ({"split": {"metric": "snop"}}, r"unknown metric 'snop'; allowed: \['gradient_matching'\]"),
-        ({"split": {"leaves": 6}}, r"give K = 8 leaves, not 6; allowed: 8 .* \[\[2, 3\]\]"),
-        ({"data": {"eval_batch": 64}}, "at least 128"),
-        ({"data": {"train": 10}}, "at least one batch"),
-        ({"search": {"budget": 0}}, "search.budget must be at least 1, it is 0"),
-        ({"optimizer": {"final_rate": 1.0}}, "optimizer.final_rate"),
-    ],
-)
-def test_impossible_configs_are_refused_before_work(change, message) -> None:
-    values = configs.to_dict(PRESETS["digits"])
-    for section, fields in change.items():
-        values[section].update(fields)
-    with pytest.raises(UserError, match=message):
-        check(configs.from_dict(type(SMOKE), values))
-
-
-def test_every_preset_passes_the_checks() -> None:
-    for preset in PRESETS.values():
-        check(preset)
-
-
-def test_dotted_flags_override_a_preset_and_a_former_config_is_one(tmp_path: Path) -> None:
-    command = experiment.parse(["digits", "--workdir", "w", "--data.batch", "32", "--split.groups", "2", "3"])
-    assert (command.workdir, command.config.data.batch, command.config.split.groups) == (Path("w"), 32, (2, 3))
-    assert replace(command.config, data=PRESETS["digits"].data, split=PRESETS["digits"].split) == PRESETS["digits"]
-    file = tmp_path / "config.json"
-    file.write_text(json.dumps(configs.to_dict(SMOKE)))
-    assert experiment.parse([str(file), "--workdir", "w", "--seed", "3"]).config == replace(SMOKE, seed=3)
-
-
-@pytest.mark.parametrize(
-    ("arguments", "told"),
-    [
-        (["digitz", "--workdir", "w"], "digits"),
-        (["digits", "--workdir", "w", "--data.bach", "3"], "--data.batch"),
-        (["digits"], "--workdir"),
-    ],
-)
-def test_unknown_names_on_the_command_line_say_what_is_allowed(arguments, told, capsys) -> None:
-    with pytest.raises(SystemExit):
-        experiment.parse(arguments)
-    assert told in "".join(capsys.readouterr())
-
-
-def test_bad_input_is_one_sentence_and_exit_code_2(tmp_path, capsys) -> None:
-    arguments = ["cifar10-small", "--workdir", str(tmp_path / "w"), "--data.root", str(tmp_path)]
-    assert experiment.main(arguments) == 2
-    error = capsys.readouterr().err
-    assert error.startswith("error: no cifar10 found at") and error.count("\n") == 1
-    assert not (tmp_path / "w").exists()
-
-
-def test_the_search_budget_bounds_what_a_leaf_evaluates() -> None:
-    problem = prepare(replace(SMOKE, search=SearchConfig(budget=1, population=4)), load(SMOKE.data, SMOKE.seed))
-    params = problem.network.init(jax.random.key(0))
-    stacked = jax.tree.map(lambda leaf: jnp.stack([leaf, leaf]), params)
-    masks = np.stack([TOY.full_mask(), TOY.full_mask()])
-    histories = few_shot.search(problem, stacked, masks, lambda *args: None)
-    assert [len(history.scores) for history in histories] == [1, 1]
+        run_few_shot(replace(SMALL, leaf_epochs=3), finished[0], load(SMALL.data, 0), None, note, show)
+    assert experiment.main(["smoke", "--workdir", str(finished[0]), *FLAGS, "--seeds", "0", "1"]) == 2
+    assert "holds a run of one seed; choose another --workdir" in capsys.readouterr().err
+    assert experiment.main(["smoke", "--workdir", str(seeds[0]), *FLAGS]) == 2
+    assert "holds a run of several seeds; choose another --workdir" in capsys.readouterr().err

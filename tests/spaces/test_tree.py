@@ -8,7 +8,7 @@ import pytest
 
 from jaxnas.spaces import NAS_BENCH_201, TOY
 from jaxnas.spaces.tree import Node, SplitTree, as_mask, as_tuple, child_masks, mask_size, root
-from jaxnas.splitting import grow
+from jaxnas.splitting import by_similarity, grow
 from jaxnas.types import UserError
 
 TREES = [(groups, seed) for groups in ((2, 2, 2), (3, 2), (5,)) for seed in range(5)]
@@ -20,7 +20,7 @@ def grown(groups: tuple[int, ...], seed: int) -> SplitTree:
         noise = np.random.default_rng([seed, node.id]).normal(size=(6, 5, 5))
         return noise + noise.swapaxes(1, 2)
 
-    return grow(NAS_BENCH_201, groups, similarity)
+    return grow(NAS_BENCH_201, groups, by_similarity(NAS_BENCH_201, similarity))
 
 
 @cache
@@ -33,7 +33,7 @@ def planted() -> SplitTree:
         scores[[1, 4, 5][node.id]] = block[:, None] == block[None, :]
         return scores
 
-    return grow(NAS_BENCH_201, (2, 2), similarity)
+    return grow(NAS_BENCH_201, (2, 2), by_similarity(NAS_BENCH_201, similarity))
 
 
 def box(mask: np.ndarray) -> tuple[np.ndarray, ...]:

@@ -5,7 +5,7 @@ import pytest
 
 from jaxnas.spaces import NAS_BENCH_201, TOY
 from jaxnas.spaces.tree import Node, as_mask
-from jaxnas.splitting import check_groups, grow
+from jaxnas.splitting import by_similarity, check_groups, grow
 from jaxnas.splitting.plan import choose_split
 from jaxnas.types import UserError
 
@@ -62,12 +62,12 @@ def test_groups_that_no_edge_allows_are_refused(groups):
         check_groups(NAS_BENCH_201, groups)
     assert f"from 2 to 5 (operations), not {list(groups)}" in str(error.value)
     with pytest.raises(UserError, match="from 2 to 5"):
-        grow(NAS_BENCH_201, groups, lambda node: planted([0]))
+        grow(NAS_BENCH_201, groups, by_similarity(NAS_BENCH_201, lambda node: planted([0])))
 
 
 @pytest.mark.parametrize("edge", BLOCKS)
 def test_the_edge_with_the_planted_blocks_is_split_along_them(edge):
-    tree = grow(NAS_BENCH_201, (2,), lambda node: planted([edge]))
+    tree = grow(NAS_BENCH_201, (2,), by_similarity(NAS_BENCH_201, lambda node: planted([edge])))
     split = tree.nodes[0].split
     assert (split.edge, split.groups) == (edge, BLOCKS[edge][1])
     assert split.value == pytest.approx(0.1 - 0.9)
@@ -96,7 +96,7 @@ def test_a_later_level_may_split_the_same_edge_again():
     for a, b in ((0, 1), (2, 3), (2, 4), (3, 4)):
         similarity[3, a, b] = similarity[3, b, a] = 0.8
     similarity[3, 3, 4] = similarity[3, 4, 3] = 0.95
-    tree = grow(NAS_BENCH_201, (2, 2), lambda node: similarity)
+    tree = grow(NAS_BENCH_201, (2, 2), by_similarity(NAS_BENCH_201, lambda node: similarity))
     assert [node.split.edge for node in tree.nodes[:3]] == [3, 0, 3]
     assert tree.nodes[0].split.groups == ((0, 1), (2, 3, 4))
     assert tree.nodes[2].split.groups == ((2,), (3, 4))
@@ -111,8 +111,10 @@ def test_scores_of_closed_operations_are_not_read(seed):
         similarity.swapaxes(1, 2)[closed] = np.nan
         return similarity
 
-    plain = grow(NAS_BENCH_201, (2, 2, 2), lambda node: random_similarity(seed, NAS_BENCH_201))
-    assert grow(NAS_BENCH_201, (2, 2, 2), poisoned) == plain
+    plain = grow(
+        NAS_BENCH_201, (2, 2, 2), by_similarity(NAS_BENCH_201, lambda node: random_similarity(seed, NAS_BENCH_201))
+    )
+    assert grow(NAS_BENCH_201, (2, 2, 2), by_similarity(NAS_BENCH_201, poisoned)) == plain
 
 
 def test_equal_edges_are_counted_as_ties_and_the_first_is_split():
@@ -131,7 +133,7 @@ def test_equal_edges_and_groupings_are_all_counted():
 @pytest.mark.parametrize("groups", [(2,), (2, 2)])
 @pytest.mark.parametrize("seed", range(8))
 def test_no_leaf_of_the_toy_space_is_without_a_connected_architecture(groups, seed):
-    tree = grow(TOY, groups, lambda node: random_similarity(100 * seed + node.id, TOY))
+    tree = grow(TOY, groups, by_similarity(TOY, lambda node: random_similarity(100 * seed + node.id, TOY)))
     connected = {(1, 1), (1, 2), (2, 1), (2, 2)}
     held = [connected & set(map(tuple, TOY.enumerate(mask).tolist())) for mask in tree.masks()]
     assert len(held) == np.prod(groups) and all(held)
@@ -149,7 +151,7 @@ def test_a_grouping_that_leaves_none_alone_is_passed_over():
 @pytest.mark.parametrize("groups", [(3,), (2, 2, 2)])
 def test_what_cannot_be_split_is_refused(groups):
     with pytest.raises(UserError) as error:
-        grow(TOY, groups, lambda node: random_similarity(node.id, TOY))
+        grow(TOY, groups, by_similarity(TOY, lambda node: random_similarity(node.id, TOY)))
     assert f"{groups[-1]} groups" in str(error.value)
     assert f"than {list(groups)}" in str(error.value)
 

@@ -1,0 +1,163 @@
+"""What the method is compared with, at an equal number of training images, and the sample all rankings are judged on.
+
+A contender is a way to choose an architecture: the method, or a control. Images that score operations count as
+training images: each went forward and backward through the network.
+"""
+
+from dataclasses import replace
+from typing import NamedTuple
+
+import numpy as np
+
+from jaxnas.methods import few_shot
+from jaxnas.methods.alone import accuracy_alone, train_alone
+from jaxnas.methods.few_shot import RANDOM_ALONE, RANDOM_SPLIT, SAMPLE, UNSPLIT, Chosen
+from jaxnas.methods.problem import Problem, steps_per_epoch
+from jaxnas.selection import Evaluated
+from jaxnas.spaces.tree import SplitTree, as_mask, root
+from jaxnas.splitting import at_random, grow
+from jaxnas.types import Params, Stages
+
+
+class Contender(NamedTuple):
+    """A way to choose an architecture, and what it chose."""
+
+    name: str
+    kind: str  # method, unsplit, random_split, random_alone
+    chosen: Chosen
+    images: int  # training images seen before it chose
+    evaluations: int  # architectures it compared on validation images
+    sample_scores: np.ndarray | None  # [A] of the ranking sample; None without a supernet
+
+
+def controls(problem: Problem, params: Params, tree: SplitTree, sample: np.ndarray, stages: Stages) -> list[Contender]:
+    """The controls that the config asks for. params: of the warmed-up supernet; tree: of the method."""
+    wanted, found = problem.config.control, []
+    if wanted.unsplit:
+        found.append(unsplit(problem, params, tree, sample, stages))
+    for index in range(wanted.random_splits):
+        found.append(random_split(problem, params, tree, sample, index, stages))
+    if wanted.random_architectures:
+        found.append(random_alone(problem, tree, stages))
+    return found
+
+
+def epoch_images(problem: Problem) -> int:
+    """Training images of one epoch of one network."""
+    return steps_per_epoch(problem) * problem.config.data.batch
+
+
+def scoring_images(problem: Problem, tree: SplitTree) -> int:
+    """Training images that scored the open operations of every edge of every split node."""
+    config = problem.config
+    probes = sum(int(as_mask(node).sum()) for node in tree.nodes if node.split is not None)
+    return probes * config.split.batches * config.data.batch
+
+
+def method_images(problem: Problem, tree: SplitTree) -> int:
+    """Training images that the method saw before it chose."""
+    config = problem.config
+    epochs = config.warmup_epochs + len(tree.leaves) * config.leaf_epochs
+    return epochs * epoch_images(problem) + scoring_images(problem, tree)
+
+
+def unsplit_epochs(problem: Problem, tree: SplitTree) -> int:
+    """Epochs of the one supernet: those of all leaves of the method, and as many images as scoring cost."""
+    scoring = round(scoring_images(problem, tree) / epoch_images(problem))
+    return len(tree.leaves) * problem.config.leaf_epochs + scoring
+
+
+def random_split_epochs(problem: Problem, tree: SplitTree) -> int:
+    """Epochs of each leaf of a random tree: those of a leaf of the method, and its share of what scoring cost."""
+    scoring = round(scoring_images(problem, tree) / (len(tree.leaves) * epoch_images(problem)))
+    return problem.config.leaf_epochs + scoring
+
+
+def random_alone_epochs(problem: Problem, tree: SplitTree, networks: int) -> int:
+    """Epochs of each of so many networks trained alone, which together see the method's images."""
+    return max(1, round(method_images(problem, tree) / (networks * epoch_images(problem))))
+
+
+def ranking_sample(problem: Problem, tree: SplitTree) -> np.ndarray:
+    """Connected architectures drawn at random, as many from every leaf as it has and the share allows; int [A, E]."""
+    truth, masks = problem.config.truth, tree.masks()
+    wanted = truth.alone if truth.table is None else truth.queried
+    drawn = []
+    for leaf, mask in enumerate(masks):
+        cells = problem.space.enumerate(mask)
+        cells = cells[np.asarray(problem.space.connected(cells))]
+        share = wanted // len(masks) + (leaf < wanted % len(masks))
+        rng = np.random.default_rng([problem.config.seed, SAMPLE, leaf])
+        drawn.append(cells[rng.choice(len(cells), min(share, len(cells)), replace=False)])
+    return np.concatenate(drawn)
+
+
+def contend(
+    problem: Problem,
+    name: str,
+    kind: str,
+    tree: SplitTree,
+    params: Params,
+    histories: list[Evaluated],
+    images: int,
+    sample: np.ndarray,
+) -> Contender:
+    """The contender of trained sub-supernets, params [K, ...], that were searched; it scores the sample, too."""
+    scores = np.zeros(len(sample))
+    routes = tree.route(sample) if len(sample) else np.zeros(0, int)
+    if len(sample):
+        parts = few_shot.score_paths(problem, params, [sample[routes == k] for k in range(len(tree.leaves))])
+        for k, part in enumerate(parts):
+            scores[routes == k] = part
+    evaluated = sum(len(history.scores) for history in histories)
+    return Contender(name, kind, few_shot.select(histories), images, evaluated, scores)
+
+
+def unsplit(problem: Problem, params: Params, tree: SplitTree, sample: np.ndarray, stages: Stages) -> Contender:
+    """One supernet, from the same warmed-up weights, trained and searched as long as all leaves of `tree` together."""
+    config, epochs = problem.config, unsplit_epochs(problem, tree)
+    whole = SplitTree(problem.space, (root(problem.space),))
+    with stages("unsplit") as stage:
+        states = few_shot.train_leaves(problem, params, whole, epochs, (UNSPLIT, 0), stage)
+    with stages("unsplit_search") as stage:
+        budget = replace(config.search, budget=len(tree.leaves) * config.search.budget)
+        histories = few_shot.search(problem, states.params, whole.masks(), budget, (UNSPLIT, 0), stage)
+    images = (config.warmup_epochs + epochs) * epoch_images(problem)
+    return contend(problem, "not split", "unsplit", whole, states.params, histories, images, sample)
+
+
+def random_split(
+    problem: Problem, params: Params, tree: SplitTree, sample: np.ndarray, index: int, stages: Stages
+) -> Contender:
+    """A tree of as many groups drawn at random; its leaves also get the images that scoring cost the method."""
+    config, epochs = problem.config, random_split_epochs(problem, tree)
+    rng = np.random.default_rng([config.seed, RANDOM_SPLIT, index])
+    drawn = grow(problem.space, config.split.groups, at_random(problem.space, rng))
+    purpose = (RANDOM_SPLIT, 1 + index)
+    with stages(f"random_split_{index + 1}") as stage:
+        states = few_shot.train_leaves(problem, params, drawn, epochs, purpose, stage)
+    with stages(f"random_split_{index + 1}_search") as stage:
+        histories = few_shot.search(problem, states.params, drawn.masks(), config.search, purpose, stage)
+    images = (config.warmup_epochs + len(drawn.leaves) * epochs) * epoch_images(problem)
+    name = f"random split {index + 1}"
+    return contend(problem, name, "random_split", drawn, states.params, histories, images, sample)
+
+
+def random_alone(problem: Problem, tree: SplitTree, stages: Stages) -> Contender:
+    """Architectures drawn at random, each trained alone for an equal share of the method's images; the best of them.
+
+    The best is taken by validation accuracy, and is then trained like everything that was chosen.
+    """
+    wanted = problem.config.control.random_architectures
+    cells = problem.space.enumerate()
+    cells = cells[np.asarray(problem.space.connected(cells))]
+    rng = np.random.default_rng([problem.config.seed, RANDOM_ALONE])
+    op_ids = cells[rng.choice(len(cells), min(wanted, len(cells)), replace=False)]
+    epochs = random_alone_epochs(problem, tree, len(op_ids))
+    with stages("random_alone") as stage:
+        states = train_alone(problem, op_ids, epochs, RANDOM_ALONE, stage)
+    scores = accuracy_alone(problem, states, op_ids, problem.valid)
+    best = int(scores.argmax())
+    chosen = Chosen(None, op_ids[best], float(scores[best]))
+    images = len(op_ids) * epochs * epoch_images(problem)
+    return Contender(f"best of {len(op_ids)} random", "random_alone", chosen, images, len(op_ids), None)

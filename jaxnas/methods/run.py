@@ -1,0 +1,107 @@
+"""A few-shot run in its work directory: the stages in order, what each writes, and how several seeds are joined."""
+
+from collections.abc import Callable
+from functools import partial
+from hashlib import sha256
+from pathlib import Path
+from typing import Any
+
+from jaxnas import config as configs
+from jaxnas import parallel
+from jaxnas.benchmarks import Table
+from jaxnas.config import FewShotConfig
+from jaxnas.data import Dataset
+from jaxnas.methods import controls, few_shot, records
+from jaxnas.methods.alone import train_alone
+from jaxnas.methods.few_shot import ALONE, LEAVES, SEARCH
+from jaxnas.methods.judge import architectures_to_train, judge
+from jaxnas.methods.problem import Problem, prepare
+from jaxnas.predictor import FILE, Description, save_network
+from jaxnas.types import Stages
+from jaxnas.workdir import (
+    Progress,
+    open_stage,
+    open_workdir,
+    read_json,
+    read_stages,
+    write_arrays,
+    write_csv,
+    write_json,
+)
+
+
+def run_few_shot(
+    config: FewShotConfig,
+    workdir: Path,
+    dataset: Dataset,
+    table: Table | None,
+    note: Callable[[list[dict[str, Any]]], str],
+    show: Progress,
+) -> dict[str, Any]:
+    """All stages and their artefacts, going on from what the directory holds; returns what `result.json` holds.
+
+    `note(rows)` is shown beside the progress. Raises UserError and NonFiniteLoss; what was complete stays.
+    """
+    problem = prepare(config, dataset)
+    if table is not None:
+        table.check(config.data.name)
+    inputs = _fingerprints(config.data.name, dataset, table)
+    with open_workdir(workdir, configs.to_dict(problem.config), inputs):
+        if (workdir / "result.json").exists():
+            return read_json(workdir / "result.json")
+        return _stages(problem, workdir, dataset, table, partial(open_stage, workdir, note=note, show=show))
+
+
+def _stages(problem: Problem, workdir: Path, dataset: Dataset, table: Table | None, stage: Stages) -> dict[str, Any]:
+    config = problem.config
+    with stage("warm_up") as at:
+        params = few_shot.warm_up(problem, at)
+    with stage("split") as at:
+        tree, similarities = few_shot.split(problem, params, at)
+        write_json(workdir / "split_tree.json", tree.to_json())
+        write_arrays(workdir / "similarities.npz", {f"node_{node}": s for node, s in similarities.items()})
+    with stage("leaves") as at:
+        states = few_shot.train_leaves(problem, params, tree, config.leaf_epochs, (LEAVES, 0), at)
+    sample = controls.ranking_sample(problem, tree)
+    with stage("search") as at:
+        histories = few_shot.search(problem, states.params, tree.masks(), config.search, (SEARCH, 0), at)
+        write_csv(workdir / "architectures.csv", records.architecture_rows(problem, histories, None))
+        name, images = f"split by {config.split.metric}", controls.method_images(problem, tree)
+        method = controls.contend(problem, name, "method", tree, states.params, histories, images, sample)
+    del states
+    contenders = [method, *controls.controls(problem, params, tree, sample, stage)]
+    op_ids = architectures_to_train(contenders, sample if table is None else sample[:0])
+    with stage("alone") as at:
+        trained = train_alone(problem, op_ids, config.alone_epochs, ALONE, at)
+    with stage("judge"):
+        verdicts, ranking = judge(problem, contenders, tree, sample, (op_ids, trained), dataset.test, table)
+        rows = records.contender_rows(problem, contenders, verdicts)
+        write_csv(workdir / "architectures.csv", records.architecture_rows(problem, histories, table))
+        write_csv(workdir / "contenders.csv", records.flat_rows(rows))
+        if ranking is not None:
+            write_csv(workdir / "ranking.csv", records.ranking_rows(problem, tree, sample, contenders, ranking))
+        network = Description(
+            architecture=rows[0]["architecture"],
+            space=problem.space.name,
+            channels=config.net.channels,
+            cells=config.net.cells,
+            image_shape=dataset.train.images.shape[1:],
+            classes=dataset.classes,
+            colours=dataset.colours,
+            data=config.data,
+            test_accuracy=rows[0]["test_accuracy"],
+        )
+        chosen = parallel.item((trained.params, trained.stats), 0)  # the method is the first contender
+        save_network(workdir / FILE, network, *chosen)
+    seconds = {name: record["seconds"] for name, record in read_stages(workdir).items()}
+    result = records.result_object(rows, ranking, verdicts[0].test.n, seconds)
+    write_json(workdir / "result.json", result)
+    return result
+
+
+def _fingerprints(name: str, dataset: Dataset, table: Table | None) -> dict[str, Any]:
+    """Digests of what the run on data set `name` reads, and what is not as its distributor published it."""
+    parts = {"train": dataset.train, "valid": dataset.valid}
+    digests = {name: sha256(p.images.tobytes() + p.labels.tobytes()).hexdigest() for name, p in parts.items()}
+    truth = None if table is None else sha256(table.accuracies[name].tobytes()).hexdigest()
+    return {**digests, "truth": truth, "warnings": list(dataset.warnings)}

@@ -1,0 +1,67 @@
+"""Several seeds of one config as one table: means over seeds and paired differences, with intervals."""
+
+from typing import Any
+
+import numpy as np
+
+from jaxnas.analysis import Interval, mean_interval
+
+Row = dict[str, Any]
+
+
+def join_seeds(results: dict[int, Row]) -> Row:
+    """The result of several seeds from the `result.json` of each; contenders are matched by name.
+
+    `difference` is the method's test accuracy minus the contender's, paired by seed; intervals are Student's over
+    seeds.
+    """
+    runs = [{row["name"]: row for row in result["contenders"]} for result in results.values()]
+    method = next(iter(runs[0]))
+    return {
+        "seeds": list(results),
+        "architectures": [result["architecture"] for result in results.values()],
+        "table": [_row(name, method, runs) for name in runs[0]],
+        "random_architecture": _random([result["random_architecture"] for result in results.values()]),
+        "seconds": {"together": round(sum(sum(result["seconds"].values()) for result in results.values()), 2)},
+    }
+
+
+def _row(name: str, method: str, runs: list[dict[str, Row]]) -> Row:
+    rows = [run[name] for run in runs]
+    gains = [run[method]["test_accuracy"] - run[name]["test_accuracy"] for run in runs]
+    taus = [row["kendall"] and row["kendall"]["value"] for row in rows]
+    return {
+        "name": name,
+        "kind": rows[0]["kind"],
+        "test_accuracy": _mean([row["test_accuracy"] for row in rows]),
+        "true_accuracy": _mean([row["true_accuracy"] for row in rows]),
+        "difference": None if name == method else _mean(gains),
+        "kendall": _mean(taus),
+        "images": rows[0]["images"],
+        "evaluations": rows[0]["evaluations"],
+    }
+
+
+def _mean(values: list[float | None]) -> Row | None:
+    """None if any seed has no value: a mean over some seeds would be of another quantity."""
+    known = [value for value in values if value is not None]
+    if len(known) < len(values):
+        return None
+    interval: Interval = mean_interval(np.array(known))
+    return {"mean": interval.value, "low": interval.low, "high": interval.high, "n": interval.n}
+
+
+def _random(rows: list[Row | None]) -> Row | None:
+    known = [row for row in rows if row is not None]
+    if len(known) < len(rows):
+        return None
+    mean = mean_interval(np.array([row["accuracy"] for row in known]))
+    best = None if known[0]["best"] is None else float(np.mean([row["best"] for row in known]))
+    return {
+        "accuracy": mean.value,
+        "low": mean.low,
+        "high": mean.high,
+        "n": sum(row["n"] for row in known),
+        "best_of": known[0]["best_of"],
+        "best": best,
+    }

@@ -1,0 +1,96 @@
+"""Intervals against closed formulas, published numbers, enumeration, and how often they hold the truth."""
+
+import itertools
+import math
+
+import numpy as np
+import pytest
+
+from jaxnas.analysis import Interval, expected_best, mean_interval, share_interval, stratified_mean
+
+Z = 1.959963984540054  # the 97.5 % point of the normal distribution
+
+
+@pytest.mark.parametrize(("hits", "n"), [(0, 10), (1, 1), (15, 148), (386, 389), (5000, 10_000), (10, 10)])
+def test_shares_have_wilsons_interval(hits, n) -> None:
+    share = hits / n
+    centre = (share + Z**2 / (2 * n)) / (1 + Z**2 / n)
+    half = Z / (1 + Z**2 / n) * math.sqrt(share * (1 - share) / n + Z**2 / (4 * n**2))
+    found = share_interval(100 * share, n)
+    assert found == pytest.approx((100 * share, 100 * (centre - half), 100 * (centre + half), n), abs=1e-9)
+
+
+def test_shares_have_the_published_intervals() -> None:
+    """Newcombe, Statistics in Medicine 17 (1998), table I, method 3: four shares and their Wilson limits."""
+    published = {
+        (81, 263): (0.2553, 0.3662),
+        (15, 148): (0.0624, 0.1605),
+        (0, 20): (0.0000, 0.1611),
+        (1, 29): (0.0061, 0.1718),
+    }
+    for (hits, n), (low, high) in published.items():
+        found = share_interval(100 * hits / n, n)
+        assert (found.low, found.high) == pytest.approx((100 * low, 100 * high), abs=0.005)
+
+
+def test_a_share_rounded_to_float32_counts_whole_cases() -> None:
+    assert share_interval(float(np.float32(100 * 386 / 389)), 389)[1:] == share_interval(100 * 386 / 389, 389)[1:]
+
+
+def test_means_have_students_interval_worked_by_hand() -> None:
+    # mean 3; squared deviations 4 + 1 + 0 + 1 + 4 = 10, over n - 1 = 4: s = sqrt(2.5); t of 4 degrees: 2.776445
+    half = 2.776445105 * math.sqrt(2.5) / math.sqrt(5)
+    assert mean_interval(np.array([1, 2, 3, 4, 5])) == pytest.approx((3, 3 - half, 3 + half, 5), abs=1e-7)
+    # two values: t of 1 degree is tan(0.475 pi)
+    half = math.tan(0.475 * math.pi) * 1.0
+    assert mean_interval(np.array([4.0, 6.0])) == pytest.approx((5, 5 - half, 5 + half, 2), abs=1e-7)
+
+
+def test_one_value_has_a_mean_and_no_interval() -> None:
+    assert mean_interval(np.array([7.5])) == Interval(7.5, None, None, 1)
+    assert mean_interval(np.array([2.0, 2.0])) == Interval(2.0, 2.0, 2.0, 2)
+
+
+def test_a_stratified_mean_is_the_textbook_formula() -> None:
+    strata = {0: ([1.0, 2.0, 6.0], 10), 1: ([5.0, 5.5], 2), 2: ([8.0, 9.0], 4)}  # of stratum 1 all were drawn
+    values = np.concatenate([drawn for drawn, _ in strata.values()])
+    labels = np.repeat([0, 1, 2], [3, 2, 2])
+    order = np.array([4, 0, 6, 2, 5, 1, 3])
+    mean = (10 * 3 + 2 * 5.25 + 4 * 8.5) / 16
+    # s2 of stratum 0: (4 + 1 + 9) / 2 = 7; of stratum 2: 1/2. Weighted by (N_k / N)^2 (1 - n_k / N_k) / n_k.
+    variance = (10 / 16) ** 2 * 7 / 3 * (1 - 3 / 10) + (4 / 16) ** 2 * 0.5 / 2 * (1 - 2 / 4)
+    found = stratified_mean(values[order], labels[order], np.array([10, 2, 4]))
+    half = Z * math.sqrt(variance)
+    assert found == pytest.approx((mean, mean - half, mean + half, 7), abs=1e-5)
+
+
+def test_a_stratum_drawn_once_allows_no_interval_unless_it_has_one_member() -> None:
+    values, strata = np.array([1.0, 3.0, 5.0]), np.array([0, 0, 1])
+    assert stratified_mean(values, strata, np.array([2, 4])) == pytest.approx((2 / 3 + 10 / 3, None, None, 3))
+    assert stratified_mean(values, strata, np.array([2, 1])) == pytest.approx((3, 3, 3, 3))
+
+
+def test_stratified_intervals_hold_the_mean_about_as_often_as_they_say() -> None:
+    rng = np.random.default_rng(5)
+    sizes, drawn = np.array([40, 200, 60]), np.array([10, 30, 10])
+    population = [
+        rng.normal(mean, spread, size) for mean, spread, size in zip([0, 5, 9], [1, 3, 2], sizes, strict=True)
+    ]
+    truth = np.concatenate(population).mean()
+    strata = np.repeat(np.arange(3), drawn)
+    held, widths, plain = 0, [], []
+    for _ in range(1000):
+        values = np.concatenate([rng.choice(p, n, replace=False) for p, n in zip(population, drawn, strict=True)])
+        found = stratified_mean(values, strata, sizes)
+        held += found.low <= truth <= found.high
+        widths.append(found.high - found.low)
+        plain.append(2 * Z * values.std(ddof=1) / len(values) ** 0.5)
+    assert 900 <= held <= 975
+    assert np.mean(widths) < 0.7 * np.mean(plain)  # what strata are for
+
+
+@pytest.mark.parametrize("k", [1, 2, 3, 5])
+@pytest.mark.parametrize("values", [[3.0, 1.0, 2.0], [5.0, 5.0, 1.0, 2.0], [4.0]], ids=str)
+def test_the_expected_best_is_that_of_all_draws(values, k) -> None:
+    draws = list(itertools.product(values, repeat=k))
+    assert expected_best(np.array(values), k) == pytest.approx(sum(map(max, draws)) / len(draws))

@@ -1,0 +1,154 @@
+"""Equal numbers of training images, worked by hand for three presets, and the sample that rankings are judged on."""
+
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from experiments.presets import PRESETS
+from jaxnas.config import FewShotConfig, TruthConfig
+from jaxnas.data import Dataset, Split, colours_of, load
+from jaxnas.methods import controls
+from jaxnas.methods.problem import Problem, prepare
+from jaxnas.spaces import NAS_BENCH_201
+from jaxnas.spaces.tree import Split as TreeSplit
+from jaxnas.spaces.tree import SplitTree
+from jaxnas.splitting import grow
+
+
+def level_by_level(split_edges: tuple[int, ...]) -> SplitTree:
+    """Every node of level l split on edge split_edges[l] into its first two open operations and the others."""
+
+    def choose(node, parts):
+        level = 0 if node.parent is None else 1 if node.parent == 0 else 2
+        edge = split_edges[level]
+        operations = tuple(np.flatnonzero(node.mask[edge]).tolist())
+        return TreeSplit(edge, (operations[:2], operations[2:]), None, None, 1)
+
+    return grow(NAS_BENCH_201, (2, 2, 2), choose)
+
+
+DIFFERENT = level_by_level((0, 1, 2))  # 5 operations always fall into 2 and 3
+
+
+def prepared(preset: str) -> Problem:
+    """The preset's problem; of CIFAR-10 with noise in place of the images, of which only the number counts."""
+    config = replace(PRESETS[preset], strategy="loop")
+    if config.data.name == "digits":
+        return prepare(config, load(config.data, 0))
+    rng = np.random.default_rng(0)
+    train, valid = (
+        Split(rng.integers(0, 256, (n, 16, 16, 3), dtype=np.uint8), np.arange(n) % 10, 10)
+        for n in (config.data.train, config.data.valid)
+    )
+    return prepare(config, Dataset(train, valid, lambda: valid, colours_of(train), tuple("0123456789"), ()))
+
+
+@pytest.fixture(scope="module")
+def digits() -> Problem:
+    return prepared("digits")
+
+
+def test_scored_operations_are_the_open_ones_of_every_split_node(digits, problem, tree) -> None:
+    # Open operations: 30 at the root; 27 + 28 below; then, with 2 or 3 of 5 left on two edges, 24 + 25 + 25 + 26.
+    assert [sum(map(sum, node.mask)) for node in DIFFERENT.nodes[:7]] == [30, 27, 28, 24, 25, 25, 26]
+    assert controls.scoring_images(digits, DIFFERENT) == (30 + 55 + 100) * 4 * 64
+    assert controls.scoring_images(problem, tree) == 6 * 2 * 32
+
+
+def test_images_of_the_smallest_problem_by_hand(problem, tree) -> None:
+    # 128 images an epoch; 2 + 2 * 2 epochs and 384 images that scored, which are 3 epochs.
+    assert controls.epoch_images(problem) == 128
+    assert controls.method_images(problem, tree) == 6 * 128 + 384 == 1152
+    assert controls.unsplit_epochs(problem, tree) == 2 * 2 + 3
+    assert controls.random_split_epochs(problem, tree) == 2 + 2  # 1.5 epochs of each leaf, a half goes to the even
+    assert controls.random_alone_epochs(problem, tree, 2) == 4  # 4.5
+    assert controls.random_alone_epochs(problem, tree, 100) == 1
+
+
+def test_the_remainder_of_an_epoch_is_not_counted(problem, tree) -> None:
+    other = problem._replace(config=replace(problem.config, data=replace(problem.config.data, batch=50)))
+    assert controls.epoch_images(other) == 100
+    assert controls.method_images(other, tree) == 6 * 100 + 6 * 2 * 50
+
+
+def test_images_of_digits_by_hand(digits) -> None:
+    method = (20 + 8 * 20) * 1024 + 185 * 4 * 64
+    assert controls.method_images(digits, DIFFERENT) == method == 231_680
+    assert controls.unsplit_epochs(digits, DIFFERENT) == 160 + 46  # 47,360 / 1,024 = 46.25
+    assert controls.random_split_epochs(digits, DIFFERENT) == 20 + 6  # 5.8
+    assert controls.random_alone_epochs(digits, DIFFERENT, 8) == 28  # 28.3
+
+
+def test_images_of_cifar_by_hand() -> None:
+    small = prepared("cifar10-small")
+    # 156 whole batches of 64 in 10,000 images.
+    assert controls.epoch_images(small) == 9_984
+    assert controls.method_images(small, DIFFERENT) == (10 + 8 * 10) * 9_984 + 185 * 8 * 64 == 993_280
+    assert controls.unsplit_epochs(small, DIFFERENT) == 80 + 9  # 94,720 / 9,984 = 9.5
+    assert controls.random_split_epochs(small, DIFFERENT) == 10 + 1
+    assert controls.random_alone_epochs(small, DIFFERENT, 8) == 12
+
+
+@pytest.mark.parametrize("name", ["smoke", "digits", "cifar10-small"])
+@pytest.mark.parametrize("edges", [(0, 1, 2), (3, 4, 5), (5, 0, 3)])
+def test_controls_see_the_methods_images_within_half_an_epoch_of_each_network(name, edges, problem, tree) -> None:
+    one = prepared(name) if name != "smoke" else problem
+    split = level_by_level(edges) if name != "smoke" else tree
+    config, each, leaves = one.config, controls.epoch_images(one), len(split.leaves)
+    method, alone = controls.method_images(one, split), config.control.random_architectures
+    unsplit = (config.warmup_epochs + controls.unsplit_epochs(one, split)) * each
+    random = (config.warmup_epochs + leaves * controls.random_split_epochs(one, split)) * each
+    best_of = alone * controls.random_alone_epochs(one, split, alone) * each
+    assert abs(unsplit - method) <= each / 2
+    assert abs(random - method) <= leaves * each / 2
+    assert abs(best_of - method) <= alone * each / 2
+
+
+def with_truth(problem: Problem, truth: TruthConfig, seed: int = 0) -> Problem:
+    config: FewShotConfig = replace(problem.config, truth=truth, seed=seed)
+    return problem._replace(config=config)
+
+
+@pytest.mark.parametrize(
+    ("truth", "shares"),
+    [
+        (TruthConfig(alone=32, queried=7), [4] * 8),
+        (TruthConfig(alone=10), [2, 2, 1, 1, 1, 1, 1, 1]),
+        (TruthConfig(alone=3), [1, 1, 1, 0, 0, 0, 0, 0]),
+        (TruthConfig(alone=0), [0] * 8),
+        (TruthConfig(table=Path("t.csv"), alone=5, queried=200), [25] * 8),
+    ],
+    ids=["even", "remainder", "fewer than leaves", "none", "table"],
+)
+def test_the_ranking_sample_is_stratified_connected_and_distinct(digits, truth, shares) -> None:
+    sample = controls.ranking_sample(with_truth(digits, truth), DIFFERENT)
+    assert sample.shape == (sum(shares), 6)
+    assert np.bincount(DIFFERENT.route(sample), minlength=8).tolist() == shares
+    assert all(NAS_BENCH_201.connected(row) for row in sample)
+    assert len({tuple(row) for row in sample.tolist()}) == len(sample)
+
+
+def test_the_ranking_sample_is_fixed_by_the_seed(digits) -> None:
+    draw = [controls.ranking_sample(with_truth(digits, TruthConfig(), seed), DIFFERENT) for seed in (0, 0, 1)]
+    np.testing.assert_array_equal(draw[0], draw[1])
+    assert (draw[0] != draw[2]).any(1).sum() > 16
+
+
+def test_the_ranking_sample_is_drawn_uniformly_from_a_leaf(digits) -> None:
+    # The last leaf has 3 operations on three edges; over seeds every edge shows the shares of the leaf's cells.
+    samples = [controls.ranking_sample(with_truth(digits, TruthConfig(), s), DIFFERENT) for s in range(100)]
+    last = np.concatenate([sample[DIFFERENT.route(sample) == 7] for sample in samples])
+    cells = NAS_BENCH_201.enumerate(DIFFERENT.masks()[7])
+    cells = cells[np.asarray(NAS_BENCH_201.connected(cells))]
+    for edge in range(6):
+        expected = np.bincount(cells[:, edge], minlength=5) / len(cells)
+        found = np.bincount(last[:, edge], minlength=5) / len(last)
+        np.testing.assert_allclose(found, expected, atol=4 * 0.5 / len(last) ** 0.5)
+
+
+def test_a_leaf_smaller_than_its_share_is_taken_whole(problem, tree) -> None:
+    # Of edge 1<-0 {none, skip} leaves (skip, skip), (skip, conv) connected; {conv} as many.
+    sample = controls.ranking_sample(with_truth(problem, TruthConfig(alone=32)), tree)
+    assert sorted(map(tuple, sample.tolist())) == [(1, 1), (1, 2), (2, 1), (2, 2)]

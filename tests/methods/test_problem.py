@@ -1,0 +1,70 @@
+"""What is checked before any work, and what seeds share."""
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from experiments.presets import PRESETS
+from jaxnas import config as configs
+from jaxnas.config import FewShotConfig
+from jaxnas.data import load
+from jaxnas.methods.problem import architecture_name, check, prepare, purpose_key, steps_per_epoch
+from jaxnas.types import UserError
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ({"net": {"space": "darts"}}, r"unknown search space 'darts'; allowed: \['nas-bench-201', 'toy'\]"),
+        ({"split": {"metric": "snop"}}, r"unknown metric 'snop'; allowed: \['gradient_matching'\]"),
+        ({"split": {"leaves": 6}}, r"give K = 8 leaves, not 6; allowed: 8 .* \[\[2, 3\]\]"),
+        ({"split": {"batches": 0}}, "split.batches must be at least 1, it is 0"),
+        ({"data": {"eval_batch": 64}}, "at least 128"),
+        ({"data": {"train": 10}}, "at least one batch"),
+        ({"search": {"budget": 0}}, "search.budget must be at least 1, it is 0"),
+        ({"control": {"random_splits": -1}}, "control.random_splits must be at least 0, it is -1"),
+        ({"control": {"random_architectures": -1}}, "control.random_architectures must be at least 0"),
+        ({"truth": {"alone": -1}}, "truth.alone must be at least 0"),
+        ({"truth": {"queried": 0}}, "truth.queried must be at least 1"),
+        ({"optimizer": {"final_rate": 1.0}}, "optimizer.final_rate"),
+        ({"seed": -1}, "seed must be at least 0, it is -1"),
+        ({"alone_epochs": 0}, "alone_epochs must be at least 1"),
+    ],
+)
+def test_impossible_configs_are_refused_before_work(change, message) -> None:
+    values = configs.to_dict(PRESETS["digits"])
+    for name, given in change.items():
+        values[name] = {**values[name], **given} if isinstance(given, dict) else given
+    with pytest.raises(UserError, match=message):
+        check(configs.from_dict(FewShotConfig, values))
+
+
+def test_every_preset_passes_the_checks() -> None:
+    for preset in PRESETS.values():
+        check(preset)
+
+
+def test_too_few_images_are_refused(problem) -> None:
+    dataset = load(problem.config.data, 0)
+    few = dataset._replace(valid=dataset.valid.take(np.arange(31)))
+    with pytest.raises(UserError, match=r"128 training and 31 validation images are too few: .* 32\) and 32"):
+        prepare(problem.config, few)
+    few = dataset._replace(train=dataset.train.take(np.arange(31)))
+    with pytest.raises(UserError, match="31 training and 128 validation images are too few"):
+        prepare(problem.config, few)
+
+
+def test_seeds_share_their_programs_and_nothing_else(problem) -> None:
+    other = prepare(replace(problem.config, seed=5), load(problem.config.data, 5))
+    again = prepare(problem.config, load(problem.config.data, 0))
+    assert other.programs is again.programs
+    assert (np.asarray(other.train.images) != np.asarray(problem.train.images)).any()
+    keys = [purpose_key(p, purpose, i) for p in (problem, other) for purpose in (0, 1) for i in (0, 1)]
+    assert len({str(key) for key in keys}) == 8
+
+
+def test_small_things(problem) -> None:
+    assert steps_per_epoch(problem) == 4
+    assert problem.config.strategy == "loop"
+    assert architecture_name(problem, np.array([1, 2])) == "|skip_connect~0|+|nor_conv_3x3~1|"

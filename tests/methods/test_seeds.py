@@ -1,0 +1,82 @@
+"""Several seeds as one table, worked by hand."""
+
+import json
+from copy import deepcopy
+
+import pytest
+
+from jaxnas.methods.seeds import join_seeds
+
+T2, T1 = 4.302652729911275, 12.706204736174698  # 97.5 % points of Student's t, 2 and 1 degrees of freedom
+
+
+def row(name: str, test: float, true: float | None, tau: float | None) -> dict:
+    kendall = None if tau is None else {"value": tau, "low": -1.0, "high": 1.0, "n": 9}
+    kind = "method" if name == "ours" else "unsplit"
+    return {
+        **{"name": name, "kind": kind, "test_accuracy": test, "true_accuracy": true, "kendall": kendall},
+        **{"images": 1000, "evaluations": 8},
+    }
+
+
+def result(ours: float, other: float, architecture: str, random: dict | None = None) -> dict:
+    return {
+        "architecture": architecture,
+        "contenders": [row("ours", ours, ours + 20, ours / 100), row("not split", other, None, None)],
+        "random_architecture": random,
+        "seconds": {"warm_up": 1.25, "judge": 2.0},
+    }
+
+
+RESULTS = {3: result(60, 61, "a"), 1: result(62, 60, "b"), 7: result(67, 65, "a")}
+
+
+def test_means_and_paired_differences_have_students_intervals() -> None:
+    joined = join_seeds(RESULTS)
+    assert (joined["seeds"], joined["architectures"]) == ([3, 1, 7], ["a", "b", "a"])
+    ours, other = joined["table"]
+    # 60, 62, 67: mean 63, deviations -3, -1, 4, variance 26 / 2.
+    half = T2 * (13 / 3) ** 0.5
+    assert ours["test_accuracy"] == pytest.approx({"mean": 63, "low": 63 - half, "high": 63 + half, "n": 3})
+    assert ours["true_accuracy"] == pytest.approx({"mean": 83, "low": 83 - half, "high": 83 + half, "n": 3})
+    assert ours["kendall"]["mean"] == pytest.approx(0.63) and ours["difference"] is None
+    # 60 - 61, 62 - 60, 67 - 65: mean 1, deviations -2, 1, 1, variance 3; unpaired, it would be wider.
+    half = T2 * (3 / 3) ** 0.5
+    assert other["difference"] == pytest.approx({"mean": 1, "low": 1 - half, "high": 1 + half, "n": 3})
+    assert other["test_accuracy"]["mean"] == pytest.approx(62)
+    assert (other["kind"], other["images"], other["evaluations"]) == ("unsplit", 1000, 8)
+    assert joined["seconds"] == {"together": 9.75}
+    assert json.loads(json.dumps(joined, allow_nan=False)) == joined
+
+
+def test_what_one_seed_lacks_has_no_mean() -> None:
+    other = join_seeds(RESULTS)["table"][1]
+    assert (other["true_accuracy"], other["kendall"]) == (None, None)
+    fewer = deepcopy(RESULTS)
+    fewer[1]["contenders"][0]["kendall"] = None
+    fewer[7]["contenders"][0]["true_accuracy"] = None
+    ours = join_seeds(fewer)["table"][0]
+    assert (ours["true_accuracy"], ours["kendall"]) == (None, None)
+    assert ours["test_accuracy"]["n"] == 3
+
+
+def test_contenders_are_matched_by_name_in_the_order_of_the_first_seed() -> None:
+    turned = deepcopy(RESULTS)
+    turned[1]["contenders"].reverse()
+    assert join_seeds(turned) == join_seeds(RESULTS)
+
+
+def test_random_architectures_are_joined_over_seeds() -> None:
+    def random(accuracy: float, best: float | None) -> dict:
+        return {"accuracy": accuracy, "low": 0.0, "high": 1.0, "n": 32, "best_of": best and 8, "best": best}
+
+    two = {0: result(60, 61, "a", random(50, 70)), 1: result(62, 60, "b", random(54, 71))}
+    half = T1 * 8**0.5 / 2**0.5  # deviations -2 and 2: variance 8
+    assert join_seeds(two)["random_architecture"] == pytest.approx(
+        {"accuracy": 52, "low": 52 - half, "high": 52 + half, "n": 64, "best_of": 8, "best": 70.5}
+    )
+    two = {0: result(60, 61, "a", random(50, None)), 1: result(62, 60, "b", random(54, None))}
+    found = join_seeds(two)["random_architecture"]
+    assert (found["accuracy"], found["best_of"], found["best"]) == (52, None, None)
+    two[1]["random_architecture"] = None
+    assert join_seeds(two)["random_architecture"] is None

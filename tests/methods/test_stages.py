@@ -1,0 +1,96 @@
+"""Stages of the method: scores of paths in their own leaf, the budget of the search, the split, the selection."""
+
+from dataclasses import replace
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+
+from jaxnas import parallel
+from jaxnas.methods import few_shot
+from jaxnas.methods.controls import contend
+from jaxnas.methods.few_shot import SEARCH
+from jaxnas.selection import Evaluated
+from jaxnas.spaces import TOY
+from jaxnas.splitting import size_normalised_cut
+from jaxnas.training import initial_weights
+from jaxnas.types import QUIET
+
+
+@pytest.fixture(scope="module")
+def params(problem):
+    """Weights of two supernets, [2, ...]."""
+    drawn = [initial_weights(problem.programs.network, jax.random.key(seed)) for seed in (1, 2)]
+    return jax.tree.map(lambda *leaves: jnp.stack(leaves), *drawn)
+
+
+@pytest.fixture(scope="module")
+def by_hand(problem, params):
+    """(leaf, op_ids) -> validation accuracy, each evaluated by itself with the statistics of its batch."""
+    forward = jax.jit(lambda *given: problem.programs.network.forward(*given)[0])
+
+    def accuracy(leaf: int, op_ids: np.ndarray) -> float:
+        hits = 0
+        for images, labels in zip(problem.valid.images, problem.valid.labels, strict=True):
+            inputs = problem.programs.pipeline.normalise(images)
+            logits = forward(parallel.item(params, leaf), inputs, jnp.asarray(op_ids))
+            hits += int((np.asarray(logits).argmax(1) == np.asarray(labels)).sum())
+        return 100 * hits / 128
+
+    return accuracy
+
+
+def test_every_path_is_scored_in_its_own_supernet(problem, params, by_hand) -> None:
+    cells = TOY.enumerate()
+    for paths in ([cells[4:9], cells[5:6]], [cells[:0], cells[[7, 4, 5]]], [cells[8:9], cells[4:8]]):
+        found = few_shot.score_paths(problem, params, paths)
+        for leaf, (rows, scores) in enumerate(zip(paths, found, strict=True)):
+            assert scores.tolist() == pytest.approx([by_hand(leaf, row) for row in rows], abs=1e-4)
+    assert [by_hand(0, row) for row in cells[4:]] != [by_hand(1, row) for row in cells[4:]]  # the supernets differ
+
+
+def test_the_sample_is_scored_by_the_leaf_that_holds_it(problem, tree, params, by_hand) -> None:
+    sample = np.array([[2, 2], [1, 1], [2, 1], [1, 2]], np.int32)  # leaves 1, 0, 1, 0
+    histories = [Evaluated(sample[1:2], np.array([30.0])), Evaluated(sample[:2], np.array([10.0, 40.0]))]
+    found = contend(problem, "ours", "method", tree, params, histories, 77, sample)
+    assert found.sample_scores.tolist() == pytest.approx(
+        [by_hand(leaf, row) for leaf, row in zip((1, 0, 1, 0), sample, strict=True)], abs=1e-4
+    )
+    assert (found.name, found.kind, found.images, found.evaluations) == ("ours", "method", 77, 3)
+    assert (found.chosen.leaf, found.chosen.op_ids.tolist(), found.chosen.score) == (1, [1, 1], 40.0)
+    empty = contend(problem, "ours", "method", tree, params, histories, 77, sample[:0])
+    assert empty.sample_scores.shape == (0,)
+
+
+def test_the_search_evaluates_what_the_leaves_hold_up_to_the_budget(problem, tree, params, by_hand) -> None:
+    masks = tree.masks()
+    whole = few_shot.search(problem, params, masks, problem.config.search, (SEARCH, 0), QUIET)
+    assert [sorted(map(tuple, history.op_ids.tolist())) for history in whole] == [[(1, 1), (1, 2)], [(2, 1), (2, 2)]]
+    for leaf, history in enumerate(whole):
+        assert history.scores.tolist() == pytest.approx([by_hand(leaf, row) for row in history.op_ids], abs=1e-4)
+    one = replace(problem.config.search, budget=1)
+    assert [len(h.scores) for h in few_shot.search(problem, params, masks, one, (SEARCH, 0), QUIET)] == [1, 1]
+
+
+def test_selection_takes_the_best_validation_score_of_any_leaf_and_the_first_of_ties() -> None:
+    histories = [
+        Evaluated(np.array([[1, 1], [2, 1]]), np.array([50.0, 60.0])),
+        Evaluated(np.array([[1, 2], [2, 2]]), np.array([60.0, 61.0])),
+    ]
+    chosen = few_shot.select(histories)
+    assert (chosen.leaf, chosen.op_ids.tolist(), chosen.score) == (1, [2, 2], 61.0)
+    tied = few_shot.select([histories[0], histories[1]._replace(scores=np.array([60.0, 60.0]))])
+    assert (tied.leaf, tied.op_ids.tolist()) == (0, [2, 1])
+
+
+def test_the_split_is_the_smallest_size_normalised_cut_of_the_mean_over_batches(problem, params) -> None:
+    tree, similarities = few_shot.split(problem, parallel.item(params, 0), QUIET)
+    values = similarities[0]
+    assert list(similarities) == [0] and values.shape == (2, 2, 3, 3)
+    mean = (values[:, 0] + values[:, 1]) / 2
+    allowed = [((0, 1), (2,)), ((0, 2), (1,))]  # the third leaves `none` without company
+    cuts = {(edge, groups): size_normalised_cut(mean[edge], groups) for edge in (0, 1) for groups in allowed}
+    split = tree.nodes[0].split
+    assert (split.edge, split.groups) == min(cuts, key=cuts.get)
+    assert split.value == pytest.approx(min(cuts.values()), abs=1e-6)
