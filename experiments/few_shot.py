@@ -32,7 +32,7 @@ from jaxnas.methods.seeds import join_seeds
 from jaxnas.report import forecast_table, note, summary, write_report
 from jaxnas.training import NonFiniteLoss
 from jaxnas.types import UserError
-from jaxnas.workdir import Progress, progress, write_json
+from jaxnas.workdir import Progress, locked, progress, write_json
 
 
 @dataclass(frozen=True)
@@ -43,7 +43,7 @@ class Command:
     """directory for the artefacts of the run; a stopped run goes on there"""
     config: Annotated[FewShotConfig, tyro.conf.arg(name="")]
     seeds: tuple[int, ...] | None = None
-    """run each of these seeds, in WORKDIR/seed-N, instead of --seed, and compare over them"""
+    """run each of these seeds, in WORKDIR/seed-N, and compare over all seeds that are there"""
     strict_data: bool = False
     """refuse files that are not as their distributor published them, instead of a warning"""
     dry_run: bool = False
@@ -62,12 +62,15 @@ def run(command: Command, table: Table | None, show: Progress) -> dict[str, Any]
     if command.seeds is None:
         result = _one(config, workdir, table, command.strict_data, show)
     else:
-        results = {}
-        for seed in command.seeds:
-            folder = workdir / f"seed-{seed}"
-            results[seed] = _one(replace(config, seed=seed), folder, table, command.strict_data, _named(show, seed))
-        result = join_seeds(results)
-        write_json(workdir / "result.json", result)
+        workdir.mkdir(parents=True, exist_ok=True)
+        with locked(workdir):
+            there = [int(p.name[5:]) for p in workdir.glob("seed-*") if p.name[5:].isdigit()]
+            results = {}
+            for seed in sorted({*command.seeds, *there}):
+                folder = workdir / f"seed-{seed}"
+                results[seed] = _one(replace(config, seed=seed), folder, table, command.strict_data, _named(show, seed))
+            result = join_seeds(results)
+            write_json(workdir / "result.json", result)
     write_report(workdir)
     return result
 
@@ -75,6 +78,8 @@ def run(command: Command, table: Table | None, show: Progress) -> dict[str, Any]
 def plan(command: Command, table: Table | None) -> Group:
     """The table of a dry run; times one step and one evaluation. Raises UserError as the run itself would."""
     dataset = load(command.config.data, command.config.seed, command.strict_data)
+    if table is not None:
+        table.check(command.config.data.name)
     found = forecast(prepare(command.config, dataset), table is not None)
     seeds = len(command.seeds or (0,))
     return forecast_table(found.work, [seeds * seconds for seconds in found.seconds], found.memory)
@@ -113,8 +118,9 @@ def main(arguments: Sequence[str]) -> int:
         command = parse(arguments)
         parallel.use_every_core()
         space = check(command.config)
-        if command.seeds is not None and len(set(command.seeds)) < max(2, len(command.seeds)):
-            raise UserError(f"--seeds must be two or more different numbers, not {list(command.seeds)}")
+        seeds = command.seeds
+        if seeds is not None and (len(set(seeds)) < max(2, len(seeds)) or min(seeds) < 0):
+            raise UserError(f"--seeds must be two or more different numbers from 0 on, not {list(seeds)}")
         path = command.config.truth.table
         table = None if path is None else read_table(space, path)
         if command.config.quick_compile:

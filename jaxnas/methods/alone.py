@@ -14,7 +14,8 @@ def train_alone(problem: Problem, op_ids: np.ndarray, epochs: int, purpose: int,
     """Networks of A architectures with running statistics; op_ids [A, E] -> states with leaves [A, ...].
 
     All start from the same weights' key and see the images in the same order, so that what an architecture reaches
-    depends on itself, the seed and the purpose, and not on which others are trained beside it.
+    depends on itself, the seed and the purpose, and not on which others are trained beside it. One that diverges does
+    not stop the others, and has the accuracy that it has.
     """
     programs = problem.programs
     masks = jnp.asarray(np.eye(len(problem.space.ops), dtype=bool)[op_ids])
@@ -26,7 +27,7 @@ def train_alone(problem: Problem, op_ids: np.ndarray, epochs: int, purpose: int,
 
     keys = [purpose_key(problem, purpose, index) for index in (0, 1)]
     states = jax.jit(jax.vmap(start, (0, None, None)))(masks, *keys)
-    return train(states, problem.train, programs.alone_epoch, epochs, stage)
+    return train(states, problem.train, programs.alone_epoch, epochs, stage, independent=True)
 
 
 def accuracy_alone(problem: Problem, states: SubnetState, op_ids: np.ndarray, batches: Images) -> np.ndarray:

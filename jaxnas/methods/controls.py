@@ -4,6 +4,7 @@ A contender is a way to choose an architecture: the method, or a control. Images
 training images: each went forward and backward through the network.
 """
 
+from contextlib import suppress
 from dataclasses import replace
 from typing import NamedTuple
 
@@ -16,7 +17,9 @@ from jaxnas.methods.problem import Problem, steps_per_epoch
 from jaxnas.selection import Evaluated
 from jaxnas.spaces.tree import SplitTree, as_mask, root
 from jaxnas.splitting import at_random, grow
-from jaxnas.types import Params, Stages
+from jaxnas.types import Params, Stages, UserError
+
+TRIES = 100  # draws of a random tree
 
 
 class Contender(NamedTuple):
@@ -35,8 +38,8 @@ def controls(problem: Problem, params: Params, tree: SplitTree, sample: np.ndarr
     wanted, found = problem.config.control, []
     if wanted.unsplit:
         found.append(unsplit(problem, params, tree, sample, stages))
-    for index in range(wanted.random_splits):
-        found.append(random_split(problem, params, tree, sample, index, stages))
+    for index, drawn in enumerate(random_trees(problem)):
+        found.append(random_split(problem, params, tree, drawn, index, sample, stages))
     if wanted.random_architectures:
         found.append(random_alone(problem, tree, stages))
     return found
@@ -126,13 +129,33 @@ def unsplit(problem: Problem, params: Params, tree: SplitTree, sample: np.ndarra
     return contend(problem, "not split", "unsplit", whole, states.params, histories, images, sample)
 
 
+def random_trees(problem: Problem) -> list[SplitTree]:
+    """Trees of as many groups as the method's, drawn at random; fixed by the seed before any work.
+
+    Draws that end where a node cannot be split are repeated; raises UserError if all of TRIES do.
+    """
+
+    def draw(index: int) -> SplitTree:
+        rng = np.random.default_rng([problem.config.seed, RANDOM_SPLIT, index])
+        for _ in range(TRIES - 1):
+            with suppress(UserError):
+                return grow(problem.space, problem.config.split.groups, at_random(problem.space, rng))
+        return grow(problem.space, problem.config.split.groups, at_random(problem.space, rng))
+
+    return [draw(index) for index in range(problem.config.control.random_splits)]
+
+
 def random_split(
-    problem: Problem, params: Params, tree: SplitTree, sample: np.ndarray, index: int, stages: Stages
+    problem: Problem,
+    params: Params,
+    tree: SplitTree,
+    drawn: SplitTree,
+    index: int,
+    sample: np.ndarray,
+    stages: Stages,
 ) -> Contender:
-    """A tree of as many groups drawn at random; its leaves also get the images that scoring cost the method."""
+    """A tree `drawn` at random; its leaves also get the images that scoring cost the method's `tree`."""
     config, epochs = problem.config, random_split_epochs(problem, tree)
-    rng = np.random.default_rng([config.seed, RANDOM_SPLIT, index])
-    drawn = grow(problem.space, config.split.groups, at_random(problem.space, rng))
     purpose = (RANDOM_SPLIT, 1 + index)
     with stages(f"random_split_{index + 1}") as stage:
         states = few_shot.train_leaves(problem, params, drawn, epochs, purpose, stage)
@@ -156,7 +179,7 @@ def random_alone(problem: Problem, tree: SplitTree, stages: Stages) -> Contender
     epochs = random_alone_epochs(problem, tree, len(op_ids))
     with stages("random_alone") as stage:
         states = train_alone(problem, op_ids, epochs, RANDOM_ALONE, stage)
-    scores = accuracy_alone(problem, states, op_ids, problem.valid)
+        scores = accuracy_alone(problem, states, op_ids, problem.valid)
     best = int(scores.argmax())
     chosen = Chosen(None, op_ids[best], float(scores[best]))
     images = len(op_ids) * epochs * epoch_images(problem)

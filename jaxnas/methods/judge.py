@@ -112,11 +112,11 @@ def _random_choice(
     """What an architecture drawn at random reaches: exactly from a table, estimated from a stratified sample else."""
     cells = problem.space.enumerate()
     cells = cells[np.asarray(problem.space.connected(cells))]
-    k = len(tree.leaves)
+    k, drawn = len(tree.leaves), problem.config.control.random_architectures or len(tree.leaves)
     if table is None:
         if len(set(leaves.tolist())) < k:
             return None, None
         return stratified_mean(truth, leaves, np.bincount(tree.route(cells), minlength=k)), None
     known = table.query(cells, problem.config.data.name)
     mean = float(known.mean())
-    return Interval(mean, mean, mean, len(known)), (k, expected_best(known, k))
+    return Interval(mean, mean, mean, len(known)), (drawn, expected_best(known, drawn))

@@ -1,5 +1,6 @@
 """Everything a few-shot run has fixed before its first step, and the checks of its config."""
 
+import math
 from collections.abc import Callable
 from dataclasses import replace
 from functools import lru_cache, partial
@@ -83,13 +84,23 @@ def check(config: FewShotConfig) -> SearchSpace:
         "control.random_architectures": config.control.random_architectures,
         "truth.alone": config.truth.alone,
     }
+    optimizer = config.optimizer
+    ranges = {
+        "data.crop": (data.crop, 0, math.inf),
+        "data.cutout": (data.cutout, 0, math.inf),
+        "optimizer.momentum": (optimizer.momentum, 0, 1),
+        "optimizer.weight_decay": (optimizer.weight_decay, 0, math.inf),
+        "optimizer.clip": (optimizer.clip, 1e-9, math.inf),
+        "search.mutation": (config.search.mutation, 0, 1),
+    }
+    for name, (value, low, high) in ranges.items():
+        if not low <= value <= high:
+            raise UserError(f"{name} must lie in {low:g} .. {high:g}, it is {value:g}")
     for name, value, smallest in [(n, v, 1) for n, v in least.items()] + [(n, v, 0) for n, v in natural.items()]:
         if value < smallest:
             raise UserError(f"{name} must be at least {smallest}, it is {value}")
-    if not 0 < config.optimizer.final_rate <= config.optimizer.rate:
-        raise UserError(
-            f"optimizer.final_rate must lie in (0, {config.optimizer.rate}], it is {config.optimizer.final_rate}"
-        )
+    if not 0 < optimizer.final_rate <= optimizer.rate:
+        raise UserError(f"optimizer.final_rate must lie in (0, {optimizer.rate}], it is {optimizer.final_rate}")
     return space
 
 
@@ -112,8 +123,13 @@ def prepare(config: FewShotConfig, dataset: Dataset) -> Problem:
             FewShotConfig(**parts), dataset.train.images.shape[1:], dataset.train.classes, dataset.colours
         ),
         train=on_device(dataset.train),
-        valid=fixed_batches(dataset.valid, min(data.eval_batch, len(dataset.valid))),
+        valid=fixed_batches(dataset.valid, _batch_size(len(dataset.valid), data.eval_batch)),
     )
+
+
+def _batch_size(images: int, least: int) -> int:
+    """Size of as many equal batches as hold `least` images each; fewer images are left over than there are batches."""
+    return images // max(1, images // least)
 
 
 @lru_cache(maxsize=1)  # seeds share what is compiled

@@ -29,6 +29,8 @@ from jaxnas.workdir import (
     write_json,
 )
 
+MAY_CHANGE = ("strategy", "data.root", "truth.table")  # of a config; what is read there is told by its digest
+
 
 def run_few_shot(
     config: FewShotConfig,
@@ -46,7 +48,8 @@ def run_few_shot(
     if table is not None:
         table.check(config.data.name)
     inputs = _fingerprints(config.data.name, dataset, table)
-    with open_workdir(workdir, configs.to_dict(problem.config), inputs):
+    strategy = problem.config.strategy
+    with open_workdir(workdir, configs.to_dict(config), inputs, MAY_CHANGE, strategy=strategy):
         if (workdir / "result.json").exists():
             return read_json(workdir / "result.json")
         return _stages(problem, workdir, dataset, table, partial(open_stage, workdir, note=note, show=show))
@@ -54,6 +57,7 @@ def run_few_shot(
 
 def _stages(problem: Problem, workdir: Path, dataset: Dataset, table: Table | None, stage: Stages) -> dict[str, Any]:
     config = problem.config
+    controls.random_trees(problem)  # an impossible one is told before the work
     with stage("warm_up") as at:
         params = few_shot.warm_up(problem, at)
     with stage("split") as at:

@@ -35,10 +35,10 @@ def _row(name: str, method: str, runs: list[dict[str, Row]]) -> Row:
         "kind": rows[0]["kind"],
         "test_accuracy": _mean([row["test_accuracy"] for row in rows]),
         "true_accuracy": _mean([row["true_accuracy"] for row in rows]),
-        "difference": None if name == method else _mean(gains),
+        "difference": None if name == method else _difference(gains),
         "kendall": _mean(taus),
-        "images": rows[0]["images"],
-        "evaluations": rows[0]["evaluations"],
+        "images": round(float(np.mean([row["images"] for row in rows]))),
+        "evaluations": round(float(np.mean([row["evaluations"] for row in rows]))),
     }
 
 
@@ -51,11 +51,21 @@ def _mean(values: list[float | None]) -> Row | None:
     return {"mean": interval.value, "low": interval.low, "high": interval.high, "n": interval.n}
 
 
+def _difference(gains: list[float]) -> Row:
+    """Accuracies are shares of a few hundred images: gains that happen to be equal say nothing of their spread."""
+    found = mean_interval(np.array(gains))
+    if np.ptp(gains) < 1e-6 < abs(found.value):
+        found = found._replace(low=None, high=None)
+    return {"mean": found.value, "low": found.low, "high": found.high, "n": found.n}
+
+
 def _random(rows: list[Row | None]) -> Row | None:
     known = [row for row in rows if row is not None]
     if len(known) < len(rows):
         return None
-    mean = mean_interval(np.array([row["accuracy"] for row in known]))
+    values = [row["accuracy"] for row in known]
+    exact = known[0]["low"] == known[0]["high"] and len(set(values)) == 1  # the mean of a whole table
+    mean = Interval(values[0], values[0], values[0], len(values)) if exact else mean_interval(np.array(values))
     best = None if known[0]["best"] is None else float(np.mean([row["best"] for row in known]))
     return {
         "accuracy": mean.value,

@@ -92,7 +92,7 @@ def ranking(run: Run) -> Html | None:
     terms = (
         "The search trusts the supernet's score of a cell; the truth is what that cell reaches when trained alone. "
         "Kendall's tau says how often the two put a pair of cells in the same order: 1 always, 0 no better than "
-        "chance, below 0 worse than chance."
+        "chance, below 0 worse than chance. The cells are a random sample, equally many of each leaf of the method."
     )
     parts: list[Html] = []
     if run.scores is not None:

@@ -5,7 +5,7 @@ from typing import Any
 
 from jaxnas.report.records import Contender, Estimate, RandomDraw, Result
 
-STAGES = {"train_leaves": "leaves", "warm_up": "warm-up", "alone": "trained alone"}
+STAGES = {"warm_up": "warm-up", "alone": "trained alone"}
 CONTROLS = ("unsplit", "random_split", "random_alone")  # kinds, in the order in which they are spoken of
 SPLIT_CONTROLS = ("unsplit", "random_split")  # those that say whether this split helped
 UNSURE = "no difference can be told"
@@ -57,7 +57,7 @@ def how_good(result: Result) -> list[str]:
         source = "Its" if result.ranking is None else f"By {result.ranking.truth}, its"
         said.append(f"{source} true accuracy is {result.true:.2f} %.")
     # Without a table of true accuracies, the truth is the test accuracy of networks trained alone.
-    compared = result.true if result.true is not None else result.test and result.test.value
+    compared = result.test if result.true is None else Estimate(result.true, result.true, result.true)
     if result.random is not None and compared is not None:
         said.append(_one_against_random(compared, result.random))
     return said
@@ -157,16 +157,16 @@ def _against_one(method: Contender, control: Contender) -> str:
     apart = method.test.low > control.test.high or control.test.low > method.test.high  # type: ignore[operator]
     if apart:
         return f"{pair}. The intervals are apart: these two networks do differ, but another seed may turn that around."
-    return f"{pair}. The intervals overlap: {UNSURE} even between these two networks."
+    return f"{pair}. The intervals overlap: this comparison decides nothing."
 
 
-def _one_against_random(true: float, random: RandomDraw) -> str:
+def _one_against_random(found: Estimate, random: RandomDraw) -> str:
     mean = random.accuracy
-    side = "above" if true > mean.value else "below" if true < mean.value else "equal to"
-    said = f"That is {side} the mean of architectures drawn at random, {spoken(mean)}"
+    low, high = mean.value if mean.low is None else mean.low, mean.value if mean.high is None else mean.high
+    said = f"Beside the mean of architectures drawn at random, {spoken(mean)}: {_side(found, low, high)} it"
     if random.best is not None:
-        best = "above" if true > random.best else "below" if true < random.best else "equal to"
-        said += f", and {best} the expected best of {random.best_of} random ones, {random.best:.2f} %"
+        best = f"the expected best of {random.best_of} random ones, {random.best:.2f} %"
+        said += f"; {_side(found, random.best, random.best)} {best}"
     return said + "."
 
 

@@ -17,24 +17,33 @@ class NonFiniteLoss(RuntimeError):
     """A training loss became NaN or infinite."""
 
 
-def train(states: SubnetState, data: Images, epoch: Epoch, epochs: int, stage: Stage) -> SubnetState:
+def train(
+    states: SubnetState, data: Images, epoch: Epoch, epochs: int, stage: Stage, independent: bool = False
+) -> SubnetState:
     """Trains K sub-supernets for `epochs` epochs. states: leaves [K, ...]; `epoch` is already `over` K.
 
     Goes on from what `stage` kept. Raises NonFiniteLoss with the leaf and the range of steps; what was reported and
-    kept before stands.
+    kept before stands. Networks that are `independent` of each other go on when some of them diverge: these report no
+    loss, and are as bad as they are; only if all do it is an error.
     """
     done, states = stage.resume(states)
     for number in range(done + 1, epochs + 1):
         states, device_metrics = epoch(states, data)
         metrics: StepMetrics = jax.device_get(device_metrics)  # [K, S]
-        check_finite(metrics.loss, first_step=(number - 1) * metrics.loss.shape[1])
         losses, accuracies = metrics.loss.mean(1), metrics.accuracy.mean(1)
+        if not (independent and np.isfinite(losses).any()):
+            check_finite(metrics.loss, first_step=(number - 1) * metrics.loss.shape[1])
         rows = [
-            {"epoch": number, "leaf": k, "loss": float(losses[k]), "accuracy": float(accuracies[k])}
+            {"epoch": number, "leaf": k, **finite_loss(losses[k]), "accuracy": float(accuracies[k])}
             for k in range(len(losses))
         ]
         stage.advance(number, epochs, states, rows)
     return states
+
+
+def finite_loss(loss: float) -> dict[str, float]:
+    """The loss of a row of metrics; left out where there is none, JSON has no word for it."""
+    return {"loss": float(loss)} if np.isfinite(loss) else {}
 
 
 def check_finite(losses: np.ndarray, first_step: int) -> None:
@@ -48,5 +57,5 @@ def check_finite(losses: np.ndarray, first_step: int) -> None:
     raise NonFiniteLoss(
         f"the training loss of leaf {leaf} is not finite from step {first_step + int(steps[0])} on "
         f"(epoch of steps {low} to {high}; {int(bad.any(1).sum())} of {len(losses)} leaves affected); "
-        "a lower --optimizer.rate or --optimizer.clip usually helps"
+        "a lower --optimizer.rate or --optimizer.clip, in another --workdir, usually helps"
     )

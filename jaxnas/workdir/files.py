@@ -22,27 +22,31 @@ PACKAGES = ("jaxnas", "jax", "jaxlib", "flax", "optax", "orbax-checkpoint", "che
 
 
 @contextmanager
-def open_workdir(path: Path, config: dict[str, Any], inputs: dict[str, Any]) -> Iterator[Path]:
+def open_workdir(
+    path: Path, config: dict[str, Any], inputs: dict[str, Any], free: Sequence[str] = (), **notes: Any
+) -> Iterator[Path]:
     """The directory, locked for this process, with `config.json` and `environment.json`.
 
-    `inputs` are digests and warnings of what the run reads. A used directory is gone on with if it belongs to the
-    same config and inputs; otherwise, or if another process holds it, or it cannot be written, raises UserError.
+    `inputs` are digests and warnings of what the run reads; `notes` go on record with every start. A used directory is
+    gone on with if it belongs to the same config, but for the dotted names in `free`, and the same inputs; otherwise,
+    or if another process holds it, or it cannot be written, raises UserError.
     """
     try:
         path.mkdir(parents=True, exist_ok=True)
         with locked(path):
             existing = path / "config.json"
             if existing.exists():
-                _refuse_change(path, "run of another config", read_json(existing), config)
+                _refuse_change(path, "run of another config", read_json(existing), config, free)
             made_with = path / "environment.json"
             if not made_with.exists():
-                write_json(made_with, {"started": environment(), "inputs": inputs, "resumed": []})
+                write_json(made_with, {"started": {**environment(), **notes}, "inputs": inputs, "resumed": []})
             record = read_json(made_with)
             if not isinstance(record.get("inputs"), dict) or not isinstance(record.get("resumed"), list):
                 raise UserError(f"{made_with} is damaged (no inputs, or no starts); choose another --workdir")
             _refuse_change(path, "run on other inputs", record["inputs"], inputs)
             if existing.exists() and not (path / "result.json").exists():
-                write_json(made_with, {**record, "resumed": [*record["resumed"], environment()]})
+                resumed = [*record["resumed"], {**environment(), **notes}]
+                write_json(made_with, {**record, "resumed": resumed})
             write_json(existing, config)
             yield path
     except OSError as error:
@@ -75,11 +79,11 @@ def locked(path: Path) -> Iterator[None]:
 
 def environment() -> dict[str, Any]:
     """What the run is made with: command, versions, devices, cores, source revision."""
-    installed = {d.metadata["Name"].lower(): d.version for d in metadata.distributions()}
+    installed = {name: version for name in PACKAGES if (version := _version(name)) is not None}
     return {
         "command": [Path(sys.argv[0]).name, *sys.argv[1:]],
         "python": platform.python_version(),
-        "packages": {name: installed[name] for name in PACKAGES if name in installed},
+        "packages": installed,
         "devices": [device.device_kind for device in jax.devices()],
         "backend": jax.default_backend(),
         "cores": len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count(),
@@ -138,11 +142,11 @@ def write_whole(path: Path, content: bytes) -> None:
     os.replace(aside, path)
 
 
-def _refuse_change(path: Path, what: str, old: dict[str, Any], new: dict[str, Any]) -> None:
+def _refuse_change(path: Path, what: str, old: dict[str, Any], new: dict[str, Any], free: Sequence[str] = ()) -> None:
     before, after = _flat(old), _flat(new)
     changed = [
         f"{name}: {before.get(name)!r} there, {after.get(name)!r} now"
-        for name in sorted({*before, *after})
+        for name in sorted({*before, *after} - {*free})
         if before.get(name) != after.get(name)
     ]
     if changed:
@@ -156,10 +160,20 @@ def _flat(config: dict[str, Any], prefix: str = "") -> dict[str, Any]:
     return flat
 
 
+def _version(name: str) -> str | None:
+    try:
+        return metadata.version(name)
+    except metadata.PackageNotFoundError:
+        return None
+
+
 def _revision() -> str | None:
-    """The git commit of the source, `+` if it was changed since; None outside a checkout."""
+    """The git commit of the source, `+` if it was changed since; None outside a checkout of it."""
     here = Path(__file__).parent
     try:
+        # An installed copy may lie inside somebody's repository without being a part of it.
+        tracked = ["git", "ls-files", "--error-unmatch", Path(__file__).name]
+        subprocess.run(tracked, cwd=here, capture_output=True, check=True, timeout=10)
         commit = subprocess.run(
             ["git", "rev-parse", "HEAD"], cwd=here, capture_output=True, text=True, check=True, timeout=10
         )

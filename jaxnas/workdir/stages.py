@@ -1,8 +1,8 @@
-"""The stages of a run: each is computed once, goes on where it was stopped, and is on record.
+"""The stages of a run: each goes on where it was stopped, is never computed again, and is on record.
 
-`stages.json` lists the stages in order with status, seconds (of all attempts) and the length of `metrics.jsonl` at
-their end; `checkpoints/STAGE/` keeps the newest state. Rows that were written after the state that is resumed are cut
-off again, so that an interrupted run ends with the same bytes as an uninterrupted one.
+`stages.json` lists the stages in order with status, seconds (of what was kept, over all attempts) and the length of
+`metrics.jsonl` at their end; `checkpoints/STAGE/` keeps the newest state. Rows that were written after the state that
+is resumed are cut off again, so that an interrupted run ends with the same bytes as an uninterrupted one.
 """
 
 import os

@@ -28,6 +28,10 @@ from jaxnas.types import UserError
         ({"truth": {"alone": -1}}, "truth.alone must be at least 0"),
         ({"truth": {"queried": 0}}, "truth.queried must be at least 1"),
         ({"optimizer": {"final_rate": 1.0}}, "optimizer.final_rate"),
+        ({"optimizer": {"momentum": -3.0}}, r"optimizer.momentum must lie in 0 .. 1, it is -3"),
+        ({"optimizer": {"clip": 0.0}}, "optimizer.clip must lie in"),
+        ({"data": {"crop": -1}}, r"data.crop must lie in 0 .. inf, it is -1"),
+        ({"search": {"mutation": 7.0}}, r"search.mutation must lie in 0 .. 1, it is 7"),
         ({"seed": -1}, "seed must be at least 0, it is -1"),
         ({"alone_epochs": 0}, "alone_epochs must be at least 1"),
     ],
@@ -53,6 +57,13 @@ def test_too_few_images_are_refused(problem) -> None:
     few = dataset._replace(train=dataset.train.take(np.arange(31)))
     with pytest.raises(UserError, match="31 training and 128 validation images are too few"):
         prepare(problem.config, few)
+
+
+def test_validation_batches_are_equal_and_leave_little_over(problem) -> None:
+    dataset, config = load(problem.config.data, 0), problem.config
+    pool = dataset.train.take(np.arange(300) % len(dataset.train))
+    found = prepare(config, dataset._replace(valid=pool)).valid.labels.shape
+    assert found == (2, 150)  # two batches of at least 128, and not two of 128 with 44 images left over
 
 
 def test_seeds_share_their_programs_and_nothing_else(problem) -> None:

@@ -1,11 +1,15 @@
 """Trees drawn at random: the control that a metric is compared with."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
+from jaxnas.methods.controls import random_trees
 from jaxnas.spaces import NAS_BENCH_201, TOY
 from jaxnas.spaces.tree import as_mask
 from jaxnas.splitting import at_random, grow
+from jaxnas.types import UserError
 
 
 def drawn(seed: int, groups: tuple[int, ...] = (2, 2, 2), space=NAS_BENCH_201):
@@ -56,3 +60,10 @@ def test_an_edge_that_would_leave_none_alone_is_never_split_so() -> None:
     found = {(split.edge, split.groups) for split in (choose(root, 2) for _ in range(200))}
     assert found == {(edge, groups) for edge in (0, 1) for groups in (((0, 1), (2,)), ((0, 2), (1,)))}
     assert choose(root, 3) is None
+
+
+def test_a_tree_that_cannot_be_is_told_before_the_work(problem) -> None:
+    deep = problem._replace(config=replace(problem.config, split=replace(problem.config.split, groups=(2, 2, 2))))
+    with pytest.raises(UserError, match="use fewer levels or groups"):
+        random_trees(deep)
+    assert len(random_trees(problem)) == 1 and random_trees(problem) == random_trees(problem)

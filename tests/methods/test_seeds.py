@@ -80,3 +80,17 @@ def test_random_architectures_are_joined_over_seeds() -> None:
     assert (found["accuracy"], found["best_of"], found["best"]) == (52, None, None)
     two[1]["random_architecture"] = None
     assert join_seeds(two)["random_architecture"] is None
+
+
+@pytest.mark.parametrize(("gains", "interval"), [((1, 1, 1), None), ((0, 0, 0), (0.0, 0.0))])
+def test_equal_gains_say_nothing_of_their_spread(gains, interval) -> None:
+    joined = join_seeds({seed: result(60 + seed + gain, 60 + seed, "a") for seed, gain in enumerate(gains)})
+    found = joined["table"][1]["difference"]
+    assert found["mean"] == gains[0]
+    assert (found["low"], found["high"]) == (interval or (None, None))
+
+
+def test_the_mean_of_a_whole_table_stays_exact() -> None:
+    whole = {"accuracy": 92.2, "low": 92.2, "high": 92.2, "n": 11776, "best_of": 8, "best": 94.0}
+    found = join_seeds({seed: result(60 + seed, 61, "a", whole) for seed in range(3)})["random_architecture"]
+    assert (found["accuracy"], found["low"], found["high"], found["best"]) == (92.2, 92.2, 92.2, 94.0)

@@ -137,14 +137,30 @@ def test_a_config_alone_is_a_page_already(tmp_path) -> None:
     assert "This run is unfinished. No stage is done." in page(tmp_path).text
 
 
-@pytest.mark.parametrize("run", ["digits", "cifar10-small"])
-def test_published_results_of_an_older_format_still_have_a_page(run, tmp_path) -> None:
+@pytest.mark.parametrize("run", ["digits/seed-0", "cifar10-small"])
+def test_published_results_have_a_page(run, tmp_path) -> None:
     source = ROOT / "docs" / "results" / run
-    for name in ("result.json", "split_tree.json", "architectures.csv"):
-        (tmp_path / name).write_bytes((source / name).read_bytes())
+    for file in source.iterdir():
+        (tmp_path / file.name).write_bytes(file.read_bytes())
     found, result = page(tmp_path), json.loads((source / "result.json").read_text())
     assert result["architecture"] in found.text
-    assert f"classifies {result['test_accuracy']:.2f} % of" in found.text
+    assert f"classifies {result['test_accuracy']:.2f} % (95 % interval" in found.text
+
+
+def test_a_result_of_the_first_version_still_has_a_page(tmp_path) -> None:
+    result = {
+        "architecture": sample.CELL,
+        "leaf": 3,
+        "supernet_validation_accuracy": 42.9,
+        "validation_accuracy": 63.22,
+        "test_accuracy": 62.2,
+        "true_accuracy": 91.34,
+        "rank_correlation": {"kendall": -0.14, "spearman": -0.22, "n": 800, "truth": "table (t.csv)"},
+        "seconds": {"warm_up": 139.0, "judge": 217.0},
+    }
+    (tmp_path / "result.json").write_text(json.dumps(result))
+    found = page(tmp_path)
+    assert sample.CELL in found.text and "classifies 62.20 % of" in found.text
 
 
 def test_foreign_text_stays_text(tmp_path) -> None:

@@ -84,8 +84,8 @@ def test_one_seed_cannot_tell_and_says_what_its_own_networks_show() -> None:
     headline, said = verdict(read_result(sample.result(), "result.json"))
     assert headline == "One seed cannot tell whether splitting helped; several seeds can."
     assert said == [
-        'Against "not split": test accuracy 62.25 % to 61.75 %, 0.50 points more. The intervals overlap: no difference '
-        "can be told even between these two networks.",
+        'Against "not split": test accuracy 62.25 % to 61.75 %, 0.50 points more. The intervals overlap: this '
+        "comparison decides nothing.",
         'Against "random split 1": test accuracy 62.25 % to 55.00 %, 7.25 points more. The intervals are apart: these '
         "two networks do differ, but another seed may turn that around.",
     ]
@@ -105,8 +105,8 @@ def test_the_answer_holds_the_choice_its_accuracies_and_chance() -> None:
         "Trained alone from new weights, it classifies 62.25 % (95 % interval 61.25 to 63.25) of 1,000 test images "
         "correctly.",
         "By table (truth.csv), its true accuracy is 91.50 %.",
-        "That is above the mean of architectures drawn at random, 87.00 % (95 % interval 86.50 to 87.50), and below "
-        "the expected best of 8 random ones, 93.00 %.",
+        "Beside the mean of architectures drawn at random, 87.00 % (95 % interval 86.50 to 87.50): better than it; "
+        "worse than the expected best of 8 random ones, 93.00 %.",
     ]
 
 
@@ -155,7 +155,7 @@ def test_without_a_table_chance_is_in_the_units_of_the_test_accuracy() -> None:
     random = {"accuracy": 62.25, "low": None, "high": None, "n": 40, "best_of": None, "best": None}
     data = sample.result(true_accuracy=None, random_architecture=random)
     said = answer(read_result(data, "result.json"))
-    assert said[2] == "That is equal to the mean of architectures drawn at random, 62.25 %."
+    assert said[2] == "Beside the mean of architectures drawn at random, 62.25 %: no difference can be told from it."
     rows = [METHOD, sample.seed_row("not split", "unsplit", 61.0, BETTER)]
     found = read_result({"seeds": [0, 1, 2], "table": rows, "random_architecture": {**random, "accuracy": 60}}, "r")
     assert verdict(found)[1][-1] == (
@@ -166,4 +166,4 @@ def test_without_a_table_chance_is_in_the_units_of_the_test_accuracy() -> None:
 def test_a_mean_over_all_architectures_has_no_interval() -> None:
     random = {"accuracy": 87.0, "low": 87.0, "high": 87.0, "n": 15_625, "best_of": 8, "best": 93.0}
     said = answer(read_result(sample.result(random_architecture=random), "result.json"))
-    assert "drawn at random, 87.00 %, and below the expected best" in said[3]
+    assert "drawn at random, 87.00 %: better than it; worse than the expected best" in said[3]

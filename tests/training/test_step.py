@@ -181,3 +181,18 @@ def test_evaluation_uses_batch_statistics_unless_it_is_given_some() -> None:
     evaluate(({}, jnp.array([[0]])), batches)
     evaluate(({}, jnp.array([[0]]), {"mean": jnp.zeros(3)}), batches)
     assert set(seen[: len(seen) // 2]) == {("batch", False)} and set(seen[len(seen) // 2 :]) == {("given", True)}
+
+
+def test_independent_networks_go_on_when_one_diverges_until_all_do() -> None:
+    def epoch(states, data):
+        lost = (jnp.arange(2) < states["lost"])[:, None]  # the first of two networks, then both
+        losses = jnp.where(lost, jnp.nan, 1.0) * jnp.ones((2, 4))
+        return {"lost": states["lost"] + 1}, StepMetrics(losses, jnp.full((2, 4), 50.0))
+
+    told = []
+    stage = QUIET._replace(advance=lambda done, total, state, rows: told.append(rows))
+    start = {"lost": jnp.zeros(2, jnp.int32)}
+    train(start, None, epoch, 2, stage, independent=True)
+    assert [["loss" in row for row in rows] for rows in told] == [[True, True], [False, True]]
+    with pytest.raises(NonFiniteLoss, match="2 of 2 leaves"):
+        train(start, None, epoch, 3, stage, independent=True)

@@ -207,3 +207,15 @@ def test_a_lock_without_a_readable_holder_is_told(content: bytes, tmp_path: Path
         fcntl.flock(handle, fcntl.LOCK_EX)
         with pytest.raises(UserError, match="is in use by "), locked(tmp_path):
             pass
+
+
+def test_what_may_change_is_taken_over_and_notes_are_on_record(workdir: Path) -> None:
+    moved = changed(data={"name": "digits", "batch": 32})
+    with open_workdir(workdir, moved, INPUTS, ("data.batch",), strategy="map"):
+        assert read(workdir / "config.json") == moved
+    assert read(workdir / "environment.json")["resumed"][0]["strategy"] == "map"
+    with (
+        pytest.raises(UserError, match=r"seed: 0 there, 1 now"),
+        open_workdir(workdir, changed(seed=1), INPUTS, ("x",)),
+    ):
+        pass
