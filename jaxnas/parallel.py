@@ -142,7 +142,11 @@ def _shard(fn: Callable[..., Any], mesh: Mesh) -> Callable[..., Any]:
         stacked = jax.device_put(stacked, NamedSharding(part, split))
         shared = jax.device_put(shared, NamedSharding(part, whole))
         result = spread(stacked, *shared)
-        return result if len(rows) == items else jax.tree.map(lambda leaf: leaf[:items], result)
+        if len(rows) == items:
+            return result
+        # On one device first: to slice what is spread would be a collective a leaf, and on CPU many of them lock up.
+        gathered = jax.device_put(jax.block_until_ready(result), part.devices.flat[0])
+        return jax.tree.map(lambda leaf: leaf[:items], gathered)
 
     run.lower = over_devices(mesh.size)[0].lower  # type: ignore[attr-defined]
     return run
