@@ -13,6 +13,7 @@ ALLOWED = {
     "config": set(),
     "parallel": set(),
     "spaces": set(),
+    "arithmetic": {"spaces"},
     "nets": {"spaces"},
     "data": {"spaces"},
     "benchmarks": {"spaces"},

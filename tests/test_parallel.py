@@ -99,3 +99,14 @@ def test_count_refuses_leaves_that_disagree() -> None:
     assert parallel.count({"a": jnp.ones((5, 3)), "b": jax.random.split(jax.random.key(0), 5)}) == 5
     with pytest.raises(ValueError, match=r"\[2, 3\]"):
         parallel.count((jnp.ones(2), jnp.ones(3)))
+
+
+def test_many_leaves_are_padded_and_cut_again_and_again_without_a_lock_up() -> None:
+    """Each cut of a spread array is a collective; many of them at once once stopped the process for good."""
+    stacked = {f"leaf {i}": jnp.full((5, 3, 4), float(i)) for i in range(120)}
+    add_one = parallel.over(lambda item: jax.tree.map(lambda leaf: leaf + 1, item), "shard", parallel.make_mesh(4))
+    for _ in range(4):
+        stacked = add_one(stacked)
+    assert {leaf.shape for leaf in jax.tree.leaves(stacked)} == {(5, 3, 4)}
+    for name, leaf in stacked.items():
+        np.testing.assert_array_equal(leaf, float(name.split()[1]) + 4)

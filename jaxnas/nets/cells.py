@@ -1,5 +1,6 @@
 """One cell of the supernet in its two forms, on the same weights: mixed (op_weights) and path (op_ids)."""
 
+from collections.abc import Callable
 from functools import partial
 from typing import Any
 
@@ -7,19 +8,21 @@ import jax
 import jax.numpy as jnp
 from jax import lax
 
-from jaxnas.nets.layers import NormMode, affine, average_pool_3x3, conv, norm
+from jaxnas.nets.layers import NormMode, affine, average_pool_3x3, batch_norm_gradient, conv, norm, relu
 from jaxnas.spaces.base import SearchSpace
-from jaxnas.spaces.counts import CONVOLUTIONS
 from jaxnas.types import Array, Choice
 
 CellParams = dict[str, Any]  # operation -> {"kernel": [E, k, k, C, C]} and, if affine, "scale", "bias": [E, C]
 CellStats = dict[str, tuple[Array, Array]]  # operation -> (mean, variance), each [E, C]
 
+PLAIN: dict[str, Callable[[Array], Array]] = {"skip_connect": lambda x: x, "avg_pool_3x3": average_pool_3x3}
+"""operations without weights; `none` is not among them, it adds nothing"""
+
 
 def cell(
     space: SearchSpace, x: Array, params: CellParams, choice: Choice, mode: NormMode, stats: CellStats | None
 ) -> tuple[Array, CellStats]:
-    """Output of one cell, [B, H, W, C], and the statistics its norms used.
+    """Output of one cell, [H, B, W, C], and the statistics its norms used.
 
     `choice` float [E, O] runs every operation and sums them by weight; int [E] runs the chosen ones only. In the
     path form, operations that did not run report mean 0 and variance 1.
@@ -36,54 +39,66 @@ def is_path(choice: Choice) -> bool:
 def mixed_cell(
     space: SearchSpace, x: Array, params: CellParams, op_weights: Array, mode: NormMode, stats: CellStats | None
 ) -> tuple[Array, CellStats]:
-    """A cell whose edges are weighted sums; one convolution of each size serves all edges that leave a node."""
+    """A cell whose edges are weighted sums; what leaves a node is computed for all its edges at once."""
     nodes: list[Array] = [x] + [jnp.zeros_like(x)] * (space.nodes - 1)
+    op_weights = op_weights.astype(x.dtype)
     used: dict[str, dict[int, tuple[Array, Array]]] = {op: {} for op in params}
-    channels = x.shape[-1]
     for source in range(space.nodes - 1):
         edges = [e for e, (_, s) in enumerate(space.edges) if s == source]
         if not edges:
             continue
         features = nodes[source]
-        rectified = jax.nn.relu(features)
-        pooled = average_pool_3x3(features) if "avg_pool_3x3" in space.ops else None
-        outputs: dict[int, list[Array]] = {e: [] for e in edges}
-        for o, op in enumerate(space.ops):
-            if op in CONVOLUTIONS:
-                together = _convolve_edges(op, rectified, params[op], edges, mode, stats)
-                for i, e in enumerate(edges):
-                    block = slice(i * channels, (i + 1) * channels)
-                    y, mean, variance = (part[..., block] for part in together)
-                    outputs[e].append(op_weights[e, o] * y)
-                    used[op][e] = (mean, variance)
-            elif op == "skip_connect":
-                for e in edges:
-                    outputs[e].append(op_weights[e, o] * features)
-            elif op == "avg_pool_3x3":
-                assert pooled is not None
-                for e in edges:
-                    outputs[e].append(op_weights[e, o] * pooled)
-        for e in edges:
+        outputs: list[Any] = [0.0] * len(edges)
+        if params:
+            outputs, of_edges = _convolve_edges(space, features, params, edges, op_weights, mode, stats)
+            for op in params:
+                used[op].update(zip(edges, of_edges[op], strict=True))
+        for op, function in PLAIN.items():
+            if op in space.ops:
+                y, o = function(features), space.ops.index(op)
+                outputs = [output + op_weights[e, o] * y for e, output in zip(edges, outputs, strict=True)]
+        for e, output in zip(edges, outputs, strict=True):
             target = space.edges[e][0]
-            nodes[target] = nodes[target] + sum(outputs[e])
-    stacked = {
-        op: tuple(jnp.stack([used[op][e][i] for e in range(len(space.edges))]) for i in range(2)) for op in params
-    }
+            nodes[target] = nodes[target] + output
+    every = range(len(space.edges))
+    stacked = {op: tuple(jnp.stack([used[op][e][i] for e in every]) for i in range(2)) for op in params}
     return nodes[-1], stacked  # type: ignore[return-value]
 
 
 def _convolve_edges(
-    op: str, rectified: Array, params: CellParams, edges: list[int], mode: NormMode, stats: CellStats | None
-) -> tuple[Array, Array, Array]:
-    """Normalised outputs of one operation on several edges, concatenated on channels, with mean and variance."""
-    kernel = jnp.concatenate([params["kernel"][e] for e in edges], -1)
-    given = None
-    if stats is not None:
-        given = tuple(jnp.concatenate([part[e] for e in edges]) for part in stats[op])
-    y, (mean, variance) = norm(_convolution(rectified, kernel), mode, given)  # type: ignore[arg-type]
-    if "scale" in params:
-        y = affine(y, *(jnp.concatenate([params[name][e] for e in edges]) for name in ("scale", "bias")))
-    return y, mean, variance
+    space: SearchSpace,
+    features: Array,
+    params: CellParams,
+    edges: list[int],
+    op_weights: Array,
+    mode: NormMode,
+    stats: CellStats | None,
+) -> tuple[list[Array], dict[str, list[tuple[Array, Array]]]]:
+    """Weighted sums of the convolutions of the edges that leave a node: an output and, by operation, the statistics
+    for each edge.
+
+    One convolution of each size computes all edges, side by side on channels, and they stay together until the sum
+    is complete: each cut would be a pass over memory, forward and backward.
+    """
+    rectified = relu(features)
+    width = features.shape[-1]
+    total: Any = 0.0
+    used = {}
+    for op, weights in params.items():
+        side_by_side = partial(_side_by_side, edges)
+        given = None if stats is None else (side_by_side(stats[op][0]), side_by_side(stats[op][1]))
+        y, (mean, variance) = norm(conv(rectified, side_by_side(weights["kernel"])), mode, given)
+        if "scale" in weights:
+            y = affine(y, side_by_side(weights["scale"]), side_by_side(weights["bias"]))
+        by_channel = jnp.concatenate([jnp.broadcast_to(op_weights[e, space.ops.index(op)], (width,)) for e in edges])
+        total = total + by_channel.reshape(1, 1, 1, -1) * y
+        used[op] = list(zip(jnp.split(mean, len(edges)), jnp.split(variance, len(edges)), strict=True))
+    return jnp.split(total, len(edges), -1), used
+
+
+def _side_by_side(edges: list[int], weights: Array) -> Array:
+    """[E, ..., C] -> [..., C * number of edges]."""
+    return jnp.concatenate([weights[e] for e in edges], -1)
 
 
 def path_cell(
@@ -106,28 +121,62 @@ def path_cell(
 def _chosen_operation(
     ops: tuple[str, ...], mode: NormMode, op_id: Array, x: Array, params: CellParams, stats: CellStats | None
 ) -> tuple[Array, tuple[Array, Array]]:
-    branches = [_branch(op, params.get(op), mode, stats.get(op) if stats else None) for op in ops]
-    return lax.switch(op_id, branches, x)
+    """Output of one operation and the (mean, variance) [C] of its norm; 0 and 1 without one."""
+    kernels = {op: weights["kernel"] for op, weights in params.items()}
+    if mode == "batch":
+        y, used = _run_chosen(ops, op_id, x, kernels)
+    else:
+        y, used = lax.switch(op_id, [partial(_run, op, mode) for op in ops], x, kernels, stats)
+    if all("scale" in weights for weights in params.values()):
+        scale, bias = (
+            jnp.stack([params[op][name] if op in params else jnp.full(x.shape[-1], plain) for op in ops])[op_id]
+            for name, plain in (("scale", 1.0), ("bias", 0.0))
+        )
+        y = affine(y, scale, bias)
+    return y, used
 
 
-def _branch(op: str, params: CellParams | None, mode: NormMode, stats: tuple[Array, Array] | None) -> Any:
-    """One operation as (features) -> (output, (mean, variance) [C]), the same form for every operation."""
+@partial(jax.custom_vjp, nondiff_argnums=(0,))
+def _run_chosen(
+    ops: tuple[str, ...], op_id: Array, x: Array, kernels: dict[str, Array]
+) -> tuple[Array, tuple[Array, Array]]:
+    """One operation with its norm of batch statistics, by lax.switch.
 
-    def unit(x: Array) -> tuple[Array, Array]:
-        return jnp.zeros(x.shape[-1], x.dtype), jnp.ones(x.shape[-1], x.dtype)
-
-    def convolution(x: Array) -> tuple[Array, tuple[Array, Array]]:
-        assert params is not None
-        y, used = norm(_convolution(jax.nn.relu(x), params["kernel"]), mode, stats)
-        return (affine(y, params["scale"], params["bias"]) if "scale" in params else y), used
-
-    plain = {
-        "none": lambda x: (jnp.zeros_like(x), unit(x)),
-        "skip_connect": lambda x: (x, unit(x)),
-        "avg_pool_3x3": lambda x: (average_pool_3x3(x), unit(x)),
-    }
-    return plain.get(op, convolution)
+    Its derivative is its own, a switch over the derivatives of the operations: left to itself, a switch keeps for the
+    way back what any of its branches may need, filled with zeros where another ran.
+    """
+    return lax.switch(op_id, [partial(_run, op, "batch") for op in ops], x, kernels, None)
 
 
-def _convolution(x: Array, kernel: Array) -> Array:
-    return x @ kernel[0, 0] if kernel.shape[0] == 1 else conv(x, kernel)
+def _run(
+    op: str, mode: NormMode, x: Array, kernels: dict[str, Array], stats: CellStats | None
+) -> tuple[Array, tuple[Array, Array]]:
+    if op in kernels:
+        return norm(_before_norm(op, x, kernels), mode, stats[op] if stats else None)
+    return _before_norm(op, x, kernels), (jnp.zeros(x.shape[-1]), jnp.ones(x.shape[-1]))
+
+
+def _before_norm(op: str, x: Array, kernels: dict[str, Array]) -> Array:
+    if op in kernels:
+        return conv(relu(x), kernels[op])
+    return PLAIN[op](x) if op in PLAIN else jnp.zeros_like(x)
+
+
+def _run_forward(ops: tuple[str, ...], op_id: Array, x: Array, kernels: dict[str, Array]) -> tuple[Any, Any]:
+    y, (mean, variance) = _run_chosen(ops, op_id, x, kernels)
+    return (y, (mean, variance)), (op_id, x, kernels, y, variance)
+
+
+def _run_backward(ops: tuple[str, ...], residuals: Any, gradients: Any) -> tuple[None, Array, dict[str, Array]]:
+    op_id, *saved = residuals
+
+    def back(op: str, x: Array, kernels: dict[str, Array], y: Array, variance: Array, gradients: Any) -> Any:
+        gradient, of_stats = gradients
+        if op in kernels:
+            gradient = batch_norm_gradient(y, variance, (gradient, *of_stats))
+        return jax.vjp(partial(_before_norm, op), x, kernels)[1](gradient)
+
+    return None, *lax.switch(op_id, [partial(back, op) for op in ops], *saved, gradients)
+
+
+_run_chosen.defvjp(_run_forward, _run_backward)

@@ -1,4 +1,8 @@
-"""Convolution, norm and pooling as pure functions, each fast and differentiable twice in scan, switch, map and vmap."""
+"""Convolution, norm and pooling as pure functions, each fast and differentiable twice in scan, switch, map and vmap.
+
+Features lie in memory as [H, B, W, C]: rows of all images side by side. XLA's convolution on CPU divides the width of
+an image among cores, and seldom a batch; so laid, a batch is one wide image and costs no copy to become one.
+"""
 
 from typing import Literal
 
@@ -15,13 +19,13 @@ NORM_EPSILON = 1e-5
 
 @jax.custom_vjp
 def conv(x: Array, kernel: Array) -> Array:
-    """Convolution of stride 1, zero-padded to the same size: x [B, H, W, C], kernel [k, k, C, D] -> [B, H, W, D].
+    """Convolution of stride 1, zero-padded to the same size: x [H, B, W, C], kernel [k, k, C, D] -> [H, B, W, D].
 
     k is odd.
 
     Its derivative is its own: the input gradient is this convolution with the flipped kernel, the weight gradient
-    one matrix product of shifted inputs. XLA's own gradient convolutions fall back to a naive loop on CPU inside
-    scan, map and switch (20 times slower), and these rules, being made of `conv` and products, keep second
+    one matrix product of shifted arrays. XLA's own gradient convolutions fall back to a naive loop on CPU inside
+    scan, map and switch (hundreds of times slower), and these rules, being made of `conv` and products, keep second
     derivatives fast. Reverse mode only: forward mode (jax.jvp) cannot pass a custom_vjp.
     """
     return _same_conv(x, kernel)
@@ -33,17 +37,41 @@ def _conv_forward(x: Array, kernel: Array) -> tuple[Array, tuple[Array, Array]]:
 
 def _conv_backward(residuals: tuple[Array, Array], gradient: Array) -> tuple[Array, Array]:
     x, kernel = residuals
-    into_x = conv(gradient, kernel[::-1, ::-1].swapaxes(2, 3))
-    into_kernel = jnp.einsum("bhwp,bhwd->pd", _patches(x, kernel.shape[0], 1), gradient)
-    return into_x, into_kernel.reshape(kernel.shape)
+    return conv(gradient, kernel[::-1, ::-1].swapaxes(2, 3)), _kernel_gradient(x, gradient, kernel.shape[0])
 
 
 conv.defvjp(_conv_forward, _conv_backward)
 
 
+def _kernel_gradient(x: Array, gradient: Array, size: int) -> Array:
+    """Gradient on the kernel, [k, k, C, D], as one product of k shifts of the input and k of the output's gradient.
+
+    Columns are shifted in x and rows, the other way, in the gradient: k + k copies are joined, not k * k.
+    """
+    height, _, width, _ = x.shape
+    pad = size // 2
+    columns = jnp.pad(x, ((0, 0), (0, 0), (pad, pad), (0, 0)))
+    rows = jnp.pad(gradient, ((pad, pad), (0, 0), (0, 0), (0, 0)))
+    inputs = jnp.concatenate([columns[:, :, j : j + width] for j in range(size)], -1)
+    outputs = jnp.concatenate([rows[size - 1 - i : size - 1 - i + height] for i in range(size)], -1)
+    product = lax.dot_general(
+        inputs.reshape(-1, inputs.shape[-1]), outputs.reshape(-1, outputs.shape[-1]), (((0,), (0,)), ((), ()))
+    )
+    return product.reshape(size, x.shape[-1], size, gradient.shape[-1]).transpose(2, 0, 1, 3)
+
+
 @custom_vmap
 def _same_conv(x: Array, kernel: Array) -> Array:
-    return lax.conv_general_dilated(x, kernel, (1, 1), "SAME", dimension_numbers=("NHWC", "HWIO", "NHWC"))
+    if kernel.shape[0] == 1:
+        return x @ kernel[0, 0]
+    if jax.default_backend() != "cpu":
+        return lax.conv_general_dilated(x, kernel, (1, 1), "SAME", dimension_numbers=("HNWC", "HWIO", "HNWC"))
+    height, batch, width, channels = x.shape
+    pad = kernel.shape[0] // 2
+    apart = jnp.pad(x, ((0, 0), (0, 0), (0, pad), (0, 0)))  # columns of zeros between the images
+    wide = apart.reshape(1, height, batch * (width + pad), channels)
+    y = lax.conv_general_dilated(wide, kernel, (1, 1), "SAME", dimension_numbers=("NHWC", "HWIO", "NHWC"))
+    return y.reshape(height, batch, width + pad, -1)[:, :, :width]
 
 
 @_same_conv.def_vmap
@@ -51,8 +79,9 @@ def _batched_conv(size: int, batched: list[bool], x: Array, kernel: Array) -> tu
     # A vmapped kernel would become a grouped convolution, 20-100 times slower: batched matrix products instead.
     if batched[1]:
         return jax.vmap(_product_conv, in_axes=(0 if batched[0] else None, 0), axis_size=size)(x, kernel), True
-    merged = _same_conv(x.reshape(-1, *x.shape[2:]), kernel)
-    return merged.reshape(*x.shape[:2], *merged.shape[1:]), True
+    height, batch = x.shape[1:3]
+    merged = _same_conv(x.swapaxes(0, 1).reshape(height, size * batch, *x.shape[3:]), kernel)
+    return merged.reshape(height, size, batch, *merged.shape[2:]).swapaxes(0, 1), True
 
 
 def _product_conv(x: Array, kernel: Array) -> Array:
@@ -60,7 +89,7 @@ def _product_conv(x: Array, kernel: Array) -> Array:
 
 
 def strided_conv(x: Array, kernel: Array) -> Array:
-    """Convolution of stride 2, padded by k // 2 on every side. x [B, H, W, C], H and W even -> [B, H / 2, W / 2, D].
+    """Convolution of stride 2, padded by k // 2 on every side. x [H, B, W, C], H and W even -> [H / 2, B, W / 2, D].
 
     One pixel of padding on each side is what the reference networks use; XLA's "SAME" pads (0, 1) here and is
     another function. Written as one matrix product of strided patches, differentiable natively to any order.
@@ -69,62 +98,126 @@ def strided_conv(x: Array, kernel: Array) -> Array:
 
 
 def _patches(x: Array, size: int, stride: int) -> Array:
-    """Zero-padded neighbourhoods, [B, H / stride, W / stride, size * size * C]."""
-    if size == 1 and stride == 1:
-        return x
-    pad = size // 2
-    height, width = x.shape[1:3]
-    padded = jnp.pad(x, ((0, 0), (pad, pad), (pad, pad), (0, 0)))
-    shifted = [padded[:, i : i + height : stride, j : j + width : stride] for i in range(size) for j in range(size)]
+    """Zero-padded neighbourhoods, [H / stride, B, W / stride, size * size * C]."""
+    height, _, width, _ = x.shape
+    padded = _padded(x, size // 2)
+    shifted = [padded[i : i + height : stride, :, j : j + width : stride] for i in range(size) for j in range(size)]
     return jnp.concatenate(shifted, -1)
+
+
+def _padded(x: Array, pad: int) -> Array:
+    return jnp.pad(x, ((pad, pad), (0, 0), (pad, pad), (0, 0)))
 
 
 def norm(x: Array, mode: NormMode, stats: tuple[Array, Array] | None) -> tuple[Array, tuple[Array, Array]]:
     """Batch norm without affine part, [..., C], and the (mean, variance) [C] it used.
 
-    batch: statistics of this batch, biased variance; given: `stats`; none: the identity.
+    batch: statistics of this batch, biased variance; given: `stats`; none: the identity. Statistics are float32, also
+    of bfloat16 inputs.
     """
     if mode == "none":
         channels = x.shape[-1]
-        return x, (jnp.zeros(channels, x.dtype), jnp.ones(channels, x.dtype))
+        return x, (jnp.zeros(channels), jnp.ones(channels))
     if mode == "given":
         if stats is None:
             raise ValueError("norm mode 'given' needs the statistics of Network.forward")
-        mean, variance = stats
-    else:
-        axes = tuple(range(x.ndim - 1))
-        mean = x.mean(axes)
-        variance = jnp.square(x - mean.reshape((1,) * len(axes) + (-1,))).mean(axes)
-    shape = (1,) * (x.ndim - 1) + (-1,)
+        return _standardise(x, *stats), stats
+    y, mean, variance = batch_norm(x)
+    return y, (mean, variance)
+
+
+@jax.custom_vjp
+def batch_norm(x: Array) -> tuple[Array, Array, Array]:
+    """x [..., C] standardised by the mean and the biased variance of each channel; and these, float32 [C].
+
+    Its derivative is its own: two sums and one pass, and nothing kept but the output; the chain rule through mean and
+    variance takes twice as many.
+    """
+    wide = x.astype(jnp.float32)
+    mean = _mean(wide)
+    variance = _mean(jnp.square(wide - _as(mean, x)))
+    return _standardise(x, mean, variance), mean, variance
+
+
+def _norm_forward(x: Array) -> tuple[tuple[Array, Array, Array], tuple[Array, Array]]:
+    y, mean, variance = batch_norm(x)
+    return (y, mean, variance), (y, variance)
+
+
+def batch_norm_gradient(y: Array, variance: Array, gradients: tuple[Array, Array, Array]) -> Array:
+    """Gradient on the input of `batch_norm`, from its output y, its variance [C] and the gradients on its results."""
+    gradient, into_mean, into_variance = gradients
+    examples = y.size // y.shape[-1]
+    deviation = jnp.sqrt(variance + NORM_EPSILON)
+    wide, standard = gradient.astype(jnp.float32), y.astype(jnp.float32)
+    slope = _mean(wide * standard) / deviation - 2 * into_variance * deviation / examples
+    constant = _mean(wide) / deviation - into_mean / examples
+    return (wide * _as(1 / deviation, y) - standard * _as(slope, y) - _as(constant, y)).astype(y.dtype)
+
+
+def _norm_backward(residuals: tuple[Array, Array], gradients: tuple[Array, Array, Array]) -> tuple[Array]:
+    return (batch_norm_gradient(*residuals, gradients),)
+
+
+batch_norm.defvjp(_norm_forward, _norm_backward)
+
+
+def _standardise(x: Array, mean: Array, variance: Array) -> Array:
     scale = lax.rsqrt(variance + NORM_EPSILON)
-    return (x - mean.reshape(shape)) * scale.reshape(shape), (mean, variance)
+    return ((x.astype(jnp.float32) - _as(mean, x)) * _as(scale, x)).astype(x.dtype)
+
+
+def _mean(x: Array) -> Array:
+    return x.mean(tuple(range(x.ndim - 1)))
+
+
+def _as(channels: Array, x: Array) -> Array:
+    """[C] with the rank of x, for strict rank promotion."""
+    return channels.reshape((1,) * (x.ndim - 1) + (-1,))
+
+
+@jax.custom_vjp
+def relu(x: Array) -> Array:
+    """max(x, 0); on the way back its output tells where the input was positive, so that nothing else is kept."""
+    return jnp.maximum(x, 0)
+
+
+def _relu_forward(x: Array) -> tuple[Array, Array]:
+    y = relu(x)
+    return y, y
+
+
+relu.defvjp(_relu_forward, lambda y, gradient: (jnp.where(y > 0, gradient, 0),))
 
 
 def affine(x: Array, scale: Array, bias: Array) -> Array:
     """x * scale + bias over the last axis; scale and bias [C]."""
-    shape = (1,) * (x.ndim - 1) + (-1,)
-    return x * scale.reshape(shape) + bias.reshape(shape)
+    return x * _as(scale, x) + _as(bias, x)
 
 
 def average_pool_3x3(x: Array) -> Array:
-    """Mean of the 3x3 neighbourhood, stride 1, over the pixels inside the image only. [B, H, W, C] -> the same."""
-    sums = x
-    for axis in (1, 2):
-        width = [(0, 0)] * 4
-        width[axis] = (1, 1)
-        padded = jnp.pad(sums, width)
-        length = x.shape[axis]
-        before, here, after = (lax.slice_in_dim(padded, i, i + length, axis=axis) for i in range(3))
-        sums = before + here + after
-    return sums / _pixels_inside(*x.shape[1:3])
+    """Mean of the 3x3 neighbourhood, stride 1, over the pixels inside the image only. [H, B, W, C] -> the same."""
+    return _box_sum(x) / _pixels_inside(x.shape[0], x.shape[2]).astype(x.dtype)
+
+
+@jax.custom_vjp
+def _box_sum(x: Array) -> Array:
+    """Sum of the 3x3 neighbourhood, zeros outside; its own transpose."""
+    height, _, width, _ = x.shape
+    padded = _padded(x, 1)
+    shifted = [padded[i : i + height, :, j : j + width] for i in range(3) for j in range(3)]
+    return sum(shifted[1:], start=shifted[0])
+
+
+_box_sum.defvjp(lambda x: (_box_sum(x), None), lambda _, gradient: (_box_sum(gradient),))
 
 
 def _pixels_inside(height: int, width: int) -> Array:
     rows, columns = ([float(min(i + 1, n - 1) - max(i - 1, 0) + 1) for i in range(n)] for n in (height, width))
-    return (jnp.array(rows)[:, None] * jnp.array(columns)[None, :])[None, :, :, None]
+    return (jnp.array(rows)[:, None] * jnp.array(columns)[None, :])[:, None, :, None]
 
 
 def average_pool_2x2(x: Array) -> Array:
-    """Mean of disjoint 2x2 blocks. [B, H, W, C] -> [B, H / 2, W / 2, C]."""
-    b, h, w, c = x.shape
-    return x.reshape(b, h // 2, 2, w // 2, 2, c).mean((2, 4))
+    """Mean of disjoint 2x2 blocks. [H, B, W, C] -> [H / 2, B, W / 2, C]."""
+    h, b, w, c = x.shape
+    return x.reshape(h // 2, 2, b, w // 2, 2, c).mean((1, 4))

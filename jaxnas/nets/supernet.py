@@ -7,11 +7,10 @@ declares shapes; `initial.draw_weights` draws the weights.
 from typing import Any
 
 import flax.linen as nn
-import jax
 from jax import lax
 
 from jaxnas.nets.cells import cell
-from jaxnas.nets.layers import NormMode, affine, average_pool_2x2, conv, norm, strided_conv
+from jaxnas.nets.layers import NormMode, affine, average_pool_2x2, conv, norm, relu, strided_conv
 from jaxnas.spaces.base import SearchSpace
 from jaxnas.spaces.counts import CONVOLUTIONS, STAGES, widths
 from jaxnas.types import Array, Choice, Stats, UserError
@@ -40,7 +39,8 @@ class Supernet(nn.Module):
         check_image_size(images.shape[1:3])
         given = stats or {}
         used: dict[str, Any] = {}
-        x, used["stem"] = ConvNorm(self.channels, 1, name="stem")(images, norm_mode, given.get("stem"))
+        x = images.swapaxes(0, 1)  # the layout of the layers: [H, B, W, C]
+        x, used["stem"] = ConvNorm(self.channels, 1, name="stem")(x, norm_mode, given.get("stem"))
         for stage, width in enumerate(widths(self.channels)):
             if stage > 0:
                 name = f"reduction{stage}"
@@ -49,7 +49,7 @@ class Supernet(nn.Module):
             module = Stage(self.space, self.cells, self.affine, name=name)
             x, used[name] = module(x, choice, norm_mode, given.get(name))
         x, used["head"] = Norm(name="head")(x, norm_mode, given.get("head"))
-        return Classifier(self.classes, name="classifier")(jax.nn.relu(x).mean((1, 2))), used
+        return Classifier(self.classes, name="classifier")(relu(x).mean((0, 2))), used
 
 
 class Stage(nn.Module):
@@ -112,8 +112,8 @@ class Reduction(nn.Module):
     def __call__(self, x: Array, norm_mode: NormMode, stats: Stats | None) -> tuple[Array, Stats]:
         given = stats or {}
         kernel = self.param("shortcut", nn.initializers.zeros, (1, 1, x.shape[-1], self.width))
-        y, first = ConvNorm(self.width, 2, name="first")(jax.nn.relu(x), norm_mode, given.get("first"))
-        y, second = ConvNorm(self.width, 1, name="second")(jax.nn.relu(y), norm_mode, given.get("second"))
+        y, first = ConvNorm(self.width, 2, name="first")(relu(x), norm_mode, given.get("first"))
+        y, second = ConvNorm(self.width, 1, name="second")(relu(y), norm_mode, given.get("second"))
         return y + average_pool_2x2(x) @ kernel[0, 0], {"first": first, "second": second}
 
 

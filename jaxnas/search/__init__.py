@@ -1,5 +1,7 @@
-"""One-shot search: how architectures are drawn while a sub-supernet is trained."""
+"""One-shot search: how architectures are drawn and weighed while a sub-supernet is trained."""
 
+from jaxnas.search.base import Problem, SearchAlgorithm
+from jaxnas.search.darts import darts
 from jaxnas.search.sampling import sample_connected
 
-__all__ = ["sample_connected"]
+__all__ = ["Problem", "SearchAlgorithm", "darts", "sample_connected"]

@@ -9,7 +9,7 @@ from jax import lax
 from jaxnas.spaces.base import SearchSpace
 from jaxnas.types import Array, Key
 
-_CLOSED = -1e9  # finite: minus infinity times zero would be NaN
+CLOSED = -1e9  # finite: minus infinity times zero would be NaN
 
 
 def sample_connected(key: Key, space: SearchSpace, mask: Array) -> Array:
@@ -25,7 +25,7 @@ def sample_until(key: Key, mask: Array, accept: Callable[[Array], Array]) -> Arr
     """As `sample_connected`, until `accept(op_ids) -> bool []`."""
 
     def draw(key: Key) -> Array:
-        return jax.random.categorical(key, jnp.where(mask, 0.0, _CLOSED)).astype(jnp.int32)
+        return jax.random.categorical(key, jnp.where(mask, 0.0, CLOSED)).astype(jnp.int32)
 
     def retry(carry: tuple[Key, Array]) -> tuple[Key, Array]:
         key, _ = carry

@@ -1,5 +1,6 @@
 """Training of ONE sub-supernet: state, step, epoch, loop."""
 
+from jaxnas.training.bilevel import build_bilevel_step
 from jaxnas.training.loop import NonFiniteLoss, train
 from jaxnas.training.state import SubnetState, build_optimizer, initial_weights, new_state, new_states
 from jaxnas.training.step import build_epoch, build_evaluate, build_step
@@ -7,6 +8,7 @@ from jaxnas.training.step import build_epoch, build_evaluate, build_step
 __all__ = [
     "NonFiniteLoss",
     "SubnetState",
+    "build_bilevel_step",
     "build_epoch",
     "build_evaluate",
     "build_optimizer",

@@ -36,30 +36,51 @@ def build_step(
     Operations that did not run keep weight and momentum; `config.decay_all` lets decay and momentum move them, as in
     codes whose optimizers update every weight. Keys: state.key folded with the step, then split by purpose.
     """
-    optimizer = build_optimizer(config)
+    update = build_update(network, config)
+
+    def step(state: SubnetState, batch: Images) -> tuple[SubnetState, StepMetrics]:
+        _, choice_key, augment_key = keys_of(state)
+        choice = sample(choice_key, state.mask)
+        return update(state, augment(augment_key, batch.images), batch.labels, choice)
+
+    return step
+
+
+def build_update(
+    network: Network, config: OptimizerConfig
+) -> Callable[[SubnetState, Array, Array, Choice], tuple[SubnetState, StepMetrics]]:
+    """`update(state, images [B, H, W, C], labels [B], choice) -> state, metrics`: the weight step of every search."""
+    descend = build_descent(config)
 
     def loss_fn(params: Params, images: Array, labels: Array, choice: Choice) -> tuple[Array, tuple[Array, Stats]]:
         logits, stats = network.forward(params, images, choice)
         return cross_entropy(logits, labels), (logits, stats)
 
-    def step(state: SubnetState, batch: Images) -> tuple[SubnetState, StepMetrics]:
-        _, choice_key, augment_key = keys_of(state)
-        choice = sample(choice_key, state.mask)
-        images = augment(augment_key, batch.images)
+    def update(state: SubnetState, images: Array, labels: Array, choice: Choice) -> tuple[SubnetState, StepMetrics]:
         gradient = jax.value_and_grad(loss_fn, has_aux=True)
-        (loss, (logits, stats)), gradients = gradient(state.params, images, batch.labels, choice)
-        updates, opt = optimizer.update(gradients, state.opt, state.params)
-        rate = cosine_rate(config, state.step, state.steps)
-        params = jax.tree.map(lambda weight, update: weight + rate * update, state.params, updates)
+        (loss, (logits, stats)), gradients = gradient(state.params, images, labels, choice)
+        params, opt = descend(state, gradients)
         if not config.decay_all:
             live = network.live(params, choice)
             params, opt = _only_live(live, params, state.params), _only_live(live, opt, state.opt)
         new = state.replace(  # type: ignore[attr-defined]
             step=state.step + 1, params=params, opt=opt, stats=_running(state.stats, stats)
         )
-        return new, StepMetrics(loss, percent_correct(logits, batch.labels))
+        return new, StepMetrics(loss, percent_correct(logits, labels))
 
-    return step
+    return update
+
+
+def build_descent(config: OptimizerConfig) -> Callable[[SubnetState, Params], tuple[Params, Any]]:
+    """`descend(state, gradients) -> params, state of the optimizer`: one step of the optimizer, differentiable."""
+    optimizer = build_optimizer(config)
+
+    def descend(state: SubnetState, gradients: Params) -> tuple[Params, Any]:
+        updates, opt = optimizer.update(gradients, state.opt, state.params)
+        rate = cosine_rate(config, state.step, state.steps)
+        return jax.tree.map(lambda weight, update: weight + rate * update, state.params, updates), opt
+
+    return descend
 
 
 def build_epoch(

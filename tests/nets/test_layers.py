@@ -7,7 +7,17 @@ import pytest
 from jax import lax
 from scipy.signal import correlate2d
 
-from jaxnas.nets.layers import average_pool_2x2, average_pool_3x3, conv, norm, strided_conv
+from jaxnas.nets import layers
+from jaxnas.nets.layers import norm
+
+
+def of_images(layer):
+    """A layer as a function of images [B, H, W, C]."""
+    return lambda x, *weights: layer(x.swapaxes(0, 1), *weights).swapaxes(0, 1)
+
+
+conv, strided_conv = of_images(layers.conv), of_images(layers.strided_conv)
+average_pool_2x2, average_pool_3x3 = of_images(layers.average_pool_2x2), of_images(layers.average_pool_3x3)
 
 
 def draw(*shape: int, seed: int = 0) -> jax.Array:

@@ -89,7 +89,8 @@ def test_both_forms_of_a_cell_agree_with_scale_and_bias_and_other_norms(mode, op
     if op_ids == (1, 2) and mode == "given":
         mean, variance = (np.asarray(part[1], np.float64) for part in stats["nor_conv_3x3"])
         weights = {name: np.asarray(leaf[1], np.float64) for name, leaf in cell_params["nor_conv_3x3"].items()}
-        convolved = reference.convolve(np.maximum(np.asarray(features, np.float64), 0), weights["kernel"])
+        images = np.maximum(np.asarray(features, np.float64), 0).swapaxes(0, 1)  # a cell sees [H, B, W, C]
+        convolved = reference.convolve(images, weights["kernel"]).swapaxes(0, 1)
         expected = (convolved - mean) / np.sqrt(variance + 1e-5) * weights["scale"] + weights["bias"]
         np.testing.assert_allclose(output, expected, rtol=1e-4, atol=1e-4)
 
