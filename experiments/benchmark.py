@@ -28,6 +28,7 @@ from experiments.cases.catalogue import catalogue
 from experiments.cases.rows import SETTINGS, Case, Row, Setting, measure
 from experiments.cases.timing import compiling_once
 from jaxnas import config as configs
+from jaxnas import parallel
 from jaxnas.spaces import SPACES
 from jaxnas.types import UserError
 from jaxnas.workdir import open_workdir, write_json
@@ -64,7 +65,9 @@ def run(command: Command, show: Callable[[Row], None]) -> list[Row]:
     if not wanted:
         names = [line.case for case in every for line in case.lines]
         raise UserError(f"no row has a name with one of {list(command.only)}; there are {names}")
-    inputs = {name: value for name, value in environment().items() if name != "command"} | {"torch": _torch()}
+    inputs = {name: value for name, value in environment().items() if name != "command"} | {
+        "torch": metadata.version("torch") if theirs.installed() else None
+    }
     with open_workdir(command.workdir, settings, {"environment": inputs}, seed=command.setting.seed), compiling_once():
         rows = {row["case"]: row for row in _read(kept)}
         for case in wanted:
@@ -115,16 +118,13 @@ def _read(path: Path) -> list[Row]:
     return rows
 
 
-def _torch() -> str | None:
-    return metadata.version("torch") if theirs.installed() else None
-
-
 def _number(value: float | None) -> str:
     return "" if value is None else f"{value:.4g}" if value < 1e4 else f"{value:,.0f}"
 
 
 def main(arguments: Sequence[str]) -> int:
     """Measures and prints. 0, 2 for bad input, or 130 for a benchmark stopped at the keyboard."""
+    parallel.use_wide_vectors()  # as runs do
     console = Console()
     known = {name: (name, Command(tyro.MISSING, setting)) for name, setting in SETTINGS.items()}
 
