@@ -53,7 +53,7 @@ def mixed(setting: Setting, compiled: bool = False) -> Call:
     from experiments.peers import steps
 
     model, optimizer = _model(setting)
-    forward = torch.compile(model) if compiled else model
+    forward: Any = torch.compile(model) if compiled else model
     shape = inputs.space(setting).shape
     uniform = torch.full(shape, 1 / shape[1], device=_device())
     data = _tensors(inputs.batches(setting))
@@ -124,7 +124,7 @@ def _model(setting: Setting) -> Any:
 
     sizes = {"channels": setting.channels, "cells": setting.cells, "classes": inputs.CLASSES}
     space = inputs.space(setting)
-    model = PeerSupernet(space.ops, space.edges, **sizes)
+    model: Any = PeerSupernet(space.ops, space.edges, **sizes)
     load_weights(model, ours.weights(setting))
     model = model.to(device=_device(), memory_format=torch.channels_last)
     return model, build_weight_optimizer(model)
