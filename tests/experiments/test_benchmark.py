@@ -152,7 +152,9 @@ def test_another_setting_or_environment_is_refused(fake, tmp_path, capsys, monke
     before = (tmp_path / "benchmark.json").read_bytes()
     assert command(tmp_path, "--channels", "12") == 2
     assert "channels: 8 there, 12 now" in capsys.readouterr().err
-    monkeypatch.setattr(benchmark, "_torch", lambda: "0.1")
+    installed = benchmark.theirs.installed()
+    monkeypatch.setattr(benchmark.theirs, "installed", lambda: not installed)
+    monkeypatch.setattr(benchmark.metadata, "version", lambda name: "0.1")
     assert command(tmp_path) == 2
     assert "torch" in capsys.readouterr().err
     assert (tmp_path / "benchmark.json").read_bytes() == before
