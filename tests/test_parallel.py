@@ -1,5 +1,7 @@
 """One training step of K sub-supernets by every strategy; no collectives, no retracing."""
 
+import os
+
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -110,3 +112,17 @@ def test_many_leaves_are_padded_and_cut_again_and_again_without_a_lock_up() -> N
     assert {leaf.shape for leaf in jax.tree.leaves(stacked)} == {(5, 3, 4)}
     for name, leaf in stacked.items():
         np.testing.assert_array_equal(leaf, float(name.split()[1]) + 4)
+
+
+@pytest.mark.parametrize(
+    ("before", "after"),
+    [
+        (None, "--xla_cpu_prefer_vector_width=512"),
+        ("--a=1", "--a=1 --xla_cpu_prefer_vector_width=512"),
+        ("--xla_cpu_prefer_vector_width=256", "--xla_cpu_prefer_vector_width=256"),
+    ],
+)
+def test_wide_vectors_are_asked_for_unless_the_environment_says_otherwise(monkeypatch, before, after) -> None:
+    monkeypatch.setenv("XLA_FLAGS", before or "")
+    parallel.use_wide_vectors()
+    assert os.environ["XLA_FLAGS"] == after

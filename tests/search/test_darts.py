@@ -12,6 +12,7 @@ from jaxnas.spaces import TOY
 KEY = jax.random.key(0)
 MASK = np.array([[True, True, False], [True, True, True]])
 RATE, WEIGHT = 0.5, 2.0
+ORDERS = ("first", "second")
 COEFFICIENTS = np.array([[1.0, -2.0, 0.5], [0.3, 0.7, -1.0]])
 
 
@@ -48,7 +49,7 @@ def moved(order: str) -> tuple[np.ndarray, np.ndarray]:
     return np.asarray(state.alpha), np.asarray(algorithm.update(KEY, state, MASK, PROBLEM).alpha)
 
 
-@pytest.mark.parametrize("order", ["first", "second"])
+@pytest.mark.parametrize("order", ORDERS)
 def test_the_first_step_is_adam_on_the_gradient_by_hand(order: str) -> None:
     before, after = moved(order)
     gradient = gradient_by_hand(before.astype(np.float64), order) + 1e-3 * before
@@ -64,9 +65,6 @@ def test_the_orders_differ_where_theory_says() -> None:
         moment = np.asarray(jax.tree.leaves(state.opt)[1])  # of the gradient, half of it after one step
         expected = 0.5 * (gradient_by_hand(alpha, order) + 1e-3 * alpha)
         np.testing.assert_allclose(moment, expected, rtol=1e-4, atol=1e-7)
-
-
-ORDERS = ("first", "second")
 
 
 def test_closed_operations_have_probability_zero_and_logits_that_never_move() -> None:
