@@ -17,6 +17,8 @@ from jaxnas.spaces.base import SearchSpace
 from jaxnas.spaces.counts import CONVOLUTIONS, STAGES, widths
 from jaxnas.types import Array, Choice, Stats, UserError
 
+LAID_OUT = 16  # most cells of a stage that are compiled one by one; time and memory of the compiler grow with them
+
 
 class Supernet(nn.Module):
     """Every architecture of a space on shared weights.
@@ -83,7 +85,7 @@ class Stage(nn.Module):
         def step(features: Array, one: tuple[Any, Any]) -> tuple[Array, Any]:
             return cell(self.space, features, one[0], choice, norm_mode, one[1])
 
-        if not is_path(choice):
+        if not is_path(choice) or self.cells > LAID_OUT:
             return lax.scan(step, x, (params, stats))
         used = []
         for n in range(self.cells):
