@@ -27,6 +27,7 @@ def catalogue(setting: Setting) -> list[Case]:
             Line("counted arithmetic of a path step", "M multiply-adds", "the minimum", goal=1.15),
         ),
         case(training.path, Line("path step", "s", PEER, goal=1.5, aim=1.0)),
+        case(training.switch, Line("path step, one path", "s", "the path known when compiled", goal=1.5)),
         case(training.mixed, Line("mixed step", "s", PEER, goal=1.0, aim=0.8)),
         case(
             machine.roofline,

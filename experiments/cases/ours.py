@@ -5,6 +5,7 @@ from typing import Any, Literal, NamedTuple
 
 import jax
 import jax.numpy as jnp
+import numpy as np
 from jax import lax
 
 from experiments.cases.inputs import CLASSES, VALID, batches, paths, space
@@ -60,7 +61,22 @@ def mixed(setting: Setting) -> Program:
 
 def path(setting: Setting) -> Program:
     """Steps of one path each; what runs is data, as in a search."""
+    return _on_paths(setting, paths(setting))
 
+
+def switched(setting: Setting) -> Program:
+    """Steps of one and the same path, which is data."""
+    return _on_paths(setting, paths(setting)[:1].repeat(setting.steps, 0))
+
+
+def fixed(setting: Setting) -> Program:
+    """Steps of that path, known to the compiler, which leaves nothing to choose."""
+    only = jnp.asarray(paths(setting)[0])
+    step = build_step(build(setting), unchanged, OptimizerConfig(), lambda key, mask: only)
+    return Program(lambda state, items: lax.scan(step, state, items), lambda: _start(setting), _to_jax(setting))
+
+
+def _on_paths(setting: Setting, op_ids: np.ndarray) -> Program:
     def only(key: Key, mask: Array) -> Array:
         del key  # one architecture is open
         return mask.argmax(-1).astype(jnp.int32)
@@ -71,7 +87,7 @@ def path(setting: Setting) -> Program:
         batch, mask = item
         return step(state.replace(mask=mask), batch)  # type: ignore[attr-defined]
 
-    masks = jnp.asarray(paths(setting)[..., None] == range(len(space(setting).ops)))  # [S, E, O]
+    masks = jnp.asarray(op_ids[..., None] == range(len(space(setting).ops)))  # [S, E, O]
     items = (_to_jax(setting), masks)
     return Program(lambda state, items: lax.scan(one, state, items), lambda: _start(setting), items)
 

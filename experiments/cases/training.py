@@ -1,4 +1,4 @@
-"""Training steps against PyTorch: mixed, path, and both orders of DARTS."""
+"""Training steps against PyTorch: mixed, path, and both orders of DARTS; what choosing a path costs."""
 
 from functools import partial
 from typing import Literal
@@ -16,6 +16,11 @@ def mixed(setting: Setting) -> list[Measured]:
 def path(setting: Setting) -> list[Measured]:
     """Seconds of a path step, the mean over a few paths."""
     return [_against(setting, setting.repeats, ours.path(setting), theirs.path(setting))]
+
+
+def switch(setting: Setting) -> list[Measured]:
+    """Seconds of a path step, beside one whose path the compiler knows."""
+    return [_against(setting, setting.repeats, ours.switched(setting), ours.timed(ours.fixed(setting)))]
 
 
 def bilevel(order: Literal["first", "second"], setting: Setting) -> list[Measured]:

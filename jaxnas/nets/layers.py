@@ -50,8 +50,8 @@ def _kernel_gradient(x: Array, gradient: Array, size: int) -> Array:
     """
     height, _, width, _ = x.shape
     pad = size // 2
-    columns = jnp.pad(x, ((0, 0), (0, 0), (pad, pad), (0, 0)))
-    rows = jnp.pad(gradient, ((pad, pad), (0, 0), (0, 0), (0, 0)))
+    columns = _padded(x, columns=(pad, pad))
+    rows = _padded(gradient, rows=(pad, pad))
     inputs = jnp.concatenate([columns[:, :, j : j + width] for j in range(size)], -1)
     outputs = jnp.concatenate([rows[size - 1 - i : size - 1 - i + height] for i in range(size)], -1)
     product = lax.dot_general(
@@ -68,7 +68,7 @@ def _same_conv(x: Array, kernel: Array) -> Array:
         return lax.conv_general_dilated(x, kernel, (1, 1), "SAME", dimension_numbers=("HNWC", "HWIO", "HNWC"))
     height, batch, width, channels = x.shape
     pad = kernel.shape[0] // 2
-    apart = jnp.pad(x, ((0, 0), (0, 0), (0, pad), (0, 0)))  # columns of zeros between the images
+    apart = _padded(x, columns=(0, pad))  # columns of zeros between the images
     wide = apart.reshape(1, height, batch * (width + pad), channels)
     y = lax.conv_general_dilated(wide, kernel, (1, 1), "SAME", dimension_numbers=("NHWC", "HWIO", "NHWC"))
     return y.reshape(height, batch, width + pad, -1)[:, :, :width]
@@ -100,13 +100,15 @@ def strided_conv(x: Array, kernel: Array) -> Array:
 def _patches(x: Array, size: int, stride: int) -> Array:
     """Zero-padded neighbourhoods, [H / stride, B, W / stride, size * size * C]."""
     height, _, width, _ = x.shape
-    padded = _padded(x, size // 2)
+    pad = (size // 2, size // 2)
+    padded = _padded(x, pad, pad)
     shifted = [padded[i : i + height : stride, :, j : j + width : stride] for i in range(size) for j in range(size)]
     return jnp.concatenate(shifted, -1)
 
 
-def _padded(x: Array, pad: int) -> Array:
-    return jnp.pad(x, ((pad, pad), (0, 0), (pad, pad), (0, 0)))
+def _padded(x: Array, rows: tuple[int, int] = (0, 0), columns: tuple[int, int] = (0, 0)) -> Array:
+    # lax.pad: jnp.pad traces a function of its own for each call, a tenth of a step's tracing
+    return lax.pad(x, jnp.zeros((), x.dtype), ((*rows, 0), (0, 0, 0), (*columns, 0), (0, 0, 0)))
 
 
 def norm(x: Array, mode: NormMode, stats: tuple[Array, Array] | None) -> tuple[Array, tuple[Array, Array]]:
@@ -187,7 +189,7 @@ def _relu_forward(x: Array) -> tuple[Array, Array]:
     return y, y
 
 
-relu.defvjp(_relu_forward, lambda y, gradient: (jnp.where(y > 0, gradient, 0),))
+relu.defvjp(_relu_forward, lambda y, gradient: (lax.select(y > 0, gradient, jnp.zeros_like(gradient)),))
 
 
 def affine(x: Array, scale: Array, bias: Array) -> Array:
@@ -204,9 +206,9 @@ def average_pool_3x3(x: Array) -> Array:
 def _box_sum(x: Array) -> Array:
     """Sum of the 3x3 neighbourhood, zeros outside; its own transpose."""
     height, _, width, _ = x.shape
-    padded = _padded(x, 1)
-    shifted = [padded[i : i + height, :, j : j + width] for i in range(3) for j in range(3)]
-    return sum(shifted[1:], start=shifted[0])
+    padded = _padded(x, (1, 1), (1, 1))
+    of_columns = padded[:, :, :width] + padded[:, :, 1:-1] + padded[:, :, 2:]
+    return of_columns[:height] + of_columns[1:-1] + of_columns[2:]
 
 
 _box_sum.defvjp(lambda x: (_box_sum(x), None), lambda _, gradient: (_box_sum(gradient),))
