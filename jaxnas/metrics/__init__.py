@@ -2,12 +2,61 @@
 
 from collections.abc import Callable
 
-from jaxnas.metrics.base import Metric, Probe
-from jaxnas.metrics.gradient_matching import gradient_matching
-from jaxnas.metrics.probes import edge_similarity
+from jaxnas.metrics.base import Metric, Probe, scalar
+from jaxnas.metrics.evaluation import accuracy, loss, random
+from jaxnas.metrics.features import intrinsic_dimension, zen
+from jaxnas.metrics.gradient_matching import gradient_distance, gradient_matching, gradient_matching_by_filter
+from jaxnas.metrics.gradients import fisher, grad_norm, grasp, l2_norm, plain, sigeo, snip, zico
+from jaxnas.metrics.hybrids import weighted
+from jaxnas.metrics.jacobians import epe_nas, jacob_cov, ntk_condition, ntk_smallest
+from jaxnas.metrics.patterns import linear_regions, naswot
+from jaxnas.metrics.probes import architecture_score, edge_similarity, operation_scores
+from jaxnas.metrics.structure import live_parameters, multiply_adds, nonlinear, parameters
+from jaxnas.metrics.synflow import synflow
 from jaxnas.nets.network import Network
 from jaxnas.spaces.base import SearchSpace
 
-METRICS: dict[str, Callable[[Network, SearchSpace], Metric]] = {"gradient_matching": gradient_matching}
+METRICS: dict[str, Callable[[Network, SearchSpace], Metric]] = {
+    metric.__name__: metric
+    for metric in (
+        gradient_matching,
+        gradient_matching_by_filter,
+        gradient_distance,
+        grad_norm,
+        snip,
+        grasp,
+        synflow,
+        jacob_cov,
+        ntk_condition,
+        linear_regions,
+        parameters,
+        live_parameters,
+        random,
+        fisher,
+        plain,
+        l2_norm,
+        naswot,
+        epe_nas,
+        zen,
+        ntk_smallest,
+        zico,
+        sigeo,
+        multiply_adds,
+        nonlinear,
+        intrinsic_dimension,
+        loss,
+        accuracy,
+    )
+}
 
-__all__ = ["METRICS", "Metric", "Probe", "edge_similarity", "gradient_matching"]
+__all__ = [
+    "METRICS",
+    "Metric",
+    "Probe",
+    "architecture_score",
+    "edge_similarity",
+    "gradient_matching",
+    "operation_scores",
+    "scalar",
+    "weighted",
+]

@@ -3,28 +3,55 @@
 from collections.abc import Callable
 from typing import Any, NamedTuple
 
+import jax
+import jax.numpy as jnp
+
 from jaxnas.types import Array, Choice, Key, Params
 
 Signature = Any  # whatever a metric measures: any pytree
 
 
 class Probe(NamedTuple):
-    """One operation alone on one edge, over a background: what a metric is told. Every field may be traced."""
+    """What a metric is told: one operation alone on one edge over a background, or one architecture (`edge` -1).
+
+    Every field may be traced.
+    """
 
     key: Key  # consumed by the metric
     params: Params
     choice: Choice  # float [E, O] or int [E]; the row of `edge` is one operation with weight 1
     mask: Array  # bool [E, O]: the sub-space
-    edge: Array  # int []
+    edge: Array  # int []; -1: no edge is probed, `choice` is the architecture that is scored
     images: Array  # float [B, H, W, C], normalised
     labels: Array  # int [B]
 
 
 class Metric(NamedTuple):
-    """How alike two operations are."""
+    """How alike two operations are and, where the measurement is one number, how good an architecture is."""
 
     measure: Callable[[Probe], Signature]
     compare: Callable[[Signature, Signature], Array]
     """(signature, signature) -> similarity []; larger = more alike"""
-    dead: float
-    """similarity to a disconnected network, applied by connectivity and not by what was measured"""
+    dead: Any
+    """what is measured of a disconnected network: a number for every entry of the signature, or for every entry of
+    each of its parts; put there by connectivity, and `measure` is not asked. None: measured like any other"""
+    larger_is_better: bool | None = None
+    """of a measurement that is one number; None: a signature that orders nothing"""
+    normalise: Callable[[Signature, Array], Signature] = lambda signatures, is_open: signatures
+    """(signatures [O, ...] of the operations of an edge, bool [O] which are open) -> what `compare` is given"""
+
+
+def scalar(measure: Callable[[Probe], Array], dead: float | None, larger_is_better: bool = True) -> Metric:
+    """The metric of one number []: two operations are the more alike, the less their numbers differ."""
+    return Metric(measure, lambda a, b: -jnp.abs(a - b), dead, larger_is_better)
+
+
+def settle(metric: Metric, signature: Signature, connected: Array) -> Signature:
+    """The signature, or the declared value in its place unless the probe is connected, bool []."""
+
+    def fill(value: float | None, part: Signature) -> Signature:
+        if value is None:
+            return part
+        return jax.tree.map(lambda leaf: jnp.where(connected, leaf, jnp.asarray(value, leaf.dtype)), part)
+
+    return jax.tree.map(fill, metric.dead, signature, is_leaf=lambda value: value is None)

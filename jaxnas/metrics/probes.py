@@ -9,7 +9,7 @@ import jax.numpy as jnp
 import numpy as np
 from jax import lax
 
-from jaxnas.metrics.base import Metric, Probe
+from jaxnas.metrics.base import Metric, Probe, Signature, settle
 from jaxnas.search.sampling import sample_until
 from jaxnas.spaces.base import SearchSpace
 from jaxnas.types import Array, Choice, Key, Params, UserError
@@ -53,14 +53,55 @@ def edge_similarity(
     """`similarity(key, params, mask, edge, images, labels) -> ([R, O, O], connected [R, O])`, jit it.
 
     images float [R, B, H, W, C], labels int [R, B]. For each of the R batches one background is drawn for the other
-    edges and shared by the probes of all operations, so that they differ in nothing else. Entries of closed
-    operations, and of disconnected probes, are the metric's declared value. Edge, mask and weights are data: one
+    edges and shared by the probes of all operations, so that they differ in nothing else. A disconnected probe
+    compares by the metric's declared value; entries of closed operations are 0. Edge, mask and weights are data: one
     compilation serves all edges, nodes and seeds. Closed operations are skipped, not computed. The key is consumed.
     """
+
+    def compare(signatures: Signature, alive: Array, is_open: Array) -> Array:
+        signatures = metric.normalise(signatures, is_open)
+        values = jax.vmap(jax.vmap(metric.compare, (None, 0)), (0, None))(signatures, signatures)
+        return jnp.where(is_open[:, None] & is_open[None, :], values, 0.0)
+
+    return _on_edge(metric, space, background, compare)
+
+
+def operation_scores(
+    metric: Metric, space: SearchSpace, background: Literal["path", "uniform"] = "path"
+) -> Callable[..., tuple[Array, Array]]:
+    """`scores(key, params, mask, edge, images, labels) -> ([R, O], connected [R, O])`, jit it.
+
+    The measurements behind `edge_similarity`, of a metric that is one number; 0 for closed operations. Raises
+    UserError for another metric.
+    """
+    _check_scalar(metric)
+    return _on_edge(metric, space, background, lambda scores, alive, is_open: jnp.where(is_open, scores, 0.0))
+
+
+def architecture_score(metric: Metric, space: SearchSpace) -> Callable[..., Array]:
+    """`score(key, params, choice, images, labels) -> []` of an architecture, op_ids [E] or op_weights [E, O]; jit it.
+
+    images float [B, H, W, C], labels int [B]. The declared value where the architecture is disconnected. The key is
+    consumed. Raises UserError for a metric that is not one number.
+    """
+    _check_scalar(metric)
+
+    def score(key: Key, params: Params, choice: Choice, images: Array, labels: Array) -> Array:
+        full, no_edge = jnp.asarray(space.full_mask()), jnp.int32(-1)
+        measured = metric.measure(Probe(key, params, choice, full, no_edge, images, labels))
+        return settle(metric, measured, _connected(space, choice))
+
+    return score
+
+
+def _on_edge(
+    metric: Metric, space: SearchSpace, background: str, gather: Callable[[Signature, Array, Array], Array]
+) -> Callable[..., tuple[Array, Array]]:
+    """The loops: `gather(signatures [O, ...], connected [O], open [O])` of every batch."""
     draw = BACKGROUNDS[background](space)
     operations = jnp.arange(len(space.ops))
 
-    def similarity(
+    def on_edge(
         key: Key, params: Params, mask: Array, edge: Array, images: Array, labels: Array
     ) -> tuple[Array, Array]:
         chex.assert_rank([images, labels], [5, 2])
@@ -80,19 +121,28 @@ def edge_similarity(
                 lambda leaf: jnp.zeros(leaf.shape, leaf.dtype), jax.eval_shape(lambda: metric.measure(probe(edge)))
             )
 
-            def measure(op: Array) -> object:
-                return lax.cond(mask[edge, op], lambda: metric.measure(probe(op)), lambda: blank)
+            def measure(op: Array) -> Signature:
+                alive = _connected(space, probe(op).choice) & mask[edge, op]
+                needed = mask[edge, op] if None in jax.tree.leaves(metric.dead, is_leaf=_is_none) else alive
+                measured = lax.cond(needed, lambda: metric.measure(probe(op)), lambda: blank)
+                return settle(metric, measured, alive), alive
 
-            signatures = lax.map(measure, operations)
-            compare_all = jax.vmap(jax.vmap(metric.compare, (None, 0)), (0, None))
-            alive = jax.vmap(lambda op: _connected(space, probe(op).choice))(operations) & mask[edge]
-            both = alive[:, None] & alive[None, :]
-            return jnp.where(both, compare_all(signatures, signatures), metric.dead), alive
+            signatures, alive = lax.map(measure, operations)
+            return gather(signatures, alive, mask[edge]), alive
 
         keys = jax.random.split(key, labels.shape[0])
         return lax.map(of_batch, (keys, images, labels))
 
-    return similarity
+    return on_edge
+
+
+def _is_none(value: object) -> bool:
+    return value is None
+
+
+def _check_scalar(metric: Metric) -> None:
+    if metric.larger_is_better is None:
+        raise UserError("this metric compares operations and orders nothing: it has no score of an architecture")
 
 
 def _put(choice: Choice, edge: Array, op: Array, operations: int) -> Choice:

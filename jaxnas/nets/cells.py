@@ -21,8 +21,8 @@ PLAIN: dict[str, Callable[[Array], Array]] = {"skip_connect": lambda x: x, "avg_
 
 def cell(
     space: SearchSpace, x: Array, params: CellParams, choice: Choice, mode: NormMode, stats: CellStats | None
-) -> tuple[Array, CellStats]:
-    """Output of one cell, [H, B, W, C], and the statistics its norms used.
+) -> tuple[list[Array], CellStats]:
+    """Features of the nodes of one cell, each [H, B, W, C], the last its output; and the statistics its norms used.
 
     `choice` float [E, O] runs every operation and sums them by weight; int [E] runs the chosen ones only. In the
     path form, operations that did not run report mean 0 and variance 1.
@@ -38,7 +38,7 @@ def is_path(choice: Choice) -> bool:
 
 def mixed_cell(
     space: SearchSpace, x: Array, params: CellParams, op_weights: Array, mode: NormMode, stats: CellStats | None
-) -> tuple[Array, CellStats]:
+) -> tuple[list[Array], CellStats]:
     """A cell whose edges are weighted sums; what leaves a node is computed for all its edges at once."""
     nodes: list[Array] = [x] + [jnp.zeros_like(x)] * (space.nodes - 1)
     op_weights = op_weights.astype(x.dtype)
@@ -62,7 +62,7 @@ def mixed_cell(
             nodes[target] = nodes[target] + output
     every = range(len(space.edges))
     stacked = {op: tuple(jnp.stack([used[op][e][i] for e in every]) for i in range(2)) for op in params}
-    return nodes[-1], stacked  # type: ignore[return-value]
+    return nodes, stacked  # type: ignore[return-value]
 
 
 def _convolve_edges(
@@ -88,7 +88,7 @@ def _convolve_edges(
         side_by_side = partial(_side_by_side, edges)
         given = None if stats is None else (side_by_side(stats[op][0]), side_by_side(stats[op][1]))
         y, (mean, variance) = norm(conv(rectified, side_by_side(weights["kernel"])), mode, given)
-        if "scale" in weights:
+        if "scale" in weights and mode != "none":
             y = affine(y, side_by_side(weights["scale"]), side_by_side(weights["bias"]))
         by_channel = jnp.concatenate([jnp.broadcast_to(op_weights[e, space.ops.index(op)], (width,)) for e in edges])
         total = total + by_channel.reshape(1, 1, 1, -1) * y
@@ -103,7 +103,7 @@ def _side_by_side(edges: list[int], weights: Array) -> Array:
 
 def path_cell(
     space: SearchSpace, x: Array, params: CellParams, op_ids: Array, mode: NormMode, stats: CellStats | None
-) -> tuple[Array, CellStats]:
+) -> tuple[list[Array], CellStats]:
     """A cell whose edges run one operation each, by lax.switch; the others cost nothing."""
     nodes: list[Array] = [x] + [jnp.zeros_like(x)] * (space.nodes - 1)
     chosen = []
@@ -114,7 +114,7 @@ def path_cell(
         chosen.append(used)
     mean, variance = (jnp.stack([pair[i] for pair in chosen]) for i in range(2))  # [E, C]
     ran = {op: (op_ids == space.ops.index(op))[:, None] for op in params}
-    return nodes[-1], {op: (jnp.where(ran[op], mean, 0.0), jnp.where(ran[op], variance, 1.0)) for op in params}
+    return nodes, {op: (jnp.where(ran[op], mean, 0.0), jnp.where(ran[op], variance, 1.0)) for op in params}
 
 
 @partial(jax.jit, static_argnums=(0, 1))  # traced once for each width, not for each edge
@@ -127,7 +127,7 @@ def _chosen_operation(
         y, used = _run_chosen(ops, op_id, x, kernels)
     else:
         y, used = lax.switch(op_id, [partial(_run, op, mode) for op in ops], x, kernels, stats)
-    if all("scale" in weights for weights in params.values()):
+    if mode != "none" and all("scale" in weights for weights in params.values()):
         scale, bias = (
             jnp.stack([params[op][name] if op in params else jnp.full(x.shape[-1], plain) for op in ops])[op_id]
             for name, plain in (("scale", 1.0), ("bias", 0.0))

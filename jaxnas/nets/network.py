@@ -12,8 +12,20 @@ from jaxnas.nets.initial import draw_weights
 from jaxnas.nets.layers import NormMode
 from jaxnas.nets.supernet import Supernet, check_image_size
 from jaxnas.spaces.base import SearchSpace
-from jaxnas.spaces.counts import CONVOLUTIONS
+from jaxnas.spaces.counts import CONVOLUTIONS, STAGES
 from jaxnas.types import Array, Choice, Key, Params, Stats, UserError
+
+
+class Watched(NamedTuple):
+    """What passes through a network, [H, B, W, C] and axes before."""
+
+    logits: Array  # [B, classes]
+    stats: Stats
+    nodes: tuple[Array, ...]
+    """by stage, [N, nodes, H, B, W, C]: features of the nodes of its cells; the last node is a cell's output, the
+    others are what the rectifiers of the edges that leave them see"""
+    reductions: tuple[tuple[Array, Array, Array], ...]
+    """by reduction: what its first and its second rectifier see, and its output"""
 
 
 class Network(NamedTuple):
@@ -23,7 +35,10 @@ class Network(NamedTuple):
     """(key) -> weights; the key is consumed."""
     forward: Callable[..., tuple[Array, Stats]]
     """(params, images [B, H, W, C], choice, norm="batch" | "given" | "none", stats=None) -> logits [B, classes], the
-    statistics the norms used; biased variance."""
+    statistics the norms used; biased variance. "none" also divides features by a constant after every stage and
+    reduction, and its statistics hold the sum of the logarithms, "log_scale" []."""
+    watch: Callable[..., Watched]
+    """(params, images, choice, norm, stats) -> logits, and what passes through the network; as `forward` else."""
     init_stats: Callable[[], Stats]
     """() -> statistics of mean 0 and variance 1."""
     live: Callable[[Params, Choice], Params]
@@ -63,6 +78,16 @@ def build_network(
         check_choice(space, choice)
         return module.apply({"params": params}, images, choice, norm, stats)
 
+    def watch(
+        params: Params, images: Array, choice: Choice, norm: NormMode = "batch", stats: Stats | None = None
+    ) -> Watched:
+        check_choice(space, choice)
+        (logits, used), variables = module.apply({"params": params}, images, choice, norm, stats, mutable=["watched"])
+        seen = variables["watched"]
+        nodes = tuple(seen[f"stage{stage + 1}"]["nodes"][0] for stage in range(STAGES))
+        reductions = tuple(seen[f"reduction{stage}"]["features"][0] for stage in range(1, STAGES))
+        return Watched(logits, used, nodes, reductions)
+
     def init_stats() -> Stats:
         def unit(path: Any, leaf: Any) -> Array:
             is_variance = path[-1].idx == 1
@@ -86,7 +111,7 @@ def build_network(
 
         return _by_operation(params, of_operation, lambda name: name not in ("stem", "head", "classifier"))
 
-    return Network(init, forward, init_stats, live, shared)
+    return Network(init, forward, watch, init_stats, live, shared)
 
 
 def check_choice(space: SearchSpace, choice: Choice) -> None:

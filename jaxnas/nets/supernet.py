@@ -4,6 +4,7 @@ The layout is NAS-Bench-201's macro skeleton (Dong & Yang, ICLR 2020, and the re
 declares shapes; `initial.draw_weights` draws the weights.
 """
 
+from collections.abc import Callable
 from typing import Any
 
 import flax.linen as nn
@@ -39,20 +40,32 @@ class Supernet(nn.Module):
         """Logits [B, classes] and the statistics its norms used. images [B, H, W, C], float, H and W multiples of 4.
 
         choice: op_weights float [E, O] (mixed form) or op_ids int [E] (path form).
+
+        Norms are the identity, without scale and bias, in mode "none". What they keep from growing is then divided
+        out after every stage and reduction, by the largest absolute value, which derivatives take for a constant; the
+        statistics hold "log_scale" [], the sum of its logarithms.
+
+        The collection "watched", if mutable, receives the features of all nodes of every stage's cells,
+        [N, nodes, H, B, W, C], and the inputs of both rectifiers and the output of every reduction.
         """
         check_image_size(images.shape[1:3])
         given = stats or {}
         used: dict[str, Any] = {}
         x = images.swapaxes(0, 1)  # the layout of the layers: [H, B, W, C]
         x, used["stem"] = ConvNorm(self.channels, 1, name="stem")(x, norm_mode, given.get("stem"))
+        log_scale = jnp.zeros(())
         for stage, width in enumerate(widths(self.channels)):
             if stage > 0:
                 name = f"reduction{stage}"
                 x, used[name] = Reduction(width, name=name)(x, norm_mode, given.get(name))
+                x, log_scale = _rescaled(x, log_scale, norm_mode)
             name = f"stage{stage + 1}"
             module = Stage(self.space, self.cells, self.affine, name=name)
             x, used[name] = module(x, choice, norm_mode, given.get(name))
+            x, log_scale = _rescaled(x, log_scale, norm_mode)
         x, used["head"] = Norm(name="head")(x, norm_mode, given.get("head"))
+        if norm_mode == "none":
+            used["log_scale"] = log_scale
         return Classifier(self.classes, name="classifier")(relu(x).mean((0, 2))), used
 
 
@@ -82,16 +95,24 @@ class Stage(nn.Module):
                 params[op]["scale"] = self.param(f"{op}_scale", nn.initializers.ones, (*shape, width))
                 params[op]["bias"] = self.param(f"{op}_bias", nn.initializers.zeros, (*shape, width))
 
-        def step(features: Array, one: tuple[Any, Any]) -> tuple[Array, Any]:
-            return cell(self.space, features, one[0], choice, norm_mode, one[1])
+        watched = self.is_mutable_collection("watched")
 
-        if not is_path(choice) or self.cells > LAID_OUT:
-            return lax.scan(step, x, (params, stats))
-        used = []
+        def step(features: Array, one: tuple[Any, Any]) -> tuple[Array, Any]:
+            nodes, used = cell(self.space, features, one[0], choice, norm_mode, one[1])
+            return nodes[-1], (used, jnp.stack(nodes) if watched else None)
+
+        x, (used, nodes) = self._run_cells(step, x, (params, stats), is_path(choice))
+        self.sow("watched", "nodes", nodes)
+        return x, used
+
+    def _run_cells(self, step: Callable[[Array, Any], tuple[Array, Any]], x: Array, items: Any, path: bool) -> Any:
+        if not path or self.cells > LAID_OUT:
+            return lax.scan(step, x, items)
+        found = []
         for n in range(self.cells):
-            x, of_cell = step(x, jax.tree.map(lambda leaf, n=n: leaf[n], (params, stats)))
-            used.append(of_cell)
-        return x, jax.tree.map(lambda *leaves: jnp.stack(leaves), *used)
+            x, of_cell = step(x, jax.tree.map(lambda leaf, n=n: leaf[n], items))
+            found.append(of_cell)
+        return x, jax.tree.map(lambda *leaves: jnp.stack(leaves), *found)
 
 
 class ConvNorm(nn.Module):
@@ -114,7 +135,8 @@ class Norm(nn.Module):
     def __call__(self, x: Array, norm_mode: NormMode, stats: Stats | None) -> tuple[Array, Stats]:
         y, used = norm(x, norm_mode, stats)
         scale = self.param("scale", nn.initializers.ones, (x.shape[-1],))
-        return affine(y, scale, self.param("bias", nn.initializers.zeros, (x.shape[-1],))), used
+        bias = self.param("bias", nn.initializers.zeros, (x.shape[-1],))
+        return (y if norm_mode == "none" else affine(y, scale, bias)), used
 
 
 class Reduction(nn.Module):
@@ -127,8 +149,11 @@ class Reduction(nn.Module):
         given = stats or {}
         kernel = self.param("shortcut", nn.initializers.zeros, (1, 1, x.shape[-1], self.width))
         y, first = ConvNorm(self.width, 2, name="first")(relu(x), norm_mode, given.get("first"))
+        between = y
         y, second = ConvNorm(self.width, 1, name="second")(relu(y), norm_mode, given.get("second"))
-        return y + average_pool_2x2(x) @ kernel[0, 0], {"first": first, "second": second}
+        y = y + average_pool_2x2(x) @ kernel[0, 0]
+        self.sow("watched", "features", (x, between, y))
+        return y, {"first": first, "second": second}
 
 
 class Classifier(nn.Module):
@@ -141,6 +166,15 @@ class Classifier(nn.Module):
         kernel = self.param("kernel", nn.initializers.zeros, (x.shape[-1], self.classes))
         bias = self.param("bias", nn.initializers.zeros, (self.classes,))
         return x @ kernel + bias[None, :]
+
+
+def _rescaled(x: Array, log_scale: Array, norm_mode: NormMode) -> tuple[Array, Array]:
+    """Features whose largest absolute value is 1, unless a norm keeps them small; all zeros stay so."""
+    if norm_mode != "none":
+        return x, log_scale
+    largest = lax.stop_gradient(jnp.abs(x).max())
+    scale = jnp.where(largest > 0, largest, 1.0)
+    return x / scale, log_scale + jnp.log(scale)
 
 
 def check_image_size(size: tuple[int, ...]) -> None:

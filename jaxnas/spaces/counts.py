@@ -1,5 +1,7 @@
 """Sizes of networks counted from the space alone, without building weights."""
 
+import numpy as np
+
 from jaxnas.spaces.base import Architecture, SearchSpace
 
 STAGES = 3  # stages of cells; the channels double from one to the next
@@ -34,3 +36,34 @@ def _skeleton(channels: int, classes: int, image_channels: int) -> int:
         reductions += 9 * narrow * wide + 9 * wide**2 + 4 * wide + narrow * wide  # two 3x3 with norms, one 1x1
     last = widths(channels)[-1]
     return stem + reductions + 2 * last + (last + 1) * classes
+
+
+def on_live_paths(space: SearchSpace, op_ids: np.ndarray) -> np.ndarray:
+    """Edges that lie on a path from input to output none of whose edges is `none`: op_ids [A, E] -> bool [A, E]."""
+    passes = op_ids != space.ops.index("none")
+    reached = np.zeros((len(op_ids), space.nodes), bool)  # from the input
+    arrives = np.zeros((len(op_ids), space.nodes), bool)  # at the output
+    reached[:, 0] = arrives[:, -1] = True
+    for e, (target, source) in enumerate(space.edges):
+        reached[:, target] |= reached[:, source] & passes[:, e]
+    # By target, descending: what leaves a node is settled before what enters it.
+    for e, (target, source) in reversed(list(enumerate(space.edges))):
+        arrives[:, source] |= arrives[:, target] & passes[:, e]
+    ends = np.array(space.edges)
+    return passes & reached[:, ends[:, 1]] & arrives[:, ends[:, 0]]
+
+
+def nonlinear_depth(space: SearchSpace, op_ids: np.ndarray) -> np.ndarray:
+    """Most convolutions on one live path of a cell: op_ids [A, E] -> int [A]; 0 without a live path (EFS-NAS).
+
+    Every convolution owns one rectifier, so this is the cell's effective number of nonlinear functions.
+    """
+    convolution = np.isin(op_ids, [o for o, op in enumerate(space.ops) if op in CONVOLUTIONS])
+    passes = op_ids != space.ops.index("none")
+    dead = -1  # no live path so far
+    most = np.full((len(op_ids), space.nodes), dead)
+    most[:, 0] = 0
+    for e, (target, source) in enumerate(space.edges):
+        through = np.where(passes[:, e] & (most[:, source] >= 0), most[:, source] + convolution[:, e], dead)
+        most[:, target] = np.maximum(most[:, target], through)
+    return np.maximum(most[:, -1], 0)

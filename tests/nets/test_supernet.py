@@ -67,7 +67,7 @@ def test_a_mixed_edge_is_the_weighted_sum_of_its_operations(toy, batch) -> None:
 
     def output(*last_edge: float) -> jax.Array:
         op_weights = jnp.array([[0.0, 0.4, 0.6], last_edge])
-        return mixed_cell(TOY, features, cell_params, op_weights, "batch", None)[0]
+        return mixed_cell(TOY, features, cell_params, op_weights, "batch", None)[0][-1]
 
     alone = [output(1, 0, 0), output(0, 1, 0), output(0, 0, 1)]
     np.testing.assert_array_equal(alone[0], 0)
@@ -83,8 +83,8 @@ def test_both_forms_of_a_cell_agree_with_scale_and_bias_and_other_norms(mode, op
     cell_params = {"nor_conv_3x3": {"kernel": draw(2, 3, 3, 4, 4), "scale": draw(2, 4), "bias": draw(2, 4)}}
     stats = {"nor_conv_3x3": (draw(2, 4), 1 + draw(2, 4) ** 2)}
     features, path = draw(3, 4, 4, 4), jnp.array(op_ids)
-    output, _ = cell(TOY, features, cell_params, path, mode, stats)
-    mixed, _ = cell(TOY, features, cell_params, jax.nn.one_hot(path, 3), mode, stats)
+    (*_, output), _ = cell(TOY, features, cell_params, path, mode, stats)
+    (*_, mixed), _ = cell(TOY, features, cell_params, jax.nn.one_hot(path, 3), mode, stats)
     np.testing.assert_allclose(output, mixed, rtol=1e-4, atol=1e-4)
     if op_ids == (1, 2) and mode == "given":
         mean, variance = (np.asarray(part[1], np.float64) for part in stats["nor_conv_3x3"])

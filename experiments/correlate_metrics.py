@@ -1,0 +1,131 @@
+"""How well metrics of untrained networks rank architectures whose true accuracy is known.
+
+    python -m experiments.correlate_metrics cifar10 --benchmark TABLE.csv --workdir out/correlate --data.root DATA
+
+Draws architectures from the whole space, gives each weights of its own, scores it with every metric on one batch of
+training images, and correlates scores and truth. The same command goes on where it was stopped. The work directory
+then holds `scores.csv`, a row for each architecture, and `correlations.csv`, a row for each metric.
+"""
+
+import json
+import sys
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Annotated, Any
+
+import tyro
+from rich import box
+from rich.console import Console
+from rich.table import Table
+
+from jaxnas import benchmarks
+from jaxnas.config import CorrelationConfig, DataConfig, NetConfig, to_dict
+from jaxnas.data import load
+from jaxnas.methods.correlation import build_scorer, check, correlations, drawn_architectures
+from jaxnas.parallel import use_wide_vectors
+from jaxnas.spaces import Architecture
+from jaxnas.types import UserError
+from jaxnas.workdir import Progress, append_rows, open_workdir, progress, write_csv, write_whole
+
+PRESETS: dict[str, CorrelationConfig] = {
+    # As zero-cost proxies are published, but with 8 channels instead of 16.
+    "cifar10": CorrelationConfig(),
+    # Every metric in minutes, on real images that ship with scikit-learn; its truth is that of another data set.
+    "digits": CorrelationConfig(
+        data=DataConfig(name="digits", train=1024, valid=384, batch=32),
+        net=NetConfig(channels=4, cells=1),
+        architectures=40,
+    ),
+}
+
+
+@dataclass(frozen=True)
+class Command:
+    """Correlate metrics of untrained networks with true accuracies."""
+
+    benchmark: Path
+    """table of true accuracies: CSV, or a file written by experiments.import_benchmark"""
+    workdir: Path
+    """directory for the scores; a stopped run goes on there"""
+    config: Annotated[CorrelationConfig, tyro.conf.arg(name="")]
+    truth: str | None = None
+    """data set of the table to compare with; None: the one whose images are scored"""
+
+
+def run(command: Command, show: Progress) -> list[dict[str, Any]]:
+    """Scores what is missing, writes both tables, and returns the second. Raises UserError before work starts."""
+    config = command.config
+    space = check(config)
+    table = benchmarks.read_table(space, command.benchmark)
+    truth = command.truth or config.data.name
+    table.check(truth)
+    dataset = load(config.data, config.seed)
+    inputs = {"table": table.source, "table_sha256": table.sha256, "truth": truth}
+    with open_workdir(command.workdir, to_dict(config), inputs) as workdir:
+        drawn = drawn_architectures(config)
+        rows = _kept(workdir / "scores.jsonl")
+        if len(rows) < len(drawn):
+            scorer = build_scorer(config, dataset)
+            for number in range(len(rows), len(drawn)):
+                show("score", number, len(drawn), "")
+                rows.append(scorer.run(number, drawn[number]))
+                append_rows(workdir / "scores.jsonl", rows[-1:])
+        show("score", len(drawn), len(drawn), "")
+        true = table.query(drawn, truth)
+        texts = [space.encode(Architecture(tuple(op_ids.tolist()))) for op_ids in drawn]
+        named = zip(texts, true.tolist(), rows, strict=True)
+        write_csv(workdir / "scores.csv", [{"architecture": a, "true_accuracy": t, **row} for a, t, row in named])
+        found = correlations(rows, true)
+        write_csv(workdir / "correlations.csv", found)
+        return found
+
+
+def _kept(path: Path) -> list[dict[str, float]]:
+    """The scores of an earlier run; half a line, from a run that was killed, is taken off the file."""
+    if not path.exists():
+        return []
+    whole = [line for line in path.read_bytes().splitlines(keepends=True) if line.endswith(b"\n")]
+    write_whole(path, b"".join(whole))
+    try:
+        return [json.loads(line) for line in whole]
+    except ValueError as error:
+        raise UserError(f"{path} is damaged ({error}); choose another --workdir") from error
+
+
+def shown(found: Sequence[dict[str, Any]]) -> Table:
+    """The correlations with their intervals beside the published ones."""
+    table = Table("metric", "Spearman", "95 %", "published", "Kendall", "95 %", box=box.SIMPLE)
+    for row in found:
+        cells = []
+        for kind in ("spearman", "kendall"):
+            value, low, high = (row[name] for name in (kind, f"{kind}_low", f"{kind}_high"))
+            cells += ["-" if value is None else f"{value:.2f}", "-" if low is None else f"{low:.2f} .. {high:.2f}"]
+        published = "-" if row["published"] is None else f"{row['published']:.2f}"
+        table.add_row(row["metric"], *cells[:2], published, *cells[2:])
+    return table
+
+
+def main(arguments: Sequence[str]) -> int:
+    """0, 2 for bad input, or 130 for a run stopped at the keyboard."""
+    console, failures = Console(), Console(stderr=True)
+    commands = {name: (name, Command(tyro.MISSING, tyro.MISSING, preset)) for name, preset in PRESETS.items()}
+    command = tyro.extras.overridable_config_cli(
+        commands, prog="python -m experiments.correlate_metrics", args=arguments
+    )
+    try:
+        use_wide_vectors()
+        with progress(console) as show:
+            found = run(command, show)
+    except UserError as error:
+        failures.print(f"error: {error}", style="red", highlight=False, markup=False, soft_wrap=True)
+        return 2
+    except KeyboardInterrupt:
+        failures.print("stopped; the same command goes on from here", style="yellow")
+        return 130
+    console.print(shown(found))
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

@@ -1,0 +1,73 @@
+"""What every metric in METRICS keeps to."""
+
+import jax
+import numpy as np
+import pytest
+
+from jaxnas.metrics import METRICS, architecture_score, edge_similarity, operation_scores
+from jaxnas.spaces import TOY
+from jaxnas.types import UserError
+
+NONE, SKIP, CONV = range(3)
+SIGNATURES = {"gradient_matching", "gradient_matching_by_filter", "gradient_distance", "intrinsic_dimension"}
+
+
+@pytest.mark.parametrize("name", METRICS)
+def test_similarities_are_pure_symmetric_finite_and_traced_once(name, toy, toy_probe, paired) -> None:
+    metric, traces = METRICS[name](toy, TOY), []
+
+    def measure(probe):
+        traces.append(1)
+        return metric.measure(probe)
+
+    params = toy_probe(CONV, CONV).params
+    similarity = jax.jit(edge_similarity(metric._replace(measure=measure), TOY))
+    first, connected = similarity(jax.random.key(0), params, TOY.full_mask(), 1, *paired)
+    before = len(traces)
+    again, _ = similarity(jax.random.key(0), params, TOY.full_mask(), 1, *paired)
+    np.testing.assert_array_equal(first, again)
+    np.testing.assert_allclose(first, first.swapaxes(1, 2), rtol=1e-4, atol=1e-5)
+    assert np.isfinite(first).all()
+    assert connected.tolist() == [[False, True, True]] * 2
+    own = np.diagonal(first, axis1=1, axis2=2)[:, [SKIP, CONV]]
+    assert (own >= first[:, SKIP, CONV, None] - 1e-5).all()  # an operation is most alike to itself
+    # Other edges, masks, weights and seeds run the same program; closed operations compare as 0.
+    closed = np.array([[0, 1, 1], [1, 0, 1]], bool)
+    other, _ = similarity(jax.random.key(1), jax.tree.map(lambda x: 1.1 * x, params), closed, 1, *paired)
+    assert len(traces) == before
+    np.testing.assert_array_equal(other[:, SKIP], 0)
+    np.testing.assert_array_equal(other[:, :, SKIP], 0)
+
+
+@pytest.mark.parametrize("name", [name for name in METRICS if name not in SIGNATURES])
+def test_architectures_are_scored_and_dead_ones_have_the_declared_value(name, toy, toy_probe) -> None:
+    metric = METRICS[name](toy, TOY)
+    assert metric.larger_is_better is not None
+    score = jax.jit(architecture_score(metric, TOY))
+    live, again, dead = (
+        float(score(p.key, p.params, p.choice, p.images, p.labels))
+        for p in (toy_probe(CONV, SKIP), toy_probe(CONV, SKIP), toy_probe(NONE, CONV))
+    )
+    assert np.isfinite(live) and live == again
+    if metric.dead is None:
+        assert np.isfinite(dead)
+    else:
+        assert dead == np.float32(metric.dead) != live
+
+
+@pytest.mark.parametrize("name", sorted(SIGNATURES))
+def test_what_orders_nothing_scores_no_architecture(name, toy) -> None:
+    metric = METRICS[name](toy, TOY)
+    for build in (architecture_score, operation_scores):
+        with pytest.raises(UserError, match="no score"):
+            build(metric, TOY)
+
+
+def test_scores_of_operations_are_those_behind_the_similarity(toy, toy_probe, paired) -> None:
+    metric = METRICS["l2_norm"](toy, TOY)
+    arguments = (jax.random.key(3), toy_probe(CONV, CONV).params, TOY.full_mask(), np.int32(1), *paired)
+    scores, connected = jax.jit(operation_scores(metric, TOY))(*arguments)
+    values, _ = jax.jit(edge_similarity(metric, TOY))(*arguments)
+    np.testing.assert_allclose(values, -np.abs(scores[:, :, None] - scores[:, None]), rtol=1e-5)
+    np.testing.assert_array_equal(scores[:, NONE], 0)
+    assert (scores[:, [SKIP, CONV]] > 0).all() and connected[:, CONV].all()
