@@ -14,7 +14,9 @@ def toy_probe(toy: Network, batch):
     """op_ids of the toy space, float weights or ids -> what a metric is told of that architecture."""
     params = toy.init(jax.random.key(5))
 
-    def probe(*op_ids: int, mixed: bool = False, key: int = 0, params=params, images=batch[0], labels=batch[1]) -> Probe:
+    def probe(
+        *op_ids: int, mixed: bool = False, key: int = 0, params=params, images=batch[0], labels=batch[1]
+    ) -> Probe:
         ids = jnp.asarray(op_ids, jnp.int32)
         choice = jax.nn.one_hot(ids, 3) if mixed else ids
         return Probe(jax.random.key(key), params, choice, jnp.ones((2, 3), bool), jnp.int32(-1), images, labels)

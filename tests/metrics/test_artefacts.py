@@ -1,0 +1,46 @@
+"""Faults of published codes that decided splits there and cannot here."""
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+
+from jaxnas.metrics import METRICS, architecture_score, operation_scores
+from jaxnas.metrics.structure import parameters
+from jaxnas.nets import build_network
+from jaxnas.spaces import NAS_BENCH_201, TOY
+
+NONE, SKIP, CONV = range(3)
+
+
+def test_parameters_see_every_edge_and_tie_between_edges() -> None:
+    network = build_network(NAS_BENCH_201, channels=4, cells=1, classes=10, image_shape=(8, 8, 3))
+    images, labels = jnp.zeros((1, 2, 8, 8, 3)), jnp.zeros((1, 2), jnp.int32)
+    scores = jax.jit(operation_scores(parameters(network, NAS_BENCH_201), NAS_BENCH_201))
+    params, mask = network.init(jax.random.key(0)), NAS_BENCH_201.full_mask()
+    found = np.array([scores(jax.random.key(e), params, mask, e, images, labels)[0][0] for e in range(6)])
+    none, skip, small, large, pool = found.T
+    assert (none == skip).all() and (skip == pool).all() and (small > none).all() and (large > small).all()
+    np.testing.assert_array_equal(found, found[:1].repeat(6, 0))
+
+
+def test_synflow_leaves_closed_operations_closed(toy, toy_probe) -> None:
+    """A mixture with closed operations scores like the path of the open ones, whatever weights the closed ones have."""
+    score = jax.jit(architecture_score(METRICS["synflow"](toy, TOY), TOY))
+    path, mixed = toy_probe(CONV, SKIP), toy_probe(CONV, SKIP, mixed=True)
+    value = score(path.key, path.params, path.choice, path.images, path.labels)
+    np.testing.assert_allclose(score(path.key, path.params, mixed.choice, path.images, path.labels), value, rtol=1e-5)
+    closed = jax.tree_util.tree_map_with_path(
+        lambda p, leaf: leaf.at[:, 1].multiply(100) if p[-1].key == "nor_conv_3x3_kernel" else leaf, path.params
+    )
+    np.testing.assert_allclose(score(path.key, closed, mixed.choice, path.images, path.labels), value, rtol=1e-5)
+
+
+@pytest.mark.parametrize("name", ["grad_norm", "snip", "jacob_cov", "ntk_condition"])
+def test_labels_count_where_the_loss_has_them_and_only_there(name, toy, toy_probe) -> None:
+    score = jax.jit(architecture_score(METRICS[name](toy, TOY), TOY))
+    probe = toy_probe(CONV, CONV)
+    one, other = (
+        float(score(probe.key, probe.params, probe.choice, probe.images, y)) for y in (probe.labels, probe.labels[::-1])
+    )
+    assert (one != other) == (name in ("grad_norm", "snip"))
