@@ -24,7 +24,7 @@ ALLOWED = {
     "metrics": {"spaces", "nets", "search"},
     "splitting": {"spaces", "metrics"},
     "training": {"spaces", "nets", "data", "search", "parallel"},
-    "selection": {"spaces", "search"},
+    "selection": {"spaces", "search", "analysis"},
     "methods": {
         *("spaces", "nets", "data", "benchmarks", "analysis", "search", "metrics", "splitting", "training"),
         *("selection", "parallel", "workdir", "predictor"),
