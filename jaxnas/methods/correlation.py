@@ -73,7 +73,12 @@ def build_scorer(config: CorrelationConfig, dataset: Dataset) -> Scorer:
     space = check(config)
     shape, key = dataset.train.images.shape[1:], jax.random.key(config.seed)
     network = build_network(
-        space, channels=config.net.channels, cells=config.net.cells, classes=dataset.train.classes, image_shape=shape
+        space,
+        channels=config.net.channels,
+        cells=config.net.cells,
+        classes=dataset.train.classes,
+        image_shape=shape,
+        laid_out=0,  # many programs that run a few hundred times each
     )
     order = jax.random.permutation(jax.random.fold_in(key, BATCH), len(dataset.train))[: config.data.batch]
     raw, labels = dataset.train.images[np.asarray(order)], jnp.asarray(dataset.train.labels[np.asarray(order)])

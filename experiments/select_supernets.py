@@ -1,0 +1,146 @@
+"""Which rule picks the right sub-supernet, and at what budget: rules replayed on tables of true accuracies.
+
+    python -m experiments.select_supernets full --splits SPLITS.json --benchmark TABLE.csv --workdir out/select
+
+Arms are the sub-supernets of the splits in a file and of random splits of the same shapes; a pull is the true accuracy
+of a random architecture, with noise. Writes `outcomes.csv` (a row for each split, rule, noise and budget),
+`summary.csv` (means over splits with intervals) and `report.html`.
+"""
+
+import sys
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Annotated
+
+import numpy as np
+import tyro
+from rich import box
+from rich.console import Console
+from rich.table import Table
+
+from jaxnas import benchmarks
+from jaxnas.analysis import random_trees, shape_of
+from jaxnas.methods.replay import Outcome, Summary, check, replay, summarise
+from jaxnas.report.document import write_page
+from jaxnas.report.regret_page import regret_page
+from jaxnas.selection.leaves import RULES
+from jaxnas.spaces import SPACES, NamedSplit, membership, read_splits
+from jaxnas.types import UserError
+from jaxnas.workdir import Progress, progress, write_csv, write_whole
+
+
+@dataclass(frozen=True)
+class Setting:
+    """What is replayed."""
+
+    budgets: tuple[int, ...] = (8, 16, 40, 80, 200, 600)
+    """evaluations that a rule may spend on all sub-supernets together"""
+    noises: tuple[float, ...] = (0.0, 2.0)
+    """deviation of the noise on a pull, points"""
+    rules: tuple[str, ...] = tuple(RULES)
+    """rules to replay"""
+    repetitions: int = 32
+    """repetitions of every rule on every split"""
+    random_splits: int = 1
+    """random trees beside each split, of its shape, on random edges"""
+    seed: int = 0
+    """one seed for everything"""
+
+
+PRESETS = {"full": Setting(), "quick": Setting(budgets=(8, 40), noises=(2.0,), repetitions=8)}
+
+
+@dataclass(frozen=True)
+class Command:
+    """Replay rules that choose a sub-supernet."""
+
+    splits: Path
+    """splits by metric and data set, or the split_tree.json of a run"""
+    benchmark: Path
+    """table of true accuracies: CSV, or a file written by experiments.import_benchmark"""
+    workdir: Path
+    """folder for the results"""
+    setting: Annotated[Setting, tyro.conf.arg(name="")]
+
+
+def run(command: Command, show: Progress) -> list[Summary]:
+    """Replays everything, writes the files, and returns the means. Raises UserError before work starts."""
+    setting, space = command.setting, SPACES["nas-bench-201"]
+    check(setting.rules, setting.budgets, setting.noises, setting.repetitions)
+    splits = read_splits(space, command.splits)
+    table = benchmarks.read_table(space, command.benchmark)
+    for split in splits:
+        if split.dataset is not None:
+            table.check(split.dataset)
+    command.workdir.mkdir(parents=True, exist_ok=True)
+    outcomes: list[dict[str, object]] = []
+    found: list[Outcome] = []
+    for dataset in table.accuracies:
+        here = [split for split in splits if split.dataset in (None, dataset)]
+        leaves = _leaves(here, setting)
+        show("replay", len(found), 0, dataset)
+        of_dataset = list(
+            replay(
+                leaves,
+                table.accuracies[dataset],
+                setting.rules,
+                setting.budgets,
+                setting.noises,
+                setting.repetitions,
+                setting.seed,
+            )
+        )
+        found += of_dataset
+        outcomes += [{"dataset": dataset, **outcome._asdict()} for outcome in of_dataset]
+    summary = summarise(found)
+    rows = [row._asdict() for row in summary]
+    write_csv(command.workdir / "outcomes.csv", outcomes)
+    write_csv(command.workdir / "summary.csv", rows)
+    write_page(command.workdir / "report.html", regret_page(rows, setting.repetitions))
+    return summary
+
+
+def _leaves(splits: Sequence[NamedSplit], setting: Setting) -> dict[str, np.ndarray]:
+    """The leaf of every architecture, int [N], in each split and in random trees of its shape."""
+    found = {}
+    for number, split in enumerate(splits):
+        found[split.metric] = membership(split.tree.space, split.masks).argmax(0)
+        if setting.random_splits:
+            seed = 1000 * setting.seed + number
+            trees, _ = random_trees(split.tree.space, shape_of(split.tree), True, setting.random_splits, seed)
+            found |= {f"random tree like {split.metric} ({i + 1})": tree.astype(int) for i, tree in enumerate(trees)}
+    return found
+
+
+def shown(summary: Sequence[Summary]) -> Table:
+    """Mean regret by rule and budget."""
+    budgets = sorted({row.budget for row in summary})
+    table = Table("noise", "rule", *("any" if b == 0 else str(b) for b in budgets), box=box.SIMPLE)
+    for noise, rule in dict.fromkeys((row.noise, row.rule) for row in summary):
+        of = {row.budget: row for row in summary if (row.noise, row.rule) == (noise, rule)}
+        table.add_row(f"{noise:g}", rule, *(f"{of[b].regret:.2f}" if b in of else "" for b in budgets))
+    return table
+
+
+def main(arguments: Sequence[str]) -> int:
+    """0, 2 for bad input, or 130 for a run stopped at the keyboard."""
+    console, failures = Console(), Console(stderr=True)
+    commands = {n: (n, Command(tyro.MISSING, tyro.MISSING, tyro.MISSING, preset)) for n, preset in PRESETS.items()}
+    program = "python -m experiments.select_supernets"
+    command = tyro.extras.overridable_config_cli(commands, prog=program, args=arguments)
+    try:
+        with progress(console) as show:
+            summary = run(command, show)
+    except UserError as error:
+        failures.print(f"error: {error}", style="red", highlight=False, markup=False, soft_wrap=True)
+        return 2
+    except KeyboardInterrupt:
+        return 130
+    console.print(shown(summary))
+    console.print(f"written to {command.workdir / 'report.html'}", highlight=False)
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))
