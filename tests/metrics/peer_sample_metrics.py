@@ -1,0 +1,106 @@
+"""Metrics that compare samples, and plain counts, on the PyTorch peer; arguments as in `peer_metrics`."""
+
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+from tests.metrics.peer_metrics import (
+    inputs_of,
+    live_modules,
+    live_weights,
+    loss,
+    run,
+    stacked_gradients,
+    with_given_statistics,
+)
+
+OFFSET = 1e-5  # of eigenvalues and correlations before their logarithm
+
+
+def parameters(model: Any, op_weights: Any) -> int:
+    """Number of live weights."""
+    return sum(weight.numel() for weight in live_weights(model, op_weights))
+
+
+def validation_loss(model: Any, images: Any, labels: Any, op_weights: Any) -> float:
+    """Cross-entropy."""
+    return loss(model, images, labels, op_weights).item()
+
+
+def accuracy(model: Any, images: Any, labels: Any, op_weights: Any) -> float:
+    """Percent of the batch whose greatest logit is that of the label."""
+    right = run(model, images, op_weights).argmax(-1).numpy() == np.asarray(labels)
+    return 100 * right.mean().item()
+
+
+def pattern_agreement(model: Any, images: Any, op_weights: Any) -> Tensor:
+    """Number of live rectifier units on which two samples agree, float64 [B, B].
+
+    A rectifier is counted for every live convolution that owns one.
+    """
+    agreement = 0.0
+    for x in inputs_of(live_modules(model, op_weights, nn.ReLU), model, images, op_weights):
+        on = (x > 0).flatten(1).double()
+        agreement = agreement + on @ on.T + (1 - on) @ (1 - on).T
+    return agreement
+
+
+def naswot(model: Any, images: Any, op_weights: Any) -> float:
+    """Log of the determinant of the agreement of patterns (Mellor et al., ICML 2021)."""
+    return torch.linalg.slogdet(pattern_agreement(model, images, op_weights))[1].item()
+
+
+def input_jacobian(model: Any, images: Any, op_weights: Any) -> Tensor:
+    """Gradient of the sum of all logits with respect to each image, float64 [B, C * H * W].
+
+    Where norms have given statistics a row is that of the sample's own logits.
+    """
+    leaf = torch.tensor(np.asarray(images), dtype=model.classifier.weight.dtype, requires_grad=True)
+    logits = model(leaf, torch.tensor(np.asarray(op_weights), dtype=leaf.dtype))
+    (found,) = torch.autograd.grad(logits.sum(), [leaf])
+    return found.flatten(1).double()
+
+
+def jacob_cov(model: Any, images: Any, op_weights: Any, *, coupled: bool = False) -> float:
+    """Score of the eigenvalues of the samples' correlated Jacobians (Mellor et al., 2020); given statistics.
+
+    `coupled`: with the statistics of the batch, as released.
+    """
+    model = model if coupled else with_given_statistics(model, images, op_weights)
+    eigenvalues = torch.linalg.eigvalsh(torch.corrcoef(input_jacobian(model, images, op_weights))) + OFFSET
+    return -(eigenvalues.log() + 1 / eigenvalues).sum().item()
+
+
+def epe_nas(model: Any, images: Any, labels: Any, op_weights: Any) -> float:
+    """Correlations of the Jacobians within each class, for up to 100 classes (Lopes et al., 2021); given statistics."""
+    rows, labels = (
+        input_jacobian(with_given_statistics(model, images, op_weights), images, op_weights),
+        np.array(labels),
+    )
+    score = 0.0
+    for label in np.unique(labels):
+        correlations = torch.corrcoef(rows[torch.tensor(labels == label)])
+        score += abs((correlations.abs() + OFFSET).log().sum().item())
+    return score
+
+
+def ntk_eigenvalues(model: Any, images: Any, op_weights: Any) -> Tensor:
+    """Eigenvalues of the tangent kernel of the sums of logits, ascending, float64 [B]; given statistics."""
+    model = with_given_statistics(model, images, op_weights)
+    sums = run(model, images, op_weights).sum(-1)
+    layers = stacked_gradients(sums, live_weights(model, op_weights))
+    jacobian = torch.cat([layer.flatten(1) for layer in layers], -1).double()
+    return torch.linalg.eigvalsh(jacobian @ jacobian.T)
+
+
+def ntk_condition(model: Any, images: Any, op_weights: Any) -> float:
+    """Largest over smallest eigenvalue of the tangent kernel (Chen et al., ICLR 2021); given statistics."""
+    eigenvalues = ntk_eigenvalues(model, images, op_weights)
+    return (eigenvalues[-1] / eigenvalues[0]).item()
+
+
+def ntk_smallest(model: Any, images: Any, op_weights: Any) -> float:
+    """Smallest eigenvalue of the tangent kernel; given statistics."""
+    return ntk_eigenvalues(model, images, op_weights)[0].item()
