@@ -15,6 +15,7 @@ from typing import Annotated
 
 import numpy as np
 import tyro
+from jaxnas.report.document import write_page
 from rich import box
 from rich.console import Console
 from rich.table import Table
@@ -22,12 +23,11 @@ from rich.table import Table
 from jaxnas import benchmarks
 from jaxnas.analysis import random_trees, shape_of
 from jaxnas.methods.replay import Outcome, Summary, check, replay, summarise
-from jaxnas.report.document import write_page
 from jaxnas.report.regret_page import regret_page
 from jaxnas.selection.leaves import RULES
 from jaxnas.spaces import SPACES, NamedSplit, membership, read_splits
 from jaxnas.types import UserError
-from jaxnas.workdir import Progress, progress, write_csv, write_whole
+from jaxnas.workdir import Progress, progress, write_csv
 
 
 @dataclass(frozen=True)

@@ -19,6 +19,7 @@ from jaxnas.spaces.base import SearchSpace
 from jaxnas.types import Array, Params
 
 PARTS = 4  # mini-batches that ZiCo and SiGeo cut a batch into
+TOGETHER = 8  # images whose own gradients are computed at once: memory against time
 
 
 def grad_norm(network: Network, space: SearchSpace) -> Metric:
@@ -75,7 +76,7 @@ def fisher(network: Network, space: SearchSpace) -> Metric:
             pairs = zip(layers(probe.params), layers(gradient), strict=True)
             return [(w * g).sum(1) / examples for w, g in pairs]  # [layers, outputs]
 
-        products = lax.map(of_image, (probe.images, probe.labels))
+        products = lax.map(of_image, (probe.images, probe.labels), batch_size=TOGETHER)
         fans = [matrices.shape[1] for matrices in layers(probe.params)]
         of_layers = [0.5 * jnp.square(p).mean(0).sum() * fan for p, fan in zip(products, fans, strict=True)]
         return jnp.sum(jnp.stack(of_layers))

@@ -8,7 +8,7 @@ import jax.numpy as jnp
 from jax import lax
 
 from jaxnas.metrics.base import Metric, Probe, scalar
-from jaxnas.metrics.gradients import batch_stats
+from jaxnas.metrics.gradients import TOGETHER, batch_stats
 from jaxnas.metrics.weights import layers
 from jaxnas.nets.network import Network
 from jaxnas.spaces.base import SearchSpace
@@ -111,5 +111,5 @@ def _tangent_spectrum(network: Network, probe: Probe) -> Array:
         return [part.reshape(-1) for part in layers(jax.grad(summed)(probe.params, image))]
 
     triangles: Callable[[Array], Array] = partial(jnp.linalg.qr, mode="r")
-    parts = [triangles(rows.T) for rows in lax.map(of_image, probe.images)]
+    parts = [triangles(rows.T) for rows in lax.map(of_image, probe.images, batch_size=TOGETHER)]
     return jnp.square(jnp.linalg.svd(jnp.concatenate(parts), compute_uv=False))

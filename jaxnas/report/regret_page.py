@@ -19,7 +19,7 @@ def regret_page(rows: Sequence[Row], repetitions: int) -> Html:
     splits = max(row["splits"] for row in rows)
     said = (
         f"Mean over {splits} splits of the regret of the chosen sub-supernet: the optimum of the space minus its best "
-        f"cell, in points; {repetitions} repetitions each. Budget: architectures evaluated in all sub-supernets together."
+        f"cell, in points; {repetitions} repetitions each. Budget: architectures evaluated, over all sub-supernets."
     )
     figure = tag("figure", tag("div", *panels, class_="panels"), tag("figcaption", said))
     return document("Which rule picks the right sub-supernet", [figure, *map(lambda n: _table(rows, n), noises)])
