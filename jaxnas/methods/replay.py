@@ -74,7 +74,8 @@ def replay(
 ) -> Iterable[Outcome]:
     """Outcomes by split, noise, rule and budget.
 
-    splits: the leaf of every architecture, int [N]; accuracies [N], percent. The score of a whole sub-supernet is its true mean here, and pulls are true accuracies, both with noise.
+    splits: the leaf of every architecture, int [N]; accuracies [N], percent. The score of a whole sub-supernet is its
+    true mean here, and pulls are true accuracies, both with noise.
     """
     for number, (name, leaf) in enumerate(splits.items()):
         show(name)
