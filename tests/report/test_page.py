@@ -133,11 +133,11 @@ def test_ties_say_how_they_were_decided(decided, taken, tmp_path) -> None:
 
 
 def test_a_node_that_stays_whole_says_why(tmp_path) -> None:
-    tree = sample.tree("15 groupings of 1<-0 scored exactly alike")
-    assert (
-        "Node 1 stays whole: 15 groupings of 1<-0 scored exactly alike."
-        in page(sample.write(tmp_path, split_tree__json=tree)).text
-    )
+    reason = "15 groupings of 1<-0 scored exactly alike"
+    root = {"id": 0, "parent": None, "mask": [[1, 1, 1], [1, 1, 1]], "architectures": 9, "kept": reason}
+    for node, tree in ((1, sample.tree(reason)), (0, {**sample.TREE, "nodes": [root]})):
+        found = page(sample.write(tmp_path / str(node), split_tree__json=tree))
+        assert f"Node {node} stays whole: {reason}." in found.text
 
 
 def test_several_seeds_have_the_verdict_a_table_and_a_page_each(tmp_path) -> None:
