@@ -88,6 +88,16 @@ class SplitConfig:
     """training batches R that each similarity is averaged over"""
     background: Literal["path", "uniform"] = "path"
     """the other edges while one is scored: a random connected path, or the uniform mixture of open operations"""
+    objective: str = "cross_mean_minus_within_mean"
+    """what a good grouping has little of: cross_mean_minus_within_mean, cross_sum, within_sum, normalised_cut"""
+    edges: str = "best"
+    """which edge is split: best (smallest objective), fixed, random, cheapest_cut, cheapest_cut_inverted"""
+    order: tuple[int, ...] = ()
+    """edges of the rule `fixed`, one a level"""
+    ties: str = "lowest"
+    """of groupings that score exactly alike: lowest (the first), random (one is drawn), keep (the node stays whole)"""
+    min_size: int = 1
+    """fewest operations of a group"""
 
 
 @dataclass(frozen=True)

@@ -4,6 +4,7 @@ A contender is a way to choose an architecture: the method, or a control. Images
 training images: each went forward and backward through the network.
 """
 
+import math
 from contextlib import suppress
 from dataclasses import replace
 from typing import NamedTuple
@@ -16,7 +17,7 @@ from jaxnas.methods.few_shot import RANDOM_ALONE, RANDOM_SPLIT, SAMPLE, UNSPLIT,
 from jaxnas.methods.problem import Problem, steps_per_epoch
 from jaxnas.selection import Evaluated
 from jaxnas.spaces.tree import SplitTree, as_mask, root
-from jaxnas.splitting import at_random, grow
+from jaxnas.splitting import at_random, grow, passes
 from jaxnas.types import Params, Stages, UserError
 
 TRIES = 100  # draws of a random tree
@@ -51,10 +52,10 @@ def epoch_images(problem: Problem) -> int:
 
 
 def scoring_images(problem: Problem, tree: SplitTree) -> int:
-    """Training images that scored the open operations of every edge of every split node."""
+    """Training images that scored the open operations of every edge of every node that was to be split."""
     config = problem.config
-    probes = sum(int(as_mask(node).sum()) for node in tree.nodes if node.split is not None)
-    return probes * config.split.batches * config.data.batch
+    scored = [as_mask(node) for node in tree.nodes if node.split is not None or node.kept is not None]
+    return sum(passes(mask, config.split.batches) for mask in scored) * config.data.batch
 
 
 def method_images(problem: Problem, tree: SplitTree) -> int:
@@ -71,9 +72,13 @@ def unsplit_epochs(problem: Problem, tree: SplitTree) -> int:
 
 
 def random_split_epochs(problem: Problem, tree: SplitTree) -> int:
-    """Epochs of each leaf of a random tree: those of a leaf of the method, and its share of what scoring cost."""
-    scoring = round(scoring_images(problem, tree) / (len(tree.leaves) * epoch_images(problem)))
-    return problem.config.leaf_epochs + scoring
+    """Epochs of each leaf of a random tree: those of a leaf of the method, and its share of what scoring cost.
+
+    A random tree has all leaves of the config; where nodes of the method's stayed whole, they share its epochs.
+    """
+    epochs, leaves = problem.config.leaf_epochs, math.prod(problem.config.split.groups)
+    missing = (leaves - len(tree.leaves)) * epochs * epoch_images(problem)
+    return max(1, epochs + round((scoring_images(problem, tree) - missing) / (leaves * epoch_images(problem))))
 
 
 def random_alone_epochs(problem: Problem, tree: SplitTree, networks: int) -> int:

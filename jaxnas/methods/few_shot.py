@@ -43,10 +43,11 @@ def warm_up(problem: Problem, stage: Stage) -> Params:
 
 
 def split(problem: Problem, params: Params, stage: Stage) -> tuple[SplitTree, dict[int, np.ndarray]]:
-    """The split tree, and for every split node its similarities [E, R, O, O].
+    """The split tree, and for every scored node its similarities [E, R, O, O].
 
-    Every node is scored with the same warmed-up weights and the same R training batches. Raises UserError naming
-    metric, edge and operation if a connected probe gives a similarity that is not finite.
+    Every node is scored with the same warmed-up weights and the same R training batches, whose spread says how far
+    to trust each split. Raises UserError naming metric, edge and operation if a connected probe gives a similarity
+    that is not finite.
     """
     config, space = problem.config, problem.space
     images, labels = _scoring_batches(problem)
@@ -70,10 +71,11 @@ def split(problem: Problem, params: Params, stage: Stage) -> tuple[SplitTree, di
             measured[place] = values
             done = len(order)
             stage.advance(done, total, measured, [])
-        return measured[place].mean(1)
+        return measured[place]
 
-    tree = grow(space, config.split.groups, by_similarity(space, score))
-    return tree, dict(zip(order, measured, strict=True))
+    rng = np.random.default_rng([config.seed, SCORE])
+    tree = grow(space, config.split.groups, by_similarity(space, score, config.split, rng))
+    return tree, dict(zip(order, measured, strict=False))  # below a node that stays whole nothing is scored
 
 
 def train_leaves(

@@ -17,7 +17,7 @@ from jaxnas.metrics import METRICS, edge_similarity
 from jaxnas.nets import Network, build_network
 from jaxnas.search import sample_connected
 from jaxnas.spaces import SPACES, Architecture, SearchSpace
-from jaxnas.splitting import check_groups
+from jaxnas.splitting import check_settings
 from jaxnas.training import build_epoch, build_evaluate, build_optimizer, build_step
 from jaxnas.training.loop import Epoch
 from jaxnas.training.step import Sample
@@ -59,7 +59,7 @@ def check(config: FewShotConfig) -> SearchSpace:
         if given not in allowed:
             raise UserError(f"unknown {what} {given!r}; allowed: {sorted(allowed)}")
     space = SPACES[config.net.space]
-    check_groups(space, config.split.groups, config.split.leaves)
+    check_settings(space, config.split)
     data = config.data
     if data.eval_batch < 128:
         raise UserError(f"data.eval_batch must be at least 128, its statistics normalise; it is {data.eval_batch}")

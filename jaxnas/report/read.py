@@ -12,6 +12,7 @@ import numpy as np
 from jaxnas.report.records import LARGEST, Result, read_result
 from jaxnas.types import UserError, brief
 
+NOISE = ("margin_low", "margin_high", "stability")  # of a cut; older trees lack them
 DEEPEST = 20  # levels of a JSON file
 
 
@@ -23,6 +24,10 @@ class Cut(NamedTuple):
     value: float
     margin: float | None
     ties: int
+    decided: str | None  # by which policy; None: no tie, or an older tree
+    margin_low: float | None  # 95 % interval of the margin over batches; None: not known
+    margin_high: float | None
+    stability: float | None
 
 
 class TreeNode(NamedTuple):
@@ -33,6 +38,7 @@ class TreeNode(NamedTuple):
     mask: np.ndarray  # bool [E, O]
     architectures: int
     cut: Cut | None
+    kept: str | None  # why a leaf was not split although its level was
 
 
 class Tree(NamedTuple):
@@ -171,12 +177,22 @@ def _node(data: dict[str, Any], shape: tuple[int, int]) -> TreeNode:
     split = None
     if cut is not None:
         groups = tuple(tuple(int(o) for o in group) for group in cut["groups"])
-        margin = cut["margin"]
-        split = Cut(int(cut["edge"]), groups, float(cut["value"]), margin and float(margin), int(cut["ties"]))
+        margin, decided = cut["margin"], cut.get("decided")
+        noise = [None if cut.get(name) is None else float(cut[name]) for name in NOISE]
+        policy = None if decided is None else str(decided)
+        margin = margin and float(margin)
+        split = Cut(int(cut["edge"]), groups, float(cut["value"]), margin, int(cut["ties"]), policy, *noise)
         if not 0 <= split.edge < shape[0] or not all(0 <= o < shape[1] for group in groups for o in group):
             raise ValueError(f"a split of edge {split.edge} into {groups}")
-    parent = data["parent"]
-    return TreeNode(int(data["id"]), None if parent is None else int(parent), mask, int(data["architectures"]), split)
+    parent, kept = data["parent"], data.get("kept")
+    return TreeNode(
+        id=int(data["id"]),
+        parent=None if parent is None else int(parent),
+        mask=mask,
+        architectures=int(data["architectures"]),
+        cut=split,
+        kept=None if kept is None else str(kept),
+    )
 
 
 def _similarities(path: Path, tree: Tree) -> dict[int, np.ndarray]:

@@ -10,7 +10,7 @@ from jaxnas.report import figures, svg, tree_figures
 from jaxnas.report.markup import Html, architecture_code, figure, join, table, tag
 from jaxnas.report.read import Run
 from jaxnas.report.records import Contender, Estimate, RandomDraw, Result
-from jaxnas.report.words import UNKNOWN, count, estimate, listed, percent, stage_name, verdict
+from jaxnas.report.words import UNKNOWN, count, doubts, estimate, listed, percent, stage_name, verdict
 
 
 def controls(result: Result) -> Html | None:
@@ -54,7 +54,10 @@ def split(run: Run) -> Html | None:
     tied = [str(node.id) for node in tree.nodes if node.cut is not None and node.cut.ties > 1]
     below = "No ties."
     if tied:
-        below = f"Ties at node {listed(tied)}: of the groupings that scored exactly alike the first was taken."
+        drawn = any(node.cut is not None and node.cut.decided == "random" for node in tree.nodes)
+        taken = "one was drawn" if drawn else "the first was taken"
+        below = f"Ties at node {listed(tied)}: of the groupings that scored exactly alike {taken}."
+    below = " ".join([below, *doubts(tree)])
     parts = [figure(below, tree_figures.tree_picture(tree, run.result and run.result.leaf))]
     if run.similarities:
         parts.append(_similarities(run))
@@ -236,7 +239,8 @@ def _similarities(run: Run) -> Html:
     below = (
         f"How alike the operations of an edge are (mean over {batches} batches): orange alike, white 0, blue opposed, "
         f"full colour at ±{limit:.2f}. The edge that each node splits, its groups framed. "
-        "Alike operations should share a frame. Cut: the size-normalised cut, smaller is better separated."
+        "Alike operations should share a frame. Cut: the objective of the split, by default the size-normalised cut; "
+        "smaller is better separated."
     )
     folded = tag("details", tag("summary", "The other edges of node 0"), tag("div", *rest, class_="panels"))
     return join(figure(below, *drawings), folded) if rest else figure(below, *drawings)

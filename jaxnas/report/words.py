@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from typing import Any
 
+from jaxnas.report.read import Tree
 from jaxnas.report.records import Contender, Estimate, RandomDraw, Result
 
 STAGES = {"warm_up": "warm-up", "alone": "trained alone"}
@@ -101,6 +102,22 @@ def how_far(stages: dict[str, Any], metrics: list[dict[str, Any]]) -> str:
         last = metrics[-1]
         step = next((f", {unit} {last[unit]}" for unit in ("epoch", "generation") if unit in last), "")
         said += f" The last record is of {stage_name(last['stage'])}{step}."
+    return said
+
+
+def doubts(tree: Tree) -> list[str]:
+    """Which splits the noise between batches could turn, and which nodes were not split although they should be."""
+    said = []
+    for node in tree.nodes:
+        cut = node.cut
+        if cut is not None and cut.margin_low is not None and cut.margin_high is not None and cut.margin_low <= 0:
+            wins = "" if cut.stability is None else f"; the same grouping wins in {cut.stability:.0%} of resamplings"
+            said.append(
+                f"Node {node.id}: the margin of this split lies inside the noise between batches: 95 % interval "
+                f"{cut.margin_low:.4f} to {cut.margin_high:.4f}{wins}."
+            )
+        if node.kept is not None:
+            said.append(f"Node {node.id} stays whole: {node.kept}.")
     return said
 
 

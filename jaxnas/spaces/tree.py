@@ -8,6 +8,8 @@ import numpy as np
 from jaxnas.spaces.base import SearchSpace, mask_size
 from jaxnas.types import Mask, UserError
 
+LATER = ("decided", "margin_low", "margin_high", "stability")  # fields of a split that older trees lack
+
 
 @dataclass(frozen=True)
 class Split:
@@ -17,7 +19,11 @@ class Split:
     groups: tuple[tuple[int, ...], ...]  # operation ids; together the open operations of the edge
     value: float | None  # objective of the chosen grouping, smaller = better separated; None: drawn at random
     margin: float | None  # how much worse the second-best grouping of the same edge is; None if there is no other
-    ties: int  # groupings, over all edges, with exactly the chosen value; 1 = no tie
+    ties: int  # groupings, over all edges that the rule left, with exactly the chosen value; 1 = no tie
+    decided: str | None = None  # the tie policy that decided; None: no tie, or a tree of before there were policies
+    margin_low: float | None = None  # ends of the 95 % interval of the margin over batches, by bootstrap;
+    margin_high: float | None = None  # None: too few batches, or no other grouping
+    stability: float | None = None  # share of the resamplings of the batches in which this grouping wins its edge
 
 
 @dataclass(frozen=True)
@@ -28,6 +34,7 @@ class Node:
     parent: int | None
     mask: tuple[tuple[bool, ...], ...]
     split: Split | None  # None: a leaf
+    kept: str | None = None  # why a leaf was not split although its level was
 
 
 @dataclass(frozen=True)
@@ -44,6 +51,8 @@ class SplitTree:
             self.space.check_mask(as_mask(node))
             if node.split is None and self.children(node):
                 raise UserError(f"node {node.id} of the split tree has children but no split")
+            if node.split is not None and node.kept is not None:
+                raise UserError(f"node {node.id} of the split tree is split, and has a reason not to be: {node.kept}")
             if node.split is not None:
                 _check_children(self.space, node, self.children(node))
 
@@ -143,7 +152,10 @@ def _node_to_json(space: SearchSpace, node: Node) -> dict[str, Any]:
             "value": node.split.value,
             "margin": node.split.margin,
             "ties": node.split.ties,
+            **{name: getattr(node.split, name) for name in LATER},
         }
+    if node.kept is not None:
+        row["kept"] = node.kept
     return row
 
 
@@ -161,5 +173,7 @@ def _node_from_json(data: dict[str, Any]) -> Node:
             value=split["value"],
             margin=split["margin"],
             ties=split["ties"],
+            **{name: split[name] for name in LATER if name in split},
         ),
+        kept=data.get("kept"),
     )

@@ -1,14 +1,36 @@
 """From the similarity of operations to a split tree; numpy only."""
 
-from jaxnas.splitting.partition import Partition, best_partition, size_normalised_cut
-from jaxnas.splitting.plan import at_random, by_similarity, check_groups, grow
+from jaxnas.splitting.choose import at_random, by_similarity, choose_split
+from jaxnas.splitting.edges import EDGE_RULES
+from jaxnas.splitting.objectives import OBJECTIVES, cross_sum, normalised_cut, size_normalised_cut, within_sum
+from jaxnas.splitting.partition import Partition, best_partition
+from jaxnas.splitting.plan import by_count, grow
+from jaxnas.splitting.settings import SPLIT_PRESETS, check_groups, check_settings
+from jaxnas.splitting.ties import TIES
+from jaxnas.splitting.trust import Repeats, Trust, agreement, bootstrap, passes, repeats_needed
 
 __all__ = [
+    "EDGE_RULES",
+    "OBJECTIVES",
+    "SPLIT_PRESETS",
+    "TIES",
     "Partition",
+    "Repeats",
+    "Trust",
+    "agreement",
     "at_random",
     "best_partition",
+    "bootstrap",
+    "by_count",
     "by_similarity",
     "check_groups",
+    "check_settings",
+    "choose_split",
+    "cross_sum",
     "grow",
+    "normalised_cut",
+    "passes",
+    "repeats_needed",
     "size_normalised_cut",
+    "within_sum",
 ]

@@ -1,66 +1,62 @@
-"""Grouping the open operations of one edge: exhaustive search for the best cut."""
+"""Grouping the open operations of one edge: exhaustive search for the best grouping."""
 
-import math
 from collections.abc import Callable, Iterator, Sequence
-from itertools import combinations
 from typing import NamedTuple
 
 import numpy as np
 
-Groups = tuple[tuple[int, ...], ...]  # operation ids; each group ascending, groups by their first operation
+from jaxnas.splitting.objectives import Groups, Objective, size_normalised_cut
+from jaxnas.types import UserError
+
+Allowed = Callable[[Groups], bool]
 
 
 class Partition(NamedTuple):
-    """The best grouping of one edge."""
+    """The best grouping of one edge; of exact ties the first."""
 
     groups: Groups
     value: float  # of the objective; smaller = better separated
     margin: float | None  # how much worse the second-best grouping is; None if there is only one
-    ties: int  # groupings with exactly this value, this one included
+    tied: tuple[Groups, ...]  # groupings with exactly this value, in enumeration order, this one included
 
-
-def size_normalised_cut(similarity: np.ndarray, groups: Groups) -> float:
-    """Mean similarity between groups minus mean similarity within groups; similarity [O, O], symmetric.
-
-    Means over pairs, so that positive similarities do not favour groups of 1 and 4 by the mere number of pairs, as
-    the summed cut of the metric-driven study does. Without any pair inside a group (all groups of one operation)
-    there is nothing to compare with, and the value is 0, what equal similarities would give. At least two operations.
-    """
-    group_of = {op: g for g, group in enumerate(groups) for op in group}
-    # Exact sums of differences from one fixed pair: groupings that tie by arithmetic tie in floating point too,
-    # and rounding decides nothing.
-    first, second = sorted(group_of)[:2]
-    base = float(similarity[first, second])
-    within: list[float] = []
-    between: list[float] = []
-    for a, b in combinations(sorted(group_of), 2):
-        (within if group_of[a] == group_of[b] else between).append(float(similarity[a, b]) - base)
-    return math.fsum(between) / len(between) - math.fsum(within) / len(within) if within and between else 0.0
+    @property
+    def ties(self) -> int:
+        """How many groupings have exactly this value; 1 = no tie."""
+        return len(self.tied)
 
 
 def best_partition(
     similarity: np.ndarray,
     operations: Sequence[int],
     groups: int,
-    allowed: Callable[[Groups], bool] = lambda groups: True,
+    objective: Objective = size_normalised_cut,
+    min_size: int = 1,
+    allowed: Allowed = lambda groups: True,
 ) -> Partition | None:
-    """The grouping of the open `operations` into `groups` parts with the smallest cut; None if none is allowed.
+    """The grouping of the open `operations` into `groups` parts with the smallest objective; None if none is allowed.
 
-    similarity [O, O] is indexed by operation id, never by position. Of exact ties the first in enumeration order
-    (`set_partitions`) is taken, and their number is returned.
+    similarity [O, O] is indexed by operation id, never by position. A part holds at least `min_size` operations. Of
+    exact ties the first in enumeration order (`set_partitions`) is named, and all are returned. Raises UserError for
+    similarities of open operations that are not finite: they would decide the grouping without a word.
     """
-    found = [
-        (size_normalised_cut(similarity, parts), parts)
-        for parts in set_partitions(operations, groups)
-        if allowed(parts)
-    ]
+    found = groupings(operations, groups, min_size, allowed)
     if not found:
         return None
-    values = np.array([value for value, _ in found])
+    block = similarity[np.ix_(operations, operations)]
+    if not np.isfinite(block[np.triu_indices(len(block), 1)]).all():
+        raise UserError(f"similarities of the open operations {list(operations)} must be finite, not {block.tolist()}")
+    values = np.array([objective(similarity, parts) for parts in found])
     best = int(values.argmin())
     others = np.delete(values, best)
     margin = float(others.min() - values[best]) if others.size else None
-    return Partition(found[best][1], float(values[best]), margin, int((values == values[best]).sum()))
+    tied = tuple(parts for parts, value in zip(found, values, strict=True) if value == values[best])
+    return Partition(found[best], float(values[best]), margin, tied)
+
+
+def groupings(operations: Sequence[int], groups: int, min_size: int, allowed: Allowed) -> list[Groups]:
+    """All allowed groupings into `groups` parts of at least `min_size` operations, in the order of `set_partitions`."""
+    found = set_partitions(operations, groups)
+    return [parts for parts in found if min(map(len, parts)) >= min_size and allowed(parts)]
 
 
 def set_partitions(operations: Sequence[int], groups: int) -> Iterator[Groups]:

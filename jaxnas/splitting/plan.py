@@ -1,47 +1,36 @@
-"""Growing the split tree level by level: which edge of every node, into which groups."""
+"""Growing the split tree level by level, and sub-spaces that are no masks."""
 
-import itertools
-import math
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import replace
-from functools import partial
 
 import numpy as np
 
 from jaxnas.spaces.base import SearchSpace
-from jaxnas.spaces.tree import Node, Split, SplitTree, as_mask, as_tuple, child_masks, root
-from jaxnas.splitting.partition import Groups, Partition, best_partition, set_partitions
-from jaxnas.types import Mask, UserError
+from jaxnas.spaces.tree import Node, SplitTree, as_mask, as_tuple, child_masks, root
+from jaxnas.splitting.choose import Choose
+from jaxnas.splitting.settings import check_groups
+from jaxnas.types import UserError
 
-Similarity = Callable[[Node], np.ndarray]  # node -> [E, O, O]; rows of closed operations are not read
-Choose = Callable[[Node, int], Split | None]  # (node, number of groups) -> how to split it; None: it cannot be
-
-
-def check_groups(space: SearchSpace, groups: tuple[int, ...], leaves: int | None = None) -> int:
-    """K, the number of leaves. Raises UserError for groups that no edge allows, or another K than they give."""
-    most = len(space.ops)
-    wrong = [k for k in groups if not 2 <= k <= most]
-    if wrong or not groups:
-        raise UserError(f"split.groups must be numbers of groups from 2 to {most} (operations), not {list(groups)}")
-    product = math.prod(groups)
-    if leaves is not None and leaves != product:
-        raise UserError(
-            f"split.groups {list(groups)} give K = {product} leaves, not {leaves}; allowed: {product} with these "
-            f"groups, or groups whose product is {leaves}: {_groups_with_product(leaves, most) or 'there are none'}"
-        )
-    return product
+TrainLevel = Callable[[SplitTree, int], Choose | None]
+"""(tree so far, level) -> how this level is chosen, say with weights trained in its nodes; None: as before"""
 
 
-def grow(space: SearchSpace, groups: tuple[int, ...], choose: Choose) -> SplitTree:
+def grow(
+    space: SearchSpace, groups: tuple[int, ...], choose: Choose, train_level: TrainLevel | None = None
+) -> SplitTree:
     """The tree whose level l splits every node into groups[l] parts, on the edge and grouping that `choose` names.
 
-    `choose(node, parts)` is `by_similarity` or `at_random`. Every edge with enough open operations is a candidate,
-    edges split before included; siblings may split different edges. Raises UserError if a node cannot be split.
+    `choose(node, parts)` is `by_similarity` or `at_random`; siblings may split different edges, and a node for which
+    it gives a reason stays a leaf. `train_level(tree, level)` is called once before each level is scored; the leaves
+    of its tree are the nodes to train, as GM-NAS trains them between levels. Raises UserError if a node cannot be
+    split.
     """
     check_groups(space, groups)
     nodes = [root(space)]
     level = [0]
-    for parts in groups:
+    for depth, parts in enumerate(groups):
+        if train_level is not None:
+            choose = train_level(SplitTree(space, tuple(nodes)), depth) or choose
         below = []
         for index in level:
             node = nodes[index]
@@ -51,6 +40,9 @@ def grow(space: SearchSpace, groups: tuple[int, ...], choose: Choose) -> SplitTr
                     f"node {node.id} of the split tree has no edge whose operations fall into {parts} groups that "
                     f"each keep a connected architecture; use fewer levels or groups than {list(groups)}"
                 )
+            if isinstance(split, str):
+                nodes[index] = replace(node, kept=split)
+                continue
             nodes[index] = replace(node, split=split)
             for mask in child_masks(as_mask(node), split.edge, split.groups):
                 below.append(len(nodes))
@@ -59,60 +51,19 @@ def grow(space: SearchSpace, groups: tuple[int, ...], choose: Choose) -> SplitTr
     return SplitTree(space, tuple(nodes))
 
 
-def by_similarity(space: SearchSpace, similarity: Similarity) -> Choose:
-    """The edge and grouping of the smallest cut; `similarity(node)` scores all edges of one node."""
-    return lambda node, parts: choose_split(space, as_mask(node), similarity(node), parts)
+def by_count(space: SearchSpace, counts: np.ndarray, groups: Sequence[Sequence[int]]) -> np.ndarray:
+    """Sub-spaces of architectures with a structural count in the same group; bool [K, N], in the order of `enumerate`.
 
-
-def at_random(space: SearchSpace, rng: np.random.Generator) -> Choose:
-    """A uniform draw of an edge that can be split and of one of its allowed groupings: the control of a metric."""
-
-    def choose(node: Node, parts: int) -> Split | None:
-        mask = as_mask(node)
-        options = {
-            edge: [groups for groups in set_partitions(operations, parts) if _keeps_cells(space, mask, edge, groups)]
-            for edge, operations in _candidates(mask, parts)
-        }
-        edges = [edge for edge, groupings in options.items() if groupings]
-        if not edges:
-            return None
-        edge = int(rng.choice(edges))
-        return Split(edge, options[edge][rng.integers(len(options[edge]))], value=None, margin=None, ties=1)
-
-    return choose
-
-
-def choose_split(space: SearchSpace, mask: Mask, similarity: np.ndarray, parts: int) -> Split | None:
-    """The best edge and grouping of one node; similarity [E, O, O]. None if nothing can be split.
-
-    A grouping is allowed only if each child still holds a connected architecture.
-    Of exact ties between edges the first edge is taken; `ties` counts them over all edges and groupings.
+    counts int [N], of every architecture; groups of counts, such as {0, 1}, {2}, {3} nonlinear functions (EFS-NAS,
+    AAAI 2025). Raises UserError unless every count that occurs is in exactly one group, and every group occurs.
     """
-    candidates: list[tuple[int, Partition]] = []
-    for edge, operations in _candidates(mask, parts):
-        partition = best_partition(similarity[edge], operations, parts, partial(_keeps_cells, space, mask, edge))
-        if partition is not None:
-            candidates.append((edge, partition))
-    if not candidates:
-        return None
-    edge, best = min(candidates, key=lambda candidate: candidate[1].value)
-    ties = sum(partition.ties for _, partition in candidates if partition.value == best.value)
-    return Split(edge, best.groups, best.value, best.margin, ties)
-
-
-def _candidates(mask: Mask, parts: int) -> list[tuple[int, list[int]]]:
-    """Edges with at least `parts` open operations, and these."""
-    return [(edge, np.flatnonzero(row).tolist()) for edge, row in enumerate(mask) if row.sum() >= parts]
-
-
-def _keeps_cells(space: SearchSpace, mask: Mask, edge: int, groups: Groups) -> bool:
-    """Whether every child still holds a connected architecture."""
-    return all(bool(space.viable(child)) for child in child_masks(mask, edge, groups))
-
-
-def _groups_with_product(leaves: int, most: int) -> list[list[int]]:
-    found = []
-    for length in range(1, max(leaves, 1).bit_length() + 1):
-        options = itertools.combinations_with_replacement(range(2, most + 1), length)
-        found += [list(option) for option in options if math.prod(option) == leaves]
-    return found
+    counts = np.asarray(counts)
+    if counts.shape != (space.size,):
+        raise UserError(f"counts must be one for each of the {space.size} architectures, not of shape {counts.shape}")
+    listed, found = [c for group in groups for c in group], np.unique(counts).tolist()
+    members = np.stack([np.isin(counts, list(group)) for group in groups]) if groups else np.zeros((0, space.size))
+    if len(set(listed)) < len(listed) or not members.any(0).all() or not members.any(1).all():
+        raise UserError(
+            f"groups must hold each of the counts {found} once, and each one that occurs, not {list(map(list, groups))}"
+        )
+    return members

@@ -13,7 +13,7 @@ from jaxnas.methods import controls
 from jaxnas.methods.problem import Problem, prepare
 from jaxnas.spaces import NAS_BENCH_201
 from jaxnas.spaces.tree import Split as TreeSplit
-from jaxnas.spaces.tree import SplitTree
+from jaxnas.spaces.tree import SplitTree, root
 from jaxnas.splitting import grow
 
 
@@ -65,6 +65,15 @@ def test_images_of_the_smallest_problem_by_hand(problem, tree) -> None:
     assert controls.random_split_epochs(problem, tree) == 2 + 2  # 1.5 epochs of each leaf, a half goes to the even
     assert controls.random_alone_epochs(problem, tree, 2) == 4  # 4.5
     assert controls.random_alone_epochs(problem, tree, 100) == 1
+
+
+def test_where_a_node_stays_whole_its_scoring_counts_and_random_leaves_share_its_epochs(problem) -> None:
+    whole = SplitTree(problem.space, (replace(root(problem.space), kept="all alike"),))
+    assert controls.scoring_images(problem, whole) == 6 * 2 * 32
+    assert controls.method_images(problem, whole) == (2 + 2) * 128 + 384 == 896
+    assert controls.unsplit_epochs(problem, whole) == 2 + 3
+    # Two random leaves of 2 epochs have used 256 of the 384 images; half an epoch is left for each.
+    assert controls.random_split_epochs(problem, whole) == 2
 
 
 def test_the_remainder_of_an_epoch_is_not_counted(problem, tree) -> None:

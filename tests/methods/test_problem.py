@@ -19,6 +19,8 @@ from jaxnas.types import UserError
         ({"net": {"space": "darts"}}, r"unknown search space 'darts'; allowed: \['nas-bench-201', 'toy'\]"),
         ({"split": {"metric": "snop"}}, r"unknown metric 'snop'; allowed: \['gradient_matching'\]"),
         ({"split": {"leaves": 6}}, r"give K = 8 leaves, not 6; allowed: 8 .* \[\[2, 3\]\]"),
+        ({"split": {"edges": "first"}}, r"unknown split.edges 'first'; allowed: \['best', "),
+        ({"split": {"min_size": 3}}, r"split.min_size must be from 1 to 2, .* not 3"),
         ({"split": {"batches": 0}}, "split.batches must be at least 1, it is 0"),
         ({"data": {"eval_batch": 64}}, "at least 128"),
         ({"data": {"train": 10}}, "at least one batch"),

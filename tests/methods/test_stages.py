@@ -10,10 +10,10 @@ import pytest
 from jaxnas import parallel
 from jaxnas.methods import few_shot
 from jaxnas.methods.controls import contend
-from jaxnas.methods.few_shot import SEARCH
+from jaxnas.methods.few_shot import SCORE, SEARCH
 from jaxnas.selection import Evaluated
 from jaxnas.spaces import TOY
-from jaxnas.splitting import size_normalised_cut
+from jaxnas.splitting import bootstrap, size_normalised_cut
 from jaxnas.training import initial_weights
 from jaxnas.types import QUIET
 
@@ -94,3 +94,31 @@ def test_the_split_is_the_smallest_size_normalised_cut_of_the_mean_over_batches(
     split = tree.nodes[0].split
     assert (split.edge, split.groups) == min(cuts, key=cuts.get)
     assert split.value == pytest.approx(min(cuts.values()), abs=1e-6)
+
+
+def scored(problem, similarities: np.ndarray, **settings):
+    """The problem with similarities [E, R, O, O] that are given, not measured, and other settings of the split."""
+    alive = np.ones(similarities.shape[:3], bool)
+    programs = problem.programs._replace(similarities=lambda items, *rest: (similarities, alive))
+    config = replace(problem.config, split=replace(problem.config.split, batches=alive.shape[1], **settings))
+    return problem._replace(programs=programs, config=config)
+
+
+def test_batches_enough_say_how_far_to_trust_the_split(problem, params) -> None:
+    noise = np.random.default_rng(0).normal(size=(2, 4, 3, 3))
+    given = (noise + noise.swapaxes(2, 3)).astype(np.float32)
+    tree, similarities = few_shot.split(scored(problem, given), params, QUIET)
+    found = tree.nodes[0].split
+    allowed = [((0, 1), (2,)), ((0, 2), (1,))]
+    rng = np.random.default_rng([problem.config.seed, SCORE])
+    trust = bootstrap(similarities[0][found.edge], range(3), found.groups, rng, allowed=allowed.__contains__)
+    assert (found.margin_low, found.margin_high, found.stability) == trust[2:]
+    assert few_shot.split(scored(problem, given), params, QUIET)[0] == tree
+    other, _ = few_shot.split(scored(problem, given, edges="fixed", order=(1 - found.edge,)), params, QUIET)
+    assert other.nodes[0].split.edge == 1 - found.edge
+
+
+def test_a_root_that_ties_stays_whole_and_its_similarities_are_kept(problem, params) -> None:
+    tree, similarities = few_shot.split(scored(problem, np.full((2, 2, 3, 3), 0.5), ties="keep"), params, QUIET)
+    assert [node.kept for node in tree.nodes] == ["4 groupings of 1<-0, 2<-1 scored exactly alike"]
+    assert len(tree.leaves) == 1 and (similarities[0] == 0.5).all()

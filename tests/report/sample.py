@@ -92,6 +92,13 @@ def write(folder: Path, **files: Any) -> Path:
     return folder
 
 
+def tree(kept: str | None = None, **split: Any) -> dict[str, Any]:
+    """The tree with other fields of its split, and leaf 0 kept whole for a reason."""
+    node, leaf, *rest = TREE["nodes"]
+    leaf = leaf if kept is None else {**leaf, "kept": kept}
+    return {**TREE, "nodes": [{**node, "split": {**node["split"], **split}}, leaf, *rest]}
+
+
 def seeds(folder: Path, rows: list[dict[str, Any]], **more: Any) -> Path:
     """Three finished seeds and their result."""
     for seed in range(3):

@@ -110,6 +110,36 @@ def test_the_figures_say_in_words_what_they_show(tmp_path) -> None:
         assert any(label.startswith(start) for label in labels), start
 
 
+def test_splits_that_noise_could_turn_are_flagged_and_others_are_not(tmp_path) -> None:
+    flag = "lies inside the noise between batches"
+    inside = sample.tree(margin_low=-0.0125, margin_high=0.25, stability=0.75)
+    found = page(sample.write(tmp_path / "inside", split_tree__json=inside)).text
+    assert f"Node 0: the margin of this split {flag}: 95 % interval -0.0125 to 0.2500" in found
+    assert "the same grouping wins in 75% of resamplings" in found
+    for name, tree in (
+        ("outside", sample.tree(margin_low=0.0125, margin_high=0.25, stability=1.0)),
+        ("unknown", sample.TREE),
+    ):
+        assert flag not in page(sample.write(tmp_path / name, split_tree__json=tree)).text
+
+
+@pytest.mark.parametrize(
+    ("decided", "taken"),
+    [(None, "the first was taken"), ("lowest", "the first was taken"), ("random", "one was drawn")],
+)
+def test_ties_say_how_they_were_decided(decided, taken, tmp_path) -> None:
+    text = page(sample.write(tmp_path, split_tree__json=sample.tree(decided=decided))).text
+    assert f"Ties at node 0: of the groupings that scored exactly alike {taken}." in text
+
+
+def test_a_node_that_stays_whole_says_why(tmp_path) -> None:
+    reason = "15 groupings of 1<-0 scored exactly alike"
+    root = {"id": 0, "parent": None, "mask": [[1, 1, 1], [1, 1, 1]], "architectures": 9, "kept": reason}
+    for node, tree in ((1, sample.tree(reason)), (0, {**sample.TREE, "nodes": [root]})):
+        found = page(sample.write(tmp_path / str(node), split_tree__json=tree))
+        assert f"Node {node} stays whole: {reason}." in found.text
+
+
 def test_several_seeds_have_the_verdict_a_table_and_a_page_each(tmp_path) -> None:
     rows = [sample.seed_row("ours", "method", 62.0, None), sample.seed_row("not split", "unsplit", 61.0, (1.0, 0.5))]
     found = page(sample.seeds(tmp_path, rows))

@@ -27,6 +27,15 @@ def test_a_run_is_read_as_it_was_written(tmp_path) -> None:
     assert [row["stage"] for row in run.metrics] == ["warm_up"] * 3 + ["search"] * 2
 
 
+def test_the_noise_of_a_split_is_read_and_older_trees_have_none(tmp_path) -> None:
+    older = read_run(sample.write(tmp_path)).tree.nodes
+    assert older[0].cut[5:] == (None,) * 4 and older[1].kept is None
+    noise = {"margin_low": -0.5, "margin_high": 0.25, "stability": 0.75, "decided": "random"}
+    found = read_run(sample.write(tmp_path, split_tree__json=sample.tree("all alike", **noise))).tree.nodes
+    assert found[0].cut[5:] == ("random", -0.5, 0.25, 0.75)
+    assert [node.kept for node in found] == [None, "all alike", None]
+
+
 def test_seeds_come_in_the_order_of_their_number(tmp_path) -> None:
     for name in ("seed-10", "seed-2", "seed-x", "seed-", "other"):
         (tmp_path / name).mkdir()
@@ -76,6 +85,8 @@ def test_rank_correlations_of_the_older_format_are_bare_numbers() -> None:
         ("split_tree.json", {**sample.TREE, "edges": ["1<-0"]}, r"a mask has shape \(2, 3\), not \(1, 3\)"),
         ("split_tree.json", {**sample.TREE, "nodes": sample.TREE["nodes"][:2]}, r"node 0 has 1 children but 2 groups"),
         ("split_tree.json", {**sample.TREE, "nodes": sample.TREE["nodes"][1:]}, r"nodes must be numbered from 0"),
+        ("split_tree.json", sample.tree(margin_low="x"), r"split_tree.json is damaged: ValueError"),
+        ("split_tree.json", sample.tree(stability={}), r"split_tree.json is damaged: TypeError"),
         ("metrics.jsonl", '{"stage": "a"}\n{"sta\n', r"metrics.jsonl is damaged in line 2"),
         ("metrics.jsonl", "3\n", r"line 1: it must be an object with a stage, not 3"),
         ("ranking.csv", "architecture,leaf\na,0\n", r"ranking.csv is damaged: KeyError .*truth"),

@@ -7,6 +7,7 @@ import pytest
 
 from jaxnas.splitting import best_partition, size_normalised_cut
 from jaxnas.splitting.partition import set_partitions
+from jaxnas.types import UserError
 
 STIRLING = {
     1: [1],
@@ -96,7 +97,7 @@ def test_constant_similarity_prefers_no_grouping(level, k, dtype):
 
 def test_two_operations_in_two_groups_give_zero_and_no_margin():
     best = best_partition(random_similarity(0), [1, 4], 2)
-    assert best == (((1,), (4,)), 0.0, None, 1)
+    assert best == (((1,), (4,)), 0.0, None, (((1,), (4,)),))
 
 
 @pytest.mark.parametrize("poison", [np.nan, 1e9, -1e9])
@@ -148,7 +149,7 @@ def test_relabelled_operations_are_grouped_alike(seed):
 
 
 def test_only_allowed_groupings_are_considered():
-    best = best_partition(by_hand(), range(4), 2, lambda groups: {len(group) for group in groups} == {1, 3})
+    best = best_partition(by_hand(), range(4), 2, allowed=lambda groups: {len(group) for group in groups} == {1, 3})
     assert best.groups == ((0,), (1, 2, 3))
     assert best.value == pytest.approx((0.7 + 0.1 + 0.1) / 3 - (0.3 + 0.2 + 0.8) / 3)
     third = (0.1 + 0.2 + 0.8) / 3 - (0.7 + 0.1 + 0.3) / 3  # 3 | 0 1 2
@@ -156,12 +157,35 @@ def test_only_allowed_groupings_are_considered():
 
 
 def test_a_single_allowed_grouping_has_no_margin():
-    best = best_partition(by_hand(), range(4), 2, lambda groups: groups == ((0, 3), (1, 2)))
+    best = best_partition(by_hand(), range(4), 2, allowed=lambda groups: groups == ((0, 3), (1, 2)))
     assert (best.groups, best.margin, best.ties) == (((0, 3), (1, 2)), None, 1)
 
 
+@pytest.mark.parametrize(("k", "min_size", "sizes"), [(2, 2, [2, 3]), (2, 1, None), (3, 2, None), (3, 1, None)])
+@pytest.mark.parametrize("seed", range(5))
+def test_groups_hold_the_fewest_operations_asked_for(seed, k, min_size, sizes):
+    similarity = random_similarity(seed)
+    by_size = [(v, g) for v, g in brute_force(similarity, range(5), k) if min(map(len, g)) >= min_size]
+    best = best_partition(similarity, range(5), k, min_size=min_size)
+    if not by_size:
+        assert best is None and (k, min_size) == (3, 2)
+        return
+    assert as_sets(best.groups) == by_size[0][1]
+    assert best.margin == pytest.approx(by_size[1][0] - by_size[0][0])
+    assert sizes is None or sorted(map(len, best.groups)) == sizes
+
+
+@pytest.mark.parametrize("poison", [np.nan, np.inf, -np.inf])
+def test_similarities_that_are_not_finite_are_refused_where_they_would_decide(poison):
+    similarity = random_similarity(0)
+    similarity[1, 3] = similarity[3, 1] = poison
+    with pytest.raises(UserError, match=r"open operations \[1, 2, 3\] must be finite"):
+        best_partition(similarity, [1, 2, 3], 2)
+    assert best_partition(similarity, [0, 1, 2], 2) == best_partition(random_similarity(0), [0, 1, 2], 2)
+
+
 def test_nothing_allowed_gives_none():
-    assert best_partition(by_hand(), range(4), 2, lambda groups: False) is None
+    assert best_partition(by_hand(), range(4), 2, allowed=lambda groups: False) is None
 
 
 def test_ties_are_counted_and_the_first_is_taken():
@@ -169,7 +193,8 @@ def test_ties_are_counted_and_the_first_is_taken():
     for a, b in ((0, 1), (1, 2)):
         similarity[a, b] = similarity[b, a] = 1
     best = best_partition(similarity, range(3), 2)
-    assert best == (((0, 1), (2,)), -0.5, 0.0, 2)
+    assert best == (((0, 1), (2,)), -0.5, 0.0, (((0, 1), (2,)), ((0,), (1, 2))))
+    assert best.ties == 2
 
 
 def test_ties_are_counted_whatever_the_order_of_their_pairs():

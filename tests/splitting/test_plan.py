@@ -3,10 +3,10 @@
 import numpy as np
 import pytest
 
+from jaxnas.config import SplitConfig
 from jaxnas.spaces import NAS_BENCH_201, TOY
 from jaxnas.spaces.tree import Node, as_mask
-from jaxnas.splitting import by_similarity, check_groups, grow
-from jaxnas.splitting.plan import choose_split
+from jaxnas.splitting import by_count, by_similarity, check_groups, choose_split, grow
 from jaxnas.types import UserError
 
 BLOCKS = {  # edge: which of two blocks every operation is in, and the groups this gives
@@ -32,6 +32,10 @@ def random_similarity(seed: int, space) -> np.ndarray:
     edges, ops = space.shape
     noise = np.random.default_rng(seed).normal(size=(edges, ops, ops))
     return noise + noise.swapaxes(1, 2)
+
+
+def split_of(space, mask: np.ndarray, similarity: np.ndarray, parts: int):
+    return choose_split(space, mask, similarity, parts, SplitConfig(), np.random.default_rng(0))
 
 
 @pytest.mark.parametrize(("groups", "leaves"), [((2, 2, 2), 8), ((3, 2), 6), ((5,), 5), ((2,), 2)])
@@ -77,14 +81,14 @@ def test_the_edge_with_the_planted_blocks_is_split_along_them(edge):
 def test_the_edge_with_the_smaller_value_wins_over_the_earlier_one():
     similarity = planted([1, 4])
     similarity[1] = 0.5 + (similarity[1] - 0.5) / 2
-    split = choose_split(NAS_BENCH_201, NAS_BENCH_201.full_mask(), similarity, 2)
+    split = split_of(NAS_BENCH_201, NAS_BENCH_201.full_mask(), similarity, 2)
     assert (split.edge, split.groups) == (4, BLOCKS[4][1])
 
 
 def test_the_margin_is_that_of_the_second_grouping_of_the_same_edge():
     similarity = planted([4])  # 0 | 1234; the nearest are 01 | 234 and its like
     similarity[1] = planted([4])[4] * 0.9  # an edge with a nearly equal value must not count
-    split = choose_split(NAS_BENCH_201, NAS_BENCH_201.full_mask(), similarity, 2)
+    split = split_of(NAS_BENCH_201, NAS_BENCH_201.full_mask(), similarity, 2)
     second = (3 * 0.1 + 3 * 0.9) / 6 - (3 * 0.9 + 0.1) / 4
     assert split.edge == 4
     assert split.margin == pytest.approx(second - (0.1 - 0.9))
@@ -120,13 +124,13 @@ def test_scores_of_closed_operations_are_not_read(seed):
 def test_equal_edges_are_counted_as_ties_and_the_first_is_split():
     similarity = planted([2])
     similarity[5] = similarity[2]
-    split = choose_split(NAS_BENCH_201, NAS_BENCH_201.full_mask(), similarity, 2)
+    split = split_of(NAS_BENCH_201, NAS_BENCH_201.full_mask(), similarity, 2)
     assert (split.edge, split.ties) == (2, 2)
     assert split.margin > 0.1
 
 
 def test_equal_edges_and_groupings_are_all_counted():
-    split = choose_split(NAS_BENCH_201, NAS_BENCH_201.full_mask(), np.full((6, 5, 5), 0.5), 2)
+    split = split_of(NAS_BENCH_201, NAS_BENCH_201.full_mask(), np.full((6, 5, 5), 0.5), 2)
     assert (split.edge, split.value, split.margin, split.ties) == (0, 0, 0, 6 * 15)
 
 
@@ -142,7 +146,7 @@ def test_no_leaf_of_the_toy_space_is_without_a_connected_architecture(groups, se
 def test_a_grouping_that_leaves_none_alone_is_passed_over():
     similarity = np.full((2, 3, 3), 0.1)
     similarity[:, 1, 2] = similarity[:, 2, 1] = 0.9  # none | skip, conv: best, and disconnected
-    split = choose_split(TOY, TOY.full_mask(), similarity, 2)
+    split = split_of(TOY, TOY.full_mask(), similarity, 2)
     assert split.groups in (((0, 1), (2,)), ((0, 2), (1,)))
     assert split.value == pytest.approx((0.1 + 0.9) / 2 - 0.1)
     assert split.ties == 4
@@ -161,4 +165,67 @@ def test_a_mask_without_a_choice_cannot_be_split():
     mask[:, 1:] = False
     mask[:, 3] = True
     mask[:, 0] = False
-    assert choose_split(NAS_BENCH_201, mask, planted([0]), 2) is None
+    assert split_of(NAS_BENCH_201, mask, planted([0]), 2) is None
+
+
+def test_every_level_is_trained_once_before_it_is_scored_and_may_be_chosen_anew():
+    seen, asked = [], []
+
+    def scored_by(edges: list[int]):
+        def similarity(node: Node) -> np.ndarray:
+            asked.append(node.id)
+            return planted(edges)
+
+        return by_similarity(NAS_BENCH_201, similarity)
+
+    def train_level(tree, level):
+        seen.append((level, [leaf.id for leaf in tree.leaves], list(asked)))
+        return [scored_by([3]), scored_by([5]), None][level]
+
+    tree = grow(NAS_BENCH_201, (2, 2, 2), scored_by([0]), train_level)
+    assert seen == [(0, [0], []), (1, [1, 2], [0]), (2, [3, 4, 5, 6], [0, 1, 2])]
+    assert [node.split.edge for node in tree.nodes[:3]] == [3, 5, 5]  # as trained, not as given
+    assert asked == list(range(7))
+
+
+def test_each_level_has_its_own_number_of_groups():
+    similarity = planted([])
+    for edge, block in ((1, [0, 1, 2, 2, 0]), (4, [0, 1, 0, 1, 1])):
+        similarity[edge] = np.where(np.equal.outer(block, block), 0.9, 0.1)
+    tree = grow(NAS_BENCH_201, (3, 2), by_similarity(NAS_BENCH_201, lambda node: similarity))
+    assert tree.nodes[0].split.groups == ((0, 4), (1,), (2, 3))
+    assert [(node.split.edge, node.split.groups) for node in tree.nodes[1:4]] == [(4, ((0, 2), (1, 3, 4)))] * 3
+
+
+def nonlinear_functions() -> np.ndarray:
+    """Most convolutions on a path from input to output that `none` does not cut, of every cell in order."""
+    cells = NAS_BENCH_201.enumerate()
+    counts = np.zeros(len(cells), int)
+    for path in ([3], [0, 4], [1, 5], [0, 2, 5]):  # edges 3<-0; 1<-0, 3<-1; 2<-0, 3<-2; 1<-0, 2<-1, 3<-2
+        ops = cells[:, path]
+        counts = np.maximum(counts, np.isin(ops, (2, 3)).sum(1) * (ops != 0).all(1))
+    return counts
+
+
+def test_counts_of_nonlinear_functions_partition_the_space_into_the_published_sizes():
+    counts = nonlinear_functions()
+    members = by_count(NAS_BENCH_201, counts, ((0, 1), (2,), (3,)))
+    assert members.dtype == bool and members.shape == (3, 15_625)
+    assert (members.sum(0) == 1).all()
+    assert members.sum(1).tolist() == [1983 + 7122, 5520, 1000]  # EFS-NAS's own lists, counts 0 and 1 together
+    assert [set(counts[row]) for row in members] == [{0, 1}, {2}, {3}]
+
+
+@pytest.mark.parametrize(
+    "groups",
+    [((0, 1), (2,)), ((0, 1), (1, 2), (3,)), ((0, 1), (2,), (3,), (4,)), ((0, 1), (2, 3), ()), ()],
+    ids=["one is missing", "one is in two", "one does not occur", "one is empty", "none"],
+)
+def test_groups_that_are_no_partition_of_the_counts_are_refused(groups):
+    with pytest.raises(UserError, match=r"each of the counts \[0, 1, 2, 3\] once"):
+        by_count(NAS_BENCH_201, nonlinear_functions(), groups)
+
+
+def test_counts_of_another_space_are_refused():
+    with pytest.raises(UserError, match=r"each of the 9 architectures, not of shape \(15625,\)"):
+        by_count(TOY, nonlinear_functions(), ((0, 1), (2,), (3,)))

@@ -1,0 +1,113 @@
+"""How one node is split: by the similarity of its operations, or at random."""
+
+from collections.abc import Callable, Iterator
+from functools import partial
+
+import numpy as np
+
+from jaxnas.config import SplitConfig
+from jaxnas.spaces.base import SearchSpace
+from jaxnas.spaces.tree import Node, Split, as_mask, child_masks
+from jaxnas.splitting.edges import EDGE_RULES, Candidate
+from jaxnas.splitting.objectives import OBJECTIVES, Groups, cross_sum
+from jaxnas.splitting.partition import best_partition, set_partitions
+from jaxnas.splitting.settings import check_settings
+from jaxnas.splitting.ties import TIES, Tie
+from jaxnas.splitting.trust import bootstrap
+from jaxnas.types import Mask
+
+Similarity = Callable[[Node], np.ndarray]
+"""node -> [E, O, O], or [E, R, O, O] of R batches, whose mean decides; rows of closed operations are not read"""
+Choose = Callable[[Node, int], Split | str | None]
+"""(node, number of groups) -> how to split it; text: why it stays whole; None: it cannot be split"""
+
+
+def by_similarity(
+    space: SearchSpace,
+    similarity: Similarity,
+    settings: SplitConfig | None = None,
+    rng: np.random.Generator | None = None,
+) -> Choose:
+    """The edge and grouping that the settings name; `similarity(node)` scores all edges of one node.
+
+    `rng` draws what the settings leave to chance, and the resamplings of batches; None: seeded 0. Raises UserError for
+    settings that cannot be.
+    """
+    settings, rng = settings or SplitConfig(), rng or np.random.default_rng(0)
+    check_settings(space, settings)
+    return lambda node, parts: choose_split(space, as_mask(node), similarity(node), parts, settings, rng)
+
+
+def choose_split(
+    space: SearchSpace,
+    mask: Mask,
+    similarity: np.ndarray,
+    parts: int,
+    settings: SplitConfig,
+    rng: np.random.Generator,
+) -> Split | str | None:
+    """The edge and grouping of one node; similarity [E, O, O], or [E, R, O, O] of R batches.
+
+    A grouping is allowed only if each child still holds a connected architecture. Exact ties, counted over all edges
+    that the rule leaves and their groupings, are decided by the policy `settings.ties`, which goes on record; under
+    `keep` the reason not to split is returned. None if nothing can be split.
+    """
+    objective, mean = OBJECTIVES[settings.objective], similarity.mean(1) if similarity.ndim == 4 else similarity
+    candidates = []
+    for edge, operations in _candidates(mask, parts):
+        allowed = partial(_keeps_cells, space, mask, edge)
+        found = best_partition(mean[edge], operations, parts, objective, settings.min_size, allowed)
+        if found is not None:
+            candidates.append(Candidate(edge, found, cross_sum(mean[edge], found.groups)))
+    left = EDGE_RULES[settings.edges](settings, rng)(mask, candidates) if candidates else []
+    if not left:
+        return None
+    tied = [Tie(candidate, groups) for candidate in left for groups in candidate.partition.tied]
+    taken = TIES[settings.ties](tied, rng) if len(tied) > 1 else tied[0]
+    if taken is None:
+        edges = ", ".join(space.edge_name(candidate.edge) for candidate in left)
+        return f"{len(tied)} groupings of {edges} scored exactly alike"
+    (edge, partition, _), groups = taken
+    trust = None
+    if similarity.ndim == 4:
+        allowed, operations = partial(_keeps_cells, space, mask, edge), np.flatnonzero(mask[edge]).tolist()
+        trust = bootstrap(similarity[edge], operations, groups, rng, objective, settings.min_size, allowed)
+    return Split(
+        edge=edge,
+        groups=groups,
+        value=partition.value,
+        margin=partition.margin,
+        ties=len(tied),
+        decided=settings.ties if len(tied) > 1 else None,
+        margin_low=None if trust is None else trust.margin_low,
+        margin_high=None if trust is None else trust.margin_high,
+        stability=None if trust is None else trust.stability,
+    )
+
+
+def at_random(space: SearchSpace, rng: np.random.Generator) -> Choose:
+    """A uniform draw of an edge that can be split and of one of its allowed groupings: the control of a metric."""
+
+    def choose(node: Node, parts: int) -> Split | None:
+        mask = as_mask(node)
+        options = {
+            edge: [groups for groups in set_partitions(operations, parts) if _keeps_cells(space, mask, edge, groups)]
+            for edge, operations in _candidates(mask, parts)
+        }
+        edges = [edge for edge, groupings in options.items() if groupings]
+        if not edges:
+            return None
+        edge = int(rng.choice(edges))
+        return Split(edge, options[edge][rng.integers(len(options[edge]))], value=None, margin=None, ties=1)
+
+    return choose
+
+
+def _candidates(mask: Mask, parts: int) -> Iterator[tuple[int, list[int]]]:
+    """Edges with at least `parts` open operations, and these."""
+    return ((edge, np.flatnonzero(row).tolist()) for edge, row in enumerate(mask) if row.sum() >= parts)
+
+
+def _keeps_cells(space: SearchSpace, mask: Mask, edge: int, groups: Groups) -> bool:
+    """Whether every child still holds a connected architecture."""
+    return all(bool(space.viable(child)) for child in child_masks(mask, edge, groups))

@@ -1,0 +1,134 @@
+"""How far the noise between batches reaches into a grouping: bootstrap, agreement, and how many batches it takes."""
+
+from collections.abc import Callable, Sequence
+from itertools import combinations
+from typing import NamedTuple
+
+import numpy as np
+
+from jaxnas.splitting.objectives import Groups, Objective, size_normalised_cut
+from jaxnas.splitting.partition import Allowed, best_partition, groupings
+from jaxnas.types import Mask, UserError
+
+RESAMPLES = 1000
+TAILS = (2.5, 97.5)  # percentiles of an interval of 95 %
+FEWEST = 4  # batches; of 3, more than 2.5 % of the resamplings repeat a single one, which then is the interval's end
+
+
+class Trust(NamedTuple):
+    """Bootstrap over batches of the grouping that was chosen on one edge; percentile intervals of 95 %.
+
+    The margin is the value of the best other grouping minus that of the chosen one, below 0 where another one wins.
+    Intervals of few batches are too narrow, by about 1 / (2 R): a flag is safe, its absence is not.
+    """
+
+    value_low: float  # of the objective
+    value_high: float
+    margin_low: float
+    margin_high: float
+    stability: float  # share of the resamplings in which the chosen grouping wins
+
+    @property
+    def stable(self) -> bool:
+        """Whether the whole interval of the margin lies above 0."""
+        return self.margin_low > 0
+
+
+def bootstrap(
+    batches: np.ndarray,
+    operations: Sequence[int],
+    chosen: Groups,
+    rng: np.random.Generator,
+    objective: Objective = size_normalised_cut,
+    min_size: int = 1,
+    allowed: Allowed = lambda groups: True,
+) -> Trust | None:
+    """The trust in the grouping `chosen` of the open operations; batches [R, O, O], one similarity each.
+
+    Batches are drawn with replacement, whole, so that the pairs of operations stay paired (Efron & Tibshirani 1993,
+    percentile method). None for fewer than 4 batches, or where no other grouping is allowed.
+    """
+    others = [parts for parts in groupings(operations, len(chosen), min_size, allowed) if parts != chosen]
+    repeats = len(batches)
+    if repeats < FEWEST or not others:
+        return None
+    shares = rng.multinomial(repeats, np.full(repeats, 1 / repeats), RESAMPLES) / repeats
+    # Batch by batch, so that every pair is summed in the same order, and equal pairs stay equal. [RESAMPLES, O, O]
+    means = sum(share[:, None, None] * batch for share, batch in zip(shares.T, np.asarray(batches, float), strict=True))
+    values = np.array([objective(mean, chosen) for mean in means])
+    margins = np.array([min(objective(mean, parts) for parts in others) for mean in means]) - values
+    ends = np.percentile([values, margins], TAILS, axis=1)  # [tail, value and margin]
+    return Trust(
+        value_low=float(ends[0, 0]),
+        value_high=float(ends[1, 0]),
+        margin_low=float(ends[0, 1]),
+        margin_high=float(ends[1, 1]),
+        stability=float((margins > 0).mean()),
+    )
+
+
+def agreement(partitions: Sequence[Groups]) -> float:
+    """Mean adjusted Rand index over pairs of groupings of the same operations, say one for each initialisation.
+
+    1: all alike; 0: as alike as chance makes groupings of these sizes (Hubert & Arabie 1985). Raises UserError for
+    fewer than two groupings, or for other operations in one than in another.
+    """
+    from sklearn.metrics import adjusted_rand_score
+
+    members = {tuple(sorted(op for group in parts for op in group)) for parts in partitions}
+    if len(partitions) < 2 or len(members) > 1:
+        raise UserError(
+            f"agreement compares two or more groupings of the same operations, not {len(partitions)} of "
+            f"{sorted(map(list, members))}"
+        )
+    labels = [[g for _, g in sorted((op, g) for g, group in enumerate(parts) for op in group)] for parts in partitions]
+    return float(np.mean([adjusted_rand_score(a, b) for a, b in combinations(labels, 2)]))
+
+
+class Repeats(NamedTuple):
+    """How many batches a grouping took, and whether that settled it."""
+
+    groups: Groups
+    batches: int
+    stability: float | None  # None: no other grouping is allowed, or too few batches
+    settled: bool  # False: the budget ended first
+    passes: int  # forward and backward passes spent on this edge
+
+
+def repeats_needed(
+    measure: Callable[[int, int], np.ndarray],
+    operations: Sequence[int],
+    groups: int,
+    rng: np.random.Generator,
+    objective: Objective = size_normalised_cut,
+    level: float = 0.95,
+    step: int = FEWEST,
+    most: int = 64,
+) -> Repeats:
+    """Batches added, `step` at a time and `most` in all, until the grouping of an edge is settled.
+
+    `measure(start, stop)` gives the similarities of these batches, [stop - start, O, O]. Settled: the grouping won at
+    the last two looks, and in a share of at least `level` of the resamplings of all batches so far. Looking again and
+    again makes a false end likelier than 1 - level; that the winner must have been the same before makes up for some
+    of that. Raises UserError for a step or a cap below 1.
+    """
+    if step < 1 or most < 1:
+        raise UserError(f"step and most must be at least 1 batch, not {step} and {most}")
+    batches, winner = measure(0, min(step, most)), None
+    while True:
+        found = best_partition(batches.mean(0), operations, groups, objective)
+        if found is None:
+            raise UserError(f"{len(operations)} operations cannot be put into {groups} groups")
+        trust = bootstrap(batches, operations, found.groups, rng, objective)
+        alone = found.margin is None
+        settled = alone or (found.groups == winner and trust is not None and trust.stability >= level)
+        count, winner = len(batches), found.groups
+        if settled or count >= most:
+            spent = count * len(operations)
+            return Repeats(winner, count, None if trust is None else trust.stability, settled, spent)
+        batches = np.concatenate([batches, measure(count, min(count + step, most))])
+
+
+def passes(mask: Mask, batches: int) -> int:
+    """Passes, each forward and backward, that score all edges of a node: open operations of its mask times batches."""
+    return int(mask.sum()) * batches

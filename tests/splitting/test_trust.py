@@ -1,0 +1,217 @@
+"""Noise between batches: intervals and shares in closed form, agreement by hand, and when enough has been measured."""
+
+import numpy as np
+import pytest
+from scipy import stats
+
+from jaxnas.config import SplitConfig
+from jaxnas.spaces import NAS_BENCH_201
+from jaxnas.spaces.tree import SplitTree
+from jaxnas.splitting import (
+    agreement,
+    best_partition,
+    bootstrap,
+    by_similarity,
+    cross_sum,
+    grow,
+    passes,
+    repeats_needed,
+)
+from jaxnas.splitting.choose import choose_split
+from jaxnas.types import UserError
+
+BLOCKS = ((0, 1), (2, 3, 4))
+OTHER = ((0, 2), (1, 3, 4))
+
+
+def planted(batches: int, noise: float, seed: int = 0, signal: float = 0.8) -> np.ndarray:
+    """Similarities [R, 5, 5]: `signal` more inside 01 and 234 than between, and noise of each batch."""
+    block = np.array([0, 0, 1, 1, 1])
+    drawn = np.random.default_rng(seed).normal(size=(batches, 5, 5))
+    return signal * (block[:, None] == block) + noise * (drawn + drawn.swapaxes(1, 2)) / 2**0.5
+
+
+def rng() -> np.random.Generator:
+    return np.random.default_rng(0)
+
+
+def one_or_the_other(signs: list[float]) -> np.ndarray:
+    """Batches [R, 5, 5] in each of which the summed cut of BLOCKS is by `sign` below that of OTHER, 1 and 4 apart."""
+    batches = np.zeros((len(signs), 5, 5))
+    batches[:, 0, 2] = batches[:, 2, 0] = signs  # cut by BLOCKS, not by OTHER
+    return -batches
+
+
+def test_the_share_of_resamplings_won_is_binomial() -> None:
+    # Of 9 batches 6 prefer BLOCKS, by as much as 3 prefer OTHER: it wins where 5 or more of 9 draws are of the 6.
+    trust = bootstrap(
+        one_or_the_other([-1, 1, 1] * 3),
+        range(5),
+        BLOCKS,
+        rng(),
+        cross_sum,
+        2,
+        lambda groups: groups in (BLOCKS, OTHER),
+    )
+    assert trust.stability == pytest.approx(stats.binom.sf(4, 9, 6 / 9), abs=4 * 0.5 / 1000**0.5)
+    assert not trust.stable and trust.margin_low < 0 < trust.margin_high
+    share = stats.binom.ppf([0.025, 0.975], 9, 6 / 9)
+    assert [trust.margin_low, trust.margin_high] == pytest.approx((2 * share - 9) / 9, abs=2 / 9 + 1e-9)
+
+
+def test_the_interval_of_a_margin_is_the_normal_one_where_batches_are_many() -> None:
+    preferred = np.random.default_rng(1).normal(0.3, 1, 200)
+    trust = bootstrap(
+        one_or_the_other(preferred), range(5), BLOCKS, rng(), cross_sum, 2, lambda groups: groups in (BLOCKS, OTHER)
+    )
+    half = 1.96 * preferred.std() / 200**0.5
+    assert trust.margin_low == pytest.approx(preferred.mean() - half, abs=0.15 * half)
+    assert trust.margin_high == pytest.approx(preferred.mean() + half, abs=0.15 * half)
+    assert [trust.value_low, trust.value_high] == pytest.approx([-trust.margin_high, -trust.margin_low])
+    assert trust.stable and trust.stability > 0.99
+
+
+def test_planted_blocks_are_stable_and_noise_is_flagged() -> None:
+    for seed in range(2):
+        trust = bootstrap(planted(16, 0.2, seed), range(5), BLOCKS, rng())
+        assert trust.stable and trust.stability == 1
+        assert -0.95 < trust.value_low < trust.value_high < -0.65  # -0.8 without the noise
+    flagged = 0
+    for seed in range(6):
+        noise = planted(16, 1.0, seed, signal=0)
+        found = best_partition(noise.mean(0), range(5), 2)
+        trust = bootstrap(noise, range(5), found.groups, rng())
+        assert trust.margin_low <= found.margin <= trust.margin_high + 1e-12
+        flagged += not trust.stable
+    assert flagged == 6
+
+
+def test_what_all_pairs_of_a_batch_share_is_no_noise_of_their_difference() -> None:
+    level = np.random.default_rng(2).normal(0, 10, (12, 1, 1))
+    trust = bootstrap(planted(12, 0) + level, range(5), BLOCKS, rng())
+    assert [trust.value_low, trust.value_high] == pytest.approx([-0.8, -0.8])
+    assert trust.margin_low == pytest.approx(trust.margin_high) and trust.stable
+
+
+def test_operations_are_rows_by_id() -> None:
+    wide = np.full((8, 7, 7), np.nan)
+    wide[np.ix_(range(8), [0, 1, 3, 5, 6], [0, 1, 3, 5, 6])] = planted(8, 0.5)
+    there = bootstrap(wide, [0, 1, 3, 5, 6], ((0, 1), (3, 5, 6)), rng())
+    assert there == bootstrap(planted(8, 0.5), range(5), BLOCKS, rng())
+
+
+def test_equal_similarities_never_win() -> None:
+    trust = bootstrap(np.full((8, 5, 5), 0.3), range(5), BLOCKS, rng())
+    assert trust == (0, 0, 0, 0, 0) and not trust.stable
+
+
+def test_nothing_is_said_of_few_batches_or_of_a_grouping_without_another() -> None:
+    assert bootstrap(planted(3, 0.1), range(5), BLOCKS, rng()) is None
+    assert bootstrap(planted(4, 0.1), range(5), BLOCKS, rng()) is not None
+    assert bootstrap(planted(8, 0.1), [1, 4], ((1,), (4,)), rng()) is None
+    assert bootstrap(planted(8, 0.1), range(5), BLOCKS, rng(), allowed=lambda groups: groups == BLOCKS) is None
+
+
+def test_agreement_by_hand() -> None:
+    # 4 pairs inside 01 | 234, 6 inside 0 | 1234, 3 inside both, of 10: (3 - 2.4) / ((4 + 6) / 2 - 2.4).
+    apart = ((0,), (1, 2, 3, 4))
+    assert agreement([BLOCKS, apart]) == pytest.approx(0.6 / 2.6)
+    assert agreement([BLOCKS, BLOCKS, apart]) == pytest.approx((1 + 2 * 0.6 / 2.6) / 3)
+    assert agreement([BLOCKS, BLOCKS[::-1]]) == 1
+    assert agreement([((1, 7), (4,)), ((1,), (4, 7))]) == pytest.approx((0 - 1 / 3) / (1 - 1 / 3))
+
+
+@pytest.mark.parametrize("partitions", [[], [BLOCKS], [BLOCKS, ((0, 1), (2, 3))]])
+def test_agreement_is_refused_where_there_is_nothing_to_compare(partitions) -> None:
+    with pytest.raises(UserError, match="two or more groupings of the same operations"):
+        agreement(partitions)
+
+
+def test_batches_are_added_until_the_grouping_is_settled() -> None:
+    asked = []
+
+    def measure(start: int, stop: int) -> np.ndarray:
+        asked.append((start, stop))
+        return planted(64, 0.2)[start:stop]
+
+    found = repeats_needed(measure, range(5), 2, rng())
+    assert found == (BLOCKS, 8, 1.0, True, 8 * 5)
+    assert asked == [(0, 4), (4, 8)]
+
+
+def test_noise_ends_with_the_budget_and_is_not_settled() -> None:
+    noise = planted(10, 1.0, signal=0)
+    found = repeats_needed(lambda start, stop: noise[start:stop], range(5), 2, rng(), most=10)
+    assert found.groups == best_partition(noise.mean(0), range(5), 2).groups
+    assert (found.batches, found.settled, found.passes) == (10, False, 50) and found.stability < 0.95
+
+
+def test_a_weak_signal_takes_more_batches_than_a_strong_one() -> None:
+    def needed(noise: float) -> int:
+        batches = planted(96, noise)
+        return repeats_needed(lambda start, stop: batches[start:stop], range(5), 2, rng(), step=16, most=96).batches
+
+    assert needed(0.3) == 32 < needed(3.0)
+
+
+def test_the_same_grouping_must_have_won_before_and_the_level_be_reached() -> None:
+    clear = repeats_needed(lambda start, stop: planted(8, 0.2)[start:stop], range(5), 2, rng(), level=1.1, most=8)
+    assert (clear.batches, clear.settled, clear.stability) == (8, False, 1.0)
+    turned = np.concatenate([planted(4, 0)[:, [0, 2, 1, 3, 4]][:, :, [0, 2, 1, 3, 4]], 9 * planted(20, 0)])
+    found = repeats_needed(lambda start, stop: turned[start:stop], range(5), 2, rng(), level=0.5, most=24)
+    assert (found.groups, found.batches) == (BLOCKS, 12)  # 02 | 134 won the first look
+
+
+def test_a_single_grouping_is_settled_at_the_first_look() -> None:
+    found = repeats_needed(lambda start, stop: planted(8, 0.1)[start:stop], [0, 3], 2, rng())
+    assert found == (((0,), (3,)), 4, None, True, 8)
+
+
+def test_budgets_and_groups_that_cannot_be_are_refused() -> None:
+    for sizes in ({"step": 0}, {"most": 0}):
+        with pytest.raises(UserError, match="at least 1 batch"):
+            repeats_needed(lambda start, stop: planted(8, 0.1)[start:stop], range(5), 2, rng(), **sizes)
+    with pytest.raises(UserError, match="2 operations cannot be put into 3 groups"):
+        repeats_needed(lambda start, stop: planted(8, 0.1)[start:stop], [0, 1], 3, rng())
+
+
+def test_passes_are_open_operations_of_all_edges_times_batches() -> None:
+    mask = NAS_BENCH_201.full_mask()
+    assert passes(mask, 100) == 6 * 5 * 100  # GM-NAS's budget of the root
+    mask[0, 1:] = False
+    assert passes(mask, 8) == 26 * 8
+
+
+def batches_of_a_node(batches: int, noise: float) -> np.ndarray:
+    """[6, R, 5, 5]: blocks on edge 3, noise on all."""
+    return np.stack([planted(batches, noise, seed=edge, signal=0.8 * (edge == 3)) for edge in range(6)])
+
+
+def test_a_split_records_how_far_the_noise_reaches() -> None:
+    for noise, stable in ((0.2, True), (3.0, False)):
+        values = batches_of_a_node(16, noise)
+        split = choose_split(NAS_BENCH_201, NAS_BENCH_201.full_mask(), values, 2, SplitConfig(), rng())
+        plain = choose_split(NAS_BENCH_201, NAS_BENCH_201.full_mask(), values.mean(1), 2, SplitConfig(), rng())
+        assert (split.edge, split.groups, split.value, split.margin) == plain_fields(plain)
+        assert (plain.margin_low, plain.margin_high, plain.stability) == (None, None, None)
+        assert (split.margin_low > 0) == stable and (split.stability > 0.95) == stable
+        trust = bootstrap(values[split.edge], range(5), split.groups, rng())
+        assert (split.margin_low, split.margin_high) == (trust.margin_low, trust.margin_high)
+
+
+def plain_fields(split) -> tuple:
+    return split.edge, split.groups, split.value, split.margin
+
+
+def test_what_is_recorded_survives_json_and_older_trees_are_read() -> None:
+    tree = grow(NAS_BENCH_201, (2, 2), by_similarity(NAS_BENCH_201, lambda node: batches_of_a_node(8, 0.5)))
+    data = tree.to_json()
+    assert data["nodes"][0]["split"]["margin_low"] == tree.nodes[0].split.margin_low is not None
+    assert SplitTree.from_json(NAS_BENCH_201, data) == tree
+    for node in data["nodes"]:
+        for name in ("decided", "margin_low", "margin_high", "stability"):
+            node.get("split", {}).pop(name, None)
+    older = SplitTree.from_json(NAS_BENCH_201, data)
+    splits = [node.split for node in older.nodes if node.split]
+    assert {(s.decided, s.margin_low, s.margin_high, s.stability) for s in splits} == {(None,) * 4}
+    assert [plain_fields(s) for s in splits] == [plain_fields(n.split) for n in tree.nodes if n.split]
