@@ -95,7 +95,7 @@ class SplitConfig:
     order: tuple[int, ...] = ()
     """edges of the rule `fixed`, one a level"""
     ties: str = "lowest"
-    """of groupings that score exactly alike: lowest (the first), random (one is drawn), keep (the node stays whole)"""
+    """of groupings that score exactly alike: lowest (edge, then smallest group), random (one is drawn), keep (the node stays whole)"""
     min_size: int = 1
     """fewest operations of a group"""
 

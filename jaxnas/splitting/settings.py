@@ -12,8 +12,7 @@ from jaxnas.types import UserError
 
 SPLIT_PRESETS: dict[str, SplitConfig] = {
     # Ly-Manson et al. (2024), as their code does it: edges 1<-0, 2<-0, 2<-1 one after the other, one batch, the summed
-    # cut without balance, and silently the first of ties. Its first is {none} against the rest; ours, by
-    # `set_partitions`, sets the last operation apart.
+    # cut without balance, and silently the first of ties: {none} against the rest.
     "original-study": SplitConfig(
         groups=(2, 2, 2),
         batches=1,

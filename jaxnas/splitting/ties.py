@@ -17,8 +17,11 @@ class Tie(NamedTuple):
 
 
 def lowest(tied: list[Tie], rng: np.random.Generator) -> Tie | None:
-    """The first edge's first grouping in enumeration order."""
-    return tied[0]
+    """On the lowest edge, the grouping whose smallest group is smallest, then of the lowest operations.
+
+    The first minimum that the original study's code meets: where nothing is told apart, `none` against the rest.
+    """
+    return min(tied, key=lambda tie: (tie.candidate.edge, sorted((len(group), group) for group in tie.groups)))
 
 
 def random(tied: list[Tie], rng: np.random.Generator) -> Tie | None:

@@ -1,5 +1,6 @@
 """Which edge is split, and what is done about ties: every rule and policy by its own small example."""
 
+import json
 from collections import Counter
 
 import numpy as np
@@ -101,7 +102,7 @@ def test_random_edges_are_drawn_uniformly_and_grouped_by_the_objective() -> None
 def test_equal_similarities_tie_and_every_policy_does_what_it_says() -> None:
     equal = np.full((6, 5, 5), 0.5)
     lowest = split_of(equal, ties="lowest")
-    assert (lowest.edge, lowest.groups, lowest.ties, lowest.decided) == (0, ((0, 1, 2, 3), (4,)), 90, "lowest")
+    assert (lowest.edge, lowest.groups, lowest.ties, lowest.decided) == (0, ((0,), (1, 2, 3, 4)), 90, "lowest")
     drawn = [split_of(equal, seed=seed, ties="random") for seed in range(8)]
     assert {(split.ties, split.decided) for split in drawn} == {(90, "random")}
     assert len({(split.edge, split.groups) for split in drawn}) > 4
@@ -126,7 +127,18 @@ def test_tied_groupings_are_drawn_uniformly() -> None:
     rng, tied = np.random.default_rng(0), list("abcdef")
     drawn = Counter(TIES["random"](tied, rng) for _ in range(600))
     assert sum((drawn[name] - 100) ** 2 / 100 for name in tied) < 20.5
-    assert (TIES["lowest"](tied, rng), TIES["keep"](tied, rng)) == ("a", None)
+    assert TIES["keep"](tied, rng) is None
+
+
+def test_a_metric_that_tells_nothing_apart_gives_the_published_split_of_linear_regions(data_folder) -> None:
+    """The original study's #lr split: saturated scores, and of the ties {none} against the rest, on three edges."""
+    settings = SPLIT_PRESETS["original-study"]
+    choose = by_similarity(NAS_BENCH_201, lambda node: np.zeros((6, 5, 5)), settings, np.random.default_rng(0))
+    tree = grow(NAS_BENCH_201, settings.groups, choose)
+    published = json.loads((data_folder / "published_splits.json").read_text())["splits"]["lr"]["cifar10"]
+    ours, theirs = ({mask.tobytes() for mask in np.asarray(masks, bool)} for masks in (tree.masks(), published))
+    assert ours == theirs
+    assert all(node.split.decided == "lowest" for node in tree.nodes if node.split is not None)
 
 
 def test_a_node_that_stays_whole_is_a_leaf_on_record_and_its_sibling_is_split() -> None:
