@@ -95,7 +95,8 @@ class SplitConfig:
     order: tuple[int, ...] = ()
     """edges of the rule `fixed`, one a level"""
     ties: str = "lowest"
-    """of groupings that score exactly alike: lowest (edge, then smallest group), random (one is drawn), keep (the node stays whole)"""
+    """of groupings that score exactly alike: lowest (edge, then smallest group), random (one is drawn), keep (the node
+    stays whole)"""
     min_size: int = 1
     """fewest operations of a group"""
 
@@ -112,6 +113,9 @@ class SearchConfig:
     """best architectures so far, from which the next generation is bred"""
     mutation: float = 0.1
     """chance that a mutation redraws an edge"""
+    leaf: str = "best"
+    """leaf whose best architecture is kept: best (of all validation accuracies), or by an estimate on what was drawn at
+    random in each leaf: mean, expected_best, upper_quantile, sized_best"""
 
 
 @dataclass(frozen=True)

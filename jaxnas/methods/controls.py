@@ -118,7 +118,7 @@ def contend(
         for k, part in enumerate(parts):
             scores[routes == k] = part
     evaluated = sum(len(history.scores) for history in histories)
-    return Contender(name, kind, few_shot.select(histories), images, evaluated, scores)
+    return Contender(name, kind, few_shot.select(histories, tree, problem.config.search), images, evaluated, scores)
 
 
 def unsplit(problem: Problem, params: Params, tree: SplitTree, sample: np.ndarray, stages: Stages) -> Contender:

@@ -15,7 +15,8 @@ from jaxnas import parallel
 from jaxnas.config import SearchConfig
 from jaxnas.methods.problem import Problem, purpose_key, steps_per_epoch
 from jaxnas.metrics.probes import check_similarity
-from jaxnas.selection import Evaluated, evaluations, propose
+from jaxnas.selection import ESTIMATES, Evaluated, evaluations, propose
+from jaxnas.spaces.base import mask_size
 from jaxnas.spaces.tree import Node, SplitTree, as_mask
 from jaxnas.splitting import by_similarity, grow
 from jaxnas.training import SubnetState, initial_weights, new_states, train
@@ -143,9 +144,21 @@ def score_paths(problem: Problem, params: Params, paths: list[np.ndarray]) -> li
     return [row[: len(rows)] for row, rows in zip(scores, paths, strict=True)]
 
 
-def select(histories: list[Evaluated]) -> Chosen:
-    """The architecture with the best validation accuracy in its own leaf; of ties the first leaf, first evaluated."""
-    leaf = int(np.argmax([history.scores.max() for history in histories]))
+def select(histories: list[Evaluated], tree: SplitTree, config: SearchConfig) -> Chosen:
+    """The architecture with the best validation accuracy in one leaf; of ties the first leaf, first evaluated.
+
+    The leaf is the one that holds the best accuracy of all, or by `config.leaf` the one that an estimate on the first
+    generation, which is drawn at random, puts first: scores of different supernets are not on one scale, and the best
+    of many is the luckiest too.
+    """
+    if config.leaf == "best":
+        worth = [float(history.scores.max()) for history in histories]
+    else:
+        sizes = np.array([mask_size(mask) for mask in tree.masks()])
+        drawn = [history.scores[: config.population] for history in histories]
+        estimate = ESTIMATES[config.leaf]
+        worth = [estimate(scores, size / sizes.sum()) for scores, size in zip(drawn, sizes, strict=True)]
+    leaf = int(np.argmax(worth))
     best = int(histories[leaf].scores.argmax())
     return Chosen(leaf, histories[leaf].op_ids[best], float(histories[leaf].scores[best]))
 

@@ -16,6 +16,7 @@ from jaxnas.data import Colours, Dataset, Images, Pipeline, build_pipeline, fixe
 from jaxnas.metrics import METRICS, edge_similarity
 from jaxnas.nets import Network, build_network
 from jaxnas.search import sample_connected
+from jaxnas.selection import ESTIMATES
 from jaxnas.spaces import SPACES, Architecture, SearchSpace
 from jaxnas.splitting import check_settings
 from jaxnas.training import build_epoch, build_evaluate, build_optimizer, build_step
@@ -55,6 +56,7 @@ def check(config: FewShotConfig) -> SearchSpace:
     for given, allowed, what in (
         (config.net.space, SPACES, "search space"),
         (config.split.metric, METRICS, "metric"),
+        (config.search.leaf, ("best", *ESTIMATES), "search.leaf"),
     ):
         if given not in allowed:
             raise UserError(f"unknown {what} {given!r}; allowed: {sorted(allowed)}")

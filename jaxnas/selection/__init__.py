@@ -1,5 +1,6 @@
-"""Architectures from a trained sub-supernet; numpy only, scores come from outside."""
+"""Architectures from a trained sub-supernet, and which sub-supernet; numpy only, scores come from outside."""
 
 from jaxnas.selection.evolution import Evaluated, evaluations, no_history, propose
+from jaxnas.selection.leaves import ESTIMATES, RULES, Arms
 
-__all__ = ["Evaluated", "evaluations", "no_history", "propose"]
+__all__ = ["ESTIMATES", "RULES", "Arms", "Evaluated", "evaluations", "no_history", "propose"]

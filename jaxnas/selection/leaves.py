@@ -39,6 +39,8 @@ class Picked(NamedTuple):
 
 Rule = Callable[[Generator, Arms, int], Picked]
 """(generator, arms, budget of evaluations) -> choice"""
+Estimate = Callable[[np.ndarray, float], float]
+"""(scores [n] of architectures drawn from a sub-supernet, its share of the space) -> how good it is"""
 
 
 def by_whole(rng: Generator, arms: Arms, budget: int) -> Picked:
@@ -48,7 +50,7 @@ def by_whole(rng: Generator, arms: Arms, budget: int) -> Picked:
     return Picked(int(np.argmax(scores)), np.ones(len(arms.sizes), int))
 
 
-def by_estimate(estimate: Callable[[np.ndarray, float], float]) -> Rule:
+def by_estimate(estimate: Estimate) -> Rule:
     """The best `estimate(scores [n], share of the space)`, of a budget that is spent evenly."""
 
     def rule(rng: Generator, arms: Arms, budget: int) -> Picked:
@@ -59,7 +61,7 @@ def by_estimate(estimate: Callable[[np.ndarray, float], float]) -> Rule:
     return rule
 
 
-def successive_halving(estimate: Callable[[np.ndarray, float], float]) -> Rule:
+def successive_halving(estimate: Estimate) -> Rule:
     """Rounds of equal budget, after each of which the worse half is dropped (Jamieson & Talwalkar, AISTATS 2016)."""
 
     def rule(rng: Generator, arms: Arms, budget: int) -> Picked:
@@ -124,7 +126,7 @@ def upper_quantile(scores: np.ndarray, share: float) -> float:
     return float(np.quantile(scores, QUANTILE))
 
 
-def sized_best(draws: int) -> Callable[[np.ndarray, float], float]:
+def sized_best(draws: int) -> Estimate:
     """Expected best of as many draws as fall into the sub-space when `draws` fall into the whole space.
 
     Corrects for size: a small sub-space of good architectures has fewer chances than a large one to hold the best.
@@ -132,12 +134,15 @@ def sized_best(draws: int) -> Callable[[np.ndarray, float], float]:
     return lambda scores, share: intervals.expected_best(scores, max(1, round(draws * share)))
 
 
+ESTIMATES: dict[str, Estimate] = {
+    "mean": mean,
+    "expected_best": expected_best,
+    "upper_quantile": upper_quantile,
+    "sized_best": sized_best(100),
+}
 RULES: dict[str, Rule] = {
     "whole": by_whole,
-    "mean": by_estimate(mean),
-    "expected_best": by_estimate(expected_best),
-    "upper_quantile": by_estimate(upper_quantile),
-    "sized_best": by_estimate(sized_best(100)),
+    **{name: by_estimate(estimate) for name, estimate in ESTIMATES.items()},
     "halving_mean": successive_halving(mean),
     "halving_best": successive_halving(expected_best),
     "ucb_mean": ucb_mean,
@@ -184,7 +189,7 @@ def _evenly(budget: int, parts: int) -> np.ndarray:
     return np.array([each + (k < over) for k in range(parts)])
 
 
-def _best(scores: list[np.ndarray], arms: Arms, estimate: Callable[[np.ndarray, float], float]) -> int:
+def _best(scores: list[np.ndarray], arms: Arms, estimate: Estimate) -> int:
     return int(np.argmax([estimate(of, _share(arms, k)) for k, of in enumerate(scores)]))
 
 

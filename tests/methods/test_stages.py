@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 
 from jaxnas import parallel
+from jaxnas.config import SearchConfig
 from jaxnas.methods import few_shot
 from jaxnas.methods.controls import contend
 from jaxnas.methods.few_shot import SCORE, SEARCH
@@ -73,15 +74,22 @@ def test_the_search_evaluates_what_the_leaves_hold_up_to_the_budget(problem, tre
     assert [len(h.scores) for h in few_shot.search(problem, params, masks, one, (SEARCH, 0), QUIET)] == [1, 1]
 
 
-def test_selection_takes_the_best_validation_score_of_any_leaf_and_the_first_of_ties() -> None:
+def test_selection_takes_the_best_validation_score_of_any_leaf_and_the_first_of_ties(tree) -> None:
     histories = [
         Evaluated(np.array([[1, 1], [2, 1]]), np.array([50.0, 60.0])),
         Evaluated(np.array([[1, 2], [2, 2]]), np.array([60.0, 61.0])),
     ]
-    chosen = few_shot.select(histories)
+    config = SearchConfig(population=1)
+    chosen = few_shot.select(histories, tree, config)
     assert (chosen.leaf, chosen.op_ids.tolist(), chosen.score) == (1, [2, 2], 61.0)
-    tied = few_shot.select([histories[0], histories[1]._replace(scores=np.array([60.0, 60.0]))])
+    equal = [histories[0], histories[1]._replace(scores=np.array([60.0, 60.0]))]
+    tied = few_shot.select(equal, tree, config)
     assert (tied.leaf, tied.op_ids.tolist()) == (0, [2, 1])
+    # By a rule on the first generation, here of one architecture each: 50 against 60, and 50 against 40.
+    assert few_shot.select(equal, tree, replace(config, leaf="mean")).leaf == 1
+    lower = [histories[0], histories[1]._replace(scores=np.array([40.0, 99.0]))]
+    by_rule = few_shot.select(lower, tree, replace(config, leaf="expected_best"))
+    assert (by_rule.leaf, by_rule.op_ids.tolist(), by_rule.score) == (0, [2, 1], 60.0)
 
 
 def test_the_split_is_the_smallest_size_normalised_cut_of_the_mean_over_batches(problem, params) -> None:
