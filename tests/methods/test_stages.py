@@ -97,7 +97,8 @@ def test_the_split_is_the_smallest_size_normalised_cut_of_the_mean_over_batches(
     values = similarities[0]
     assert list(similarities) == [0] and values.shape == (2, 2, 3, 3)
     mean = (values[:, 0] + values[:, 1]) / 2
-    allowed = [((0, 1), (2,)), ((0, 2), (1,))]  # the third leaves `none` without company
+    # The third leaves `none` without company. These two tie where `none` has no similarity: the lowest comes first.
+    allowed = [((0, 2), (1,)), ((0, 1), (2,))]
     cuts = {(edge, groups): size_normalised_cut(mean[edge], groups) for edge in (0, 1) for groups in allowed}
     split = tree.nodes[0].split
     assert (split.edge, split.groups) == min(cuts, key=cuts.get)
