@@ -2,8 +2,19 @@
 
 from jaxnas.spaces.base import Architecture, SearchSpace
 from jaxnas.spaces.nas_bench_201 import NAS_BENCH_201
+from jaxnas.spaces.split_file import NamedSplit, membership, read_splits, tree_of
 from jaxnas.spaces.toy import TOY
 
 SPACES: dict[str, SearchSpace] = {space.name: space for space in (NAS_BENCH_201, TOY)}
 
-__all__ = ["NAS_BENCH_201", "SPACES", "TOY", "Architecture", "SearchSpace"]
+__all__ = [
+    "NAS_BENCH_201",
+    "SPACES",
+    "TOY",
+    "Architecture",
+    "NamedSplit",
+    "SearchSpace",
+    "membership",
+    "read_splits",
+    "tree_of",
+]
