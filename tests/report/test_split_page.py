@@ -5,11 +5,12 @@ import xml.dom.minidom
 
 import numpy as np
 
-from jaxnas.analysis import Interval, ceiling, weigh
+from jaxnas.analysis import Interval, ceiling, weigh, worth
+from jaxnas.benchmarks import read_csv
 from jaxnas.report import split_figures
 from jaxnas.report.split_page import Material, answer, split_page
 from jaxnas.report.split_published import below_random, published_section, sentences, values_of
-from jaxnas.spaces import TOY, NamedSplit, tree_of
+from jaxnas.spaces import NAS_BENCH_201, TOY, NamedSplit, read_splits, tree_of
 
 EDGE_0 = np.array([[[1, 0, 0], [1, 1, 1]], [[0, 1, 1], [1, 1, 1]]], bool)
 TABLE = {"one": np.arange(9.0) * 10, "two<b>": np.arange(9.0)[::-1] * 5}
@@ -84,3 +85,17 @@ def test_what_is_said_of_the_published_tables_is_counted() -> None:
     assert values_of(splits).shape == (12, 3) and values_of(splits)[3].tolist() == [93.88, 94.22, 94.36]
     said = sentences(chance, splits)
     assert "wins are: gm 12, lr 8" in said[2]
+
+
+def test_the_page_of_the_published_splits_has_their_tables_with_controls(data_folder, monkeypatch) -> None:
+    null = worth.null
+    monkeypatch.setattr(worth, "null", lambda *args: null(*args, trees=20))
+    table = read_csv(NAS_BENCH_201, data_folder / "nats_bench_tss_200epochs.csv").accuracies
+    worths = weigh(NAS_BENCH_201, read_splits(NAS_BENCH_201, data_folder / "published_splits.json"), table)
+    shown = Material(NAS_BENCH_201, "a table", table, worths, 1000, {})
+    text = split_page(shown, published_section(worths, table)).text
+    assert "30 of DARTS-1, 12 of DARTS-2, 0 of SNAS and 3 of DSNAS" in text
+    assert "gm (p = 0.004) differs from it at 5 %" in text and "critical difference 3.91" in text
+    assert "The 36 splits are 17 different ones" in text and "best of 8 random cells: 92.97" in text
+    assert ">grasp and snip on imagenet16-120</th><td>3.30</td>" in text
+    assert len(re.findall(r"<svg.*?</svg>", text, re.DOTALL)) == 9 * 3 + 33 + 12 + 1 and len(text) < 2_000_000
