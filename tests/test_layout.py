@@ -18,7 +18,7 @@ ALLOWED = {
     "data": {"spaces"},
     "benchmarks": {"spaces"},
     "analysis": {"spaces"},
-    "report": set(),
+    "report": {"spaces", "analysis"},
     "workdir": set(),
     "search": {"spaces", "nets"},
     "metrics": {"spaces", "nets", "search"},

@@ -1,15 +1,81 @@
-"""Statistics of rankings, intervals and what random choice gives; no jax."""
+"""Statistics of rankings and of splits, intervals and what random choice gives; no jax."""
 
-from jaxnas.analysis.intervals import Interval, expected_best, mean_interval, share_interval, stratified_mean
-from jaxnas.analysis.ranks import RankCorrelation, rank_correlation, top_share
+from jaxnas.analysis.ceiling import Ceiling, ceiling
+from jaxnas.analysis.comparisons import Comparison, against, compare
+from jaxnas.analysis.intervals import (
+    Interval,
+    best_of_random,
+    draws_worth,
+    expected_best,
+    mean_interval,
+    share_interval,
+    stratified_mean,
+)
+from jaxnas.analysis.nulls import Null, Shape, edge_share, null, percentiles, random_trees, shape_of
+from jaxnas.analysis.ranks import (
+    RankCorrelation,
+    SplitKendall,
+    kendall,
+    pearson,
+    rank_correlation,
+    sparse_kendall,
+    spearman,
+    split_kendall,
+    top_kendall,
+    top_share,
+)
+from jaxnas.analysis.splits import (
+    SplitStatistics,
+    SubSupernet,
+    is_partition,
+    leaf_of,
+    split_statistics,
+    statistics_of_leaves,
+    sub_supernets,
+)
+from jaxnas.analysis.top_k import TopK, top_k
+from jaxnas.analysis.worth import Worth, identical, weigh
 
 __all__ = [
+    "Ceiling",
+    "Comparison",
     "Interval",
+    "Null",
     "RankCorrelation",
+    "Shape",
+    "SplitKendall",
+    "SplitStatistics",
+    "SubSupernet",
+    "TopK",
+    "Worth",
+    "against",
+    "best_of_random",
+    "ceiling",
+    "compare",
+    "draws_worth",
+    "edge_share",
     "expected_best",
+    "identical",
+    "is_partition",
+    "kendall",
+    "leaf_of",
     "mean_interval",
+    "null",
+    "pearson",
+    "percentiles",
+    "random_trees",
     "rank_correlation",
+    "shape_of",
     "share_interval",
+    "sparse_kendall",
+    "spearman",
+    "split_kendall",
+    "split_statistics",
+    "statistics_of_leaves",
     "stratified_mean",
+    "sub_supernets",
+    "top_k",
+    "top_kendall",
     "top_share",
+    "weigh",
 ]

@@ -61,3 +61,24 @@ def expected_best(values: np.ndarray, k: int) -> float:
     """Expected largest of k values drawn at random with replacement; exact on the sorted values."""
     ordered, n = np.sort(np.asarray(values, float)), len(values)
     return float(ordered @ np.diff((np.arange(n + 1) / n) ** k))
+
+
+def best_of_random(values: np.ndarray, k: int) -> Interval:
+    """Expected best of k values drawn with replacement, and the central 95 % of what the best of k comes to."""
+    ordered, n = np.sort(np.asarray(values, float)), len(values)
+    # The best is at most the i-th smallest (from 1) with probability (i / n)^k; rounding must not skip one.
+    ends = [ordered[int(np.ceil(n * q ** (1 / k) - 1e-9)) - 1] for q in (0.5 - LEVEL / 2, 0.5 + LEVEL / 2)]
+    return Interval(expected_best(values, k), float(ends[0]), float(ends[1]), k)
+
+
+def draws_worth(values: np.ndarray, value: float, most: int = 1 << 20) -> int | None:
+    """The smallest k whose expected best reaches a value; None if that takes more than `most` draws."""
+    low, high = 0, 1
+    while expected_best(values, high) < value:
+        low, high = high, 2 * high
+        if high > most:
+            return None
+    while high - low > 1:
+        middle = (low + high) // 2
+        low, high = (low, middle) if expected_best(values, middle) >= value else (middle, high)
+    return high

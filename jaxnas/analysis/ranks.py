@@ -1,4 +1,8 @@
-"""How well scores rank architectures; numpy, all resamplings at once."""
+"""How well scores rank architectures; numpy, all resamplings at once.
+
+A measure is None where a ranking is constant or has fewer than two entries. Intervals are percentiles over 1,000
+resamplings of the architectures, the same draws for every call; arrays of A x A numbers limit A to some thousands.
+"""
 
 from collections.abc import Callable
 from typing import NamedTuple
@@ -9,6 +13,7 @@ from jaxnas.analysis.intervals import LEVEL, Interval
 
 RESAMPLES = 1000
 FEWEST = 5  # below this many architectures resampling says nothing, and no interval is given
+Statistic = Callable[[np.ndarray, np.ndarray, np.ndarray], np.ndarray]  # (counts [R, A], x [A], y [A]) -> [R]
 
 
 class RankCorrelation(NamedTuple):
@@ -19,26 +24,63 @@ class RankCorrelation(NamedTuple):
     n: int
 
 
+class SplitKendall(NamedTuple):
+    """Kendall's tau-b of a split space, by what pairs of architectures it counts."""
+
+    whole: Interval | None
+    within: Interval | None  # only pairs in one sub-supernet
+    between: Interval | None  # only pairs in two: ordering the sub-supernets rightly does most of this
+    between_part: Interval | None  # what pairs in two sub-supernets add to `whole`; the rest is of pairs in one
+
+
 def rank_correlation(scores: np.ndarray, truth: np.ndarray) -> RankCorrelation:
-    """Kendall tau-b and Spearman of scores [A] against the truth [A].
+    """Kendall tau-b and Spearman of scores [A] against the truth [A], with intervals."""
+    return RankCorrelation(kendall(scores, truth), spearman(scores, truth), len(scores))
 
-    Intervals are percentiles over 1,000 resamplings of the architectures, the same draws for every call.
+
+def kendall(scores: np.ndarray, truth: np.ndarray) -> Interval | None:
+    """Kendall's tau-b of scores [A] against the truth [A], exact with ties."""
+    return _with_interval(_kendall, scores, truth)
+
+
+def spearman(scores: np.ndarray, truth: np.ndarray) -> Interval | None:
+    """Spearman's rho of scores [A] against the truth [A]; equal entries share the mean of their ranks."""
+    return _with_interval(_spearman, scores, truth)
+
+
+def pearson(scores: np.ndarray, truth: np.ndarray) -> Interval | None:
+    """Pearson's correlation of scores [A] with the truth [A]."""
+    return _with_interval(_pearson, scores, truth)
+
+
+def sparse_kendall(scores: np.ndarray, truth: np.ndarray, width: float = 0.1) -> Interval | None:
+    """Kendall's tau-b of scores [A] against the truth [A], percent, in bins of `width` points: [0, .1), [.1, .2), ...
+
+    Sparse Kendall of Yu et al., "An Analysis of Super-Net Heuristics in Weight-Sharing NAS" (TPAMI 2021): what differs
+    by less than a repetition of the training is a tie. Their code breaks ties of scores by position; here they count
+    as ties, too.
     """
-    n = len(scores)
-    if n < 2 or np.ptp(scores) == 0 or np.ptp(truth) == 0:
-        return RankCorrelation(None, None, n)
+    return kendall(scores, np.floor(np.round(np.asarray(truth, float) / width, 6)))
 
-    def of(statistic: Callable[[np.ndarray, np.ndarray, np.ndarray], np.ndarray]) -> Interval:
-        value = float(statistic(np.ones((1, n)), scores, truth)[0])
-        if n < FEWEST:
-            return Interval(value, None, None, n)
-        draws = np.random.default_rng(0).integers(n, size=(RESAMPLES, n))
-        counts = np.stack([np.bincount(row, minlength=n) for row in draws])
-        # A resampling in which a ranking is constant has no correlation.
-        low, high = np.nanquantile(statistic(counts, scores, truth), [0.5 - LEVEL / 2, 0.5 + LEVEL / 2])
-        return Interval(value, float(low), float(high), n)
 
-    return RankCorrelation(of(_kendall), of(_spearman), n)
+def top_kendall(scores: np.ndarray, truth: np.ndarray, share: float) -> Interval | None:
+    """Kendall's tau-b among the best by truth: the top `share` of [A], ties included."""
+    top = top_share(truth, share)
+    return kendall(scores[top], truth[top])
+
+
+def split_kendall(scores: np.ndarray, truth: np.ndarray, leaf: np.ndarray) -> SplitKendall:
+    """How much of tau-b comes from ordering the sub-supernets. scores, truth float [A]; leaf int [A].
+
+    tau-b = (S_within + S_between) / D, where S is concordant minus discordant pairs and D the geometric mean of the
+    untied ones of all pairs: `between_part` is S_between / D. `within` and `between` have D of their own pairs.
+    """
+    same = leaf[:, None] == leaf[None]
+
+    def measure(pairs: np.ndarray | bool, of: np.ndarray | bool) -> Interval | None:
+        return _with_interval(lambda counts, x, y: _kendall(counts, x, y, pairs, of), scores, truth)
+
+    return SplitKendall(measure(True, True), measure(same, same), measure(~same, ~same), measure(~same, True))
 
 
 def top_share(truth: np.ndarray, share: float) -> np.ndarray:
@@ -47,23 +89,52 @@ def top_share(truth: np.ndarray, share: float) -> np.ndarray:
     return truth >= np.sort(truth)[-rank]
 
 
-def _kendall(counts: np.ndarray, x: np.ndarray, y: np.ndarray) -> np.ndarray:
-    """Tau-b of R samples [R] in which entry i occurs counts[r, i] times; NaN where a ranking is constant."""
+def _with_interval(statistic: Statistic, x: np.ndarray, y: np.ndarray) -> Interval | None:
+    n = len(x)
+    if n < 2 or np.ptp(x) == 0 or np.ptp(y) == 0:
+        return None
+    value = float(statistic(np.ones((1, n)), x, y)[0])
+    if np.isnan(value):  # no untied pair of the wanted kind
+        return None
+    if n < FEWEST:
+        return Interval(value, None, None, n)
+    draws = np.random.default_rng(0).integers(n, size=(RESAMPLES, n))
+    counts = np.stack([np.bincount(row, minlength=n) for row in draws])
+    # A resampling in which a ranking is constant has no correlation.
+    low, high = np.nanquantile(statistic(counts, x, y), [0.5 - LEVEL / 2, 0.5 + LEVEL / 2])
+    return Interval(value, float(low), float(high), n)
+
+
+def _kendall(
+    counts: np.ndarray, x: np.ndarray, y: np.ndarray, pairs: np.ndarray | bool = True, of: np.ndarray | bool = True
+) -> np.ndarray:
+    """Tau-b of R samples [R] in which entry i occurs counts[r, i] times; NaN where a ranking is constant.
+
+    Counts the pairs in `pairs`, and measures by the untied ones in `of`; bool [A, A], True: all.
+    """
     order_x, order_y = np.sign(x[:, None] - x[None]), np.sign(y[:, None] - y[None])
 
-    def pairs(weights: np.ndarray) -> np.ndarray:
+    def total(weights: np.ndarray) -> np.ndarray:
         return ((counts @ weights) * counts).sum(1)
 
-    return _ratio(pairs(order_x * order_y), pairs(order_x**2) * pairs(order_y**2))
+    return _ratio(total(order_x * order_y * pairs), total(order_x**2 * of) * total(order_y**2 * of))
 
 
 def _spearman(counts: np.ndarray, x: np.ndarray, y: np.ndarray) -> np.ndarray:
     """Spearman's rho of the same samples: Pearson's correlation of ranks, equal entries sharing the mean rank."""
 
-    def centred(values: np.ndarray) -> np.ndarray:
+    def ranks(values: np.ndarray) -> np.ndarray:
         # The rank of i, up to a constant: how many entries are smaller, and half of those that are equal.
-        ranks = counts @ (np.sign(values[None] - values[:, None]) / 2 + 0.5)
-        return ranks - (counts * ranks).sum(1, keepdims=True) / counts.sum(1, keepdims=True)
+        return counts @ (np.sign(values[None] - values[:, None]) / 2 + 0.5)
+
+    return _pearson(counts, ranks(x), ranks(y))
+
+
+def _pearson(counts: np.ndarray, x: np.ndarray, y: np.ndarray) -> np.ndarray:
+    """Pearson's correlation of the same samples; x, y [A] or [R, A]. NaN where one is constant."""
+
+    def centred(values: np.ndarray) -> np.ndarray:
+        return values - (counts * values).sum(1, keepdims=True) / counts.sum(1, keepdims=True)
 
     a, b = centred(x), centred(y)
     return _ratio((counts * a * b).sum(1), (counts * a * a).sum(1) * (counts * b * b).sum(1))

@@ -1,15 +1,13 @@
 """`report.html`: one page that holds everything it shows, from the files of a work directory."""
 
-import os
 from pathlib import Path
 
 from jaxnas.report import figures, sections
+from jaxnas.report.document import document, write_page
 from jaxnas.report.markup import Html, architecture_code, join, table, tag
 from jaxnas.report.read import Run, read_run, read_total, seed_folders
 from jaxnas.report.records import Result
-from jaxnas.report.style import STYLE
 from jaxnas.report.words import UNKNOWN, estimate, how_far, how_good, percent
-from jaxnas.types import UserError
 
 TERMS = (
     ("Supernet", "one network that holds every architecture (cell) of the search space and shares its weights"),
@@ -31,10 +29,10 @@ def write_report(workdir: Path) -> Path:
         runs = [read_run(folder) for folder in seeds]
         page = seeds_page(runs, read_total(workdir))
         for run in runs:
-            _write(run.path / "report.html", run_page(run))
+            write_page(run.path / "report.html", run_page(run))
     else:
         page = run_page(read_run(workdir))
-    return _write(workdir / "report.html", page)
+    return write_page(workdir / "report.html", page)
 
 
 def run_page(run: Run) -> Html:
@@ -49,7 +47,7 @@ def run_page(run: Run) -> Html:
         sections.cost(run.result.seconds if run.result else _stage_seconds(run)),
         sections.settings(run),
     ]
-    return _document(f"Few-shot architecture search {_of(run)}", [part for part in parts if part is not None])
+    return document(f"Few-shot architecture search {_of(run)}", [part for part in parts if part is not None])
 
 
 def seeds_page(runs: list[Run], result: Result | None) -> Html:
@@ -72,7 +70,7 @@ def seeds_page(runs: list[Run], result: Result | None) -> Html:
         sections.settings(runs[0], f"Settings and environment of {runs[0].path.name}"),
     ]
     title = f"Few-shot architecture search on {_data(runs[0])}, {len(runs)} seeds"
-    return _document(title, [part for part in parts if part is not None])
+    return document(title, [part for part in parts if part is not None])
 
 
 def _answer(run: Run) -> Html:
@@ -140,26 +138,3 @@ def _data(run: Run) -> str:
     data = run.config.get("data")
     name = data.get("name") if isinstance(data, dict) else None
     return name if isinstance(name, str) else "unnamed data"
-
-
-def _document(title: str, parts: list[Html]) -> Html:
-    head = tag(
-        "head",
-        tag("meta", charset="utf-8"),
-        tag("meta", name="viewport", content="width=device-width, initial-scale=1"),
-        tag("title", title),
-        tag("style", Html(STYLE)),
-    )
-    body = tag("body", tag("main", tag("h1", title), *parts))
-    return join(Html("<!DOCTYPE html>\n"), tag("html", head, body, lang="en"), Html("\n"))
-
-
-def _write(path: Path, page: Html) -> Path:
-    """Written aside and renamed: a page is whole or absent. A lone surrogate, which JSON allows, is no UTF-8."""
-    aside = path.with_suffix(".html.part")
-    try:
-        aside.write_bytes(page.text.encode("utf-8", "xmlcharrefreplace"))
-        os.replace(aside, path)
-    except OSError as error:
-        raise UserError(f"cannot write {path}: {error.strerror}") from error
-    return path

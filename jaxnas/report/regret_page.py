@@ -46,11 +46,11 @@ def _panel(rows: Sequence[Row], noise: float) -> Html:
         line = sorted((row["budget"], row["regret"]) for row in rows if row["rule"] == rule)
         flat = len(line) == 1 or not line[0][0]
         points = [(at, line[0][1]) for at in place.values()] if flat else [(place[b], r) for b, r in line]
-        at = [(axes.x(x), axes.y(y)) for x, y in points]
-        path = "M" + "L".join(f"{x:.1f} {y:.1f}" for x, y in at)
+        placed = [(axes.x(x), axes.y(y)) for x, y in points]
+        path = "M" + "L".join(f"{x:.1f} {y:.1f}" for x, y in placed)
         parts.append(tag("path", d=path, stroke=svg.style_of(k)[0], stroke_width=1.4, fill="none"))
-        parts.append(svg.marks(k, at, 3))
-        ends[k] = at[-1][1]
+        parts.append(svg.marks(k, placed, 3))
+        ends[k] = placed[-1][1]
     for k, y in spread(ends, 14, 40, HEIGHT - 40).items():
         parts.append(svg.line(svg.WIDTH - 110, ends[k], svg.WIDTH - 98, y, svg.GREY, 0.6))
         parts.append(svg.marks(k, [(svg.WIDTH - 92, y)], 3.5))

@@ -42,7 +42,8 @@ summary { cursor: pointer; }
   .scroll, .panels { overflow: visible; }
   table { font-size: 8.5pt; }
   h2, .caption { break-after: avoid; }
-  figure svg, tr, .answer { display: flow-root; break-inside: avoid; }
+  figure svg, .answer { display: flow-root; break-inside: avoid; }
+  tr { break-inside: avoid; }
   .panels svg { max-width: 100%; height: auto; }
   details::details-content { content-visibility: visible; block-size: auto; }
 }

@@ -6,7 +6,15 @@ import math
 import numpy as np
 import pytest
 
-from jaxnas.analysis import Interval, expected_best, mean_interval, share_interval, stratified_mean
+from jaxnas.analysis import (
+    Interval,
+    best_of_random,
+    draws_worth,
+    expected_best,
+    mean_interval,
+    share_interval,
+    stratified_mean,
+)
 
 Z = 1.959963984540054  # the 97.5 % point of the normal distribution
 
@@ -94,3 +102,27 @@ def test_stratified_intervals_hold_the_mean_about_as_often_as_they_say() -> None
 def test_the_expected_best_is_that_of_all_draws(values, k) -> None:
     draws = list(itertools.product(values, repeat=k))
     assert expected_best(np.array(values), k) == pytest.approx(sum(map(max, draws)) / len(draws))
+
+
+@pytest.mark.parametrize(("values", "k"), [([3.0, 1.0, 2.0, 7.0], 3), ([5.0, 5.0, 1.0], 5), ([4.0], 2)], ids=str)
+def test_the_best_of_random_ones_has_the_quantiles_of_all_draws(values, k) -> None:
+    best = np.sort([max(draw) for draw in itertools.product(values, repeat=k)])
+    found = best_of_random(np.array(values), k)
+    low, high = (best[math.ceil(len(best) * q - 1e-9) - 1] for q in (0.025, 0.975))
+    assert found == pytest.approx((best.mean(), low, high, k))
+
+
+def test_the_best_of_random_ones_is_that_of_simulation() -> None:
+    rng = np.random.default_rng(0)
+    values = rng.beta(6, 2, 15_625) * 100
+    best = rng.choice(values, (100_000, 8)).max(1)
+    assert best_of_random(values, 8) == pytest.approx((best.mean(), *np.quantile(best, [0.025, 0.975]), 8), rel=3e-3)
+
+
+def test_what_a_value_is_worth_in_draws_is_the_first_that_reaches_it() -> None:
+    values = np.array([1.0, 2.0, 3.0, 10.0])
+    for k in (1, 2, 3, 7, 40):
+        expected = expected_best(values, k)
+        assert draws_worth(values, expected - 1e-9) == k and draws_worth(values, expected + 1e-9) == k + 1
+    assert draws_worth(values, 0.0) == 1
+    assert draws_worth(values, 10.5) is None and draws_worth(values, 9.99, most=4) is None

@@ -1,10 +1,20 @@
 """Rank correlations and their intervals against brute force; what counts as the top."""
 
+import math
+
 import numpy as np
 import pytest
 from scipy import stats
 
-from jaxnas.analysis import RankCorrelation, rank_correlation, top_share
+from jaxnas.analysis import (
+    RankCorrelation,
+    pearson,
+    rank_correlation,
+    sparse_kendall,
+    split_kendall,
+    top_kendall,
+    top_share,
+)
 
 
 def kendall_tau_b(x: np.ndarray, y: np.ndarray) -> float:
@@ -24,7 +34,7 @@ def average_ranks(x: np.ndarray) -> np.ndarray:
     return np.array([(x < value).sum() + ((x == value).sum() + 1) / 2 for value in x])
 
 
-def pearson(x: np.ndarray, y: np.ndarray) -> float:
+def product_moment(x: np.ndarray, y: np.ndarray) -> float:
     x, y = x - x.mean(), y - y.mean()
     return float(x @ y / np.sqrt((x @ x) * (y @ y)))
 
@@ -39,7 +49,7 @@ def test_correlations_are_those_of_brute_force(levels):
         assert len(np.unique(scores)) < 40 and len(np.unique(truth)) < 40
     found = rank_correlation(scores, truth)
     assert found.kendall.value == pytest.approx(kendall_tau_b(scores, truth))
-    assert found.spearman.value == pytest.approx(pearson(average_ranks(scores), average_ranks(truth)))
+    assert found.spearman.value == pytest.approx(product_moment(average_ranks(scores), average_ranks(truth)))
     for interval in (found.kendall, found.spearman):
         assert -1 <= interval.low < interval.value < interval.high <= 1
         assert interval.n == found.n == 40
@@ -131,3 +141,68 @@ def test_a_resampling_without_two_values_does_not_count():
 def test_the_top_is_a_share_and_its_ties(truth, share, expected):
     truth = np.array(truth, float)
     assert sorted(truth[top_share(truth, share)].tolist()) == sorted(map(float, expected))
+
+
+def sample(n: int = 40, seed: int = 0) -> tuple[np.ndarray, np.ndarray]:
+    rng = np.random.default_rng(seed)
+    truth = np.round(rng.normal(70, 10, n), 2)
+    return np.round(truth + rng.normal(0, 12, n)), truth
+
+
+def test_pearson_and_its_resamplings_are_those_of_scipy():
+    scores, truth = sample(30)
+    draws = np.random.default_rng(0).integers(30, size=(1000, 30))
+    low, high = np.quantile([stats.pearsonr(scores[row], truth[row]).statistic for row in draws], [0.025, 0.975])
+    assert pearson(scores, truth) == pytest.approx((stats.pearsonr(scores, truth).statistic, low, high, 30))
+    assert pearson(scores, np.ones(30)) is None
+
+
+def test_sparse_kendall_counts_what_lies_in_one_tenth_of_a_point_as_tied():
+    scores, truth = sample()
+    near = truth[:20] + 0.001  # a repetition of each of the first
+    scores, truth = np.concatenate([scores, scores[:20] - 50]), np.concatenate([truth, near])
+    bins = np.array([math.floor(round(t * 10, 6)) for t in truth])
+    assert sparse_kendall(scores, truth).value == pytest.approx(kendall_tau_b(scores, bins))
+    assert sparse_kendall(scores, truth).value != pytest.approx(kendall_tau_b(scores, truth))
+    # 93.3 is in the bin of 93.39 and not of 93.29, though 93.3 / 0.1 is less than 933 in floating point
+    assert 93.3 / 0.1 < 933
+    assert sparse_kendall(np.array([1.0, 2.0, 2.0]), np.array([93.29, 93.3, 93.39])).value == 1
+    assert sparse_kendall(np.array([1.0, 2.0]), np.array([93.31, 93.32])) is None
+    assert sparse_kendall(np.array([1.0, 2.0]), np.array([93.31, 93.32]), width=0.01).value == 1
+
+
+def test_tau_of_the_top_is_that_of_the_best_by_truth_alone():
+    scores, truth = sample(60)
+    best = np.argsort(-truth)[:12]
+    assert top_kendall(scores, truth, 0.2).value == pytest.approx(kendall_tau_b(scores[best], truth[best]))
+    assert top_kendall(scores, truth, 0.2).n == 12
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_tau_within_and_between_sub_supernets_counts_its_pairs_and_adds_up(seed):
+    scores, truth = sample(seed=seed)
+    leaf = np.random.default_rng(seed).integers(0, 4, 40)
+    scores = scores + 10 * leaf  # leaves of their own levels
+    sums = {True: [0, 0, 0], False: [0, 0, 0]}
+    for i in range(40):
+        for j in range(i):
+            a, b = np.sign(scores[i] - scores[j]), np.sign(truth[i] - truth[j])
+            for at, value in enumerate((a * b, a * a, b * b)):
+                sums[bool(leaf[i] == leaf[j])][at] += value
+    found = split_kendall(scores, truth, leaf)
+    for got, (agree, x, y) in ((found.within, sums[True]), (found.between, sums[False])):
+        assert got.value == pytest.approx(agree / math.sqrt(x * y))
+        assert got.low < got.value < got.high
+    (s, x, y), (t, u, v) = sums[True], sums[False]
+    assert found.whole.value == pytest.approx(kendall_tau_b(scores, truth))
+    assert found.between_part.value == pytest.approx(t / math.sqrt((x + u) * (y + v)))
+    assert found.whole.value - found.between_part.value == pytest.approx(s / math.sqrt((x + u) * (y + v)))
+
+
+def test_scores_that_only_order_the_leaves_have_no_tau_within_them():
+    truth = np.arange(12.0)
+    found = split_kendall(np.repeat([0.0, 1, 2], 4), truth, np.repeat([0, 1, 2], 4))
+    assert found.within is None and found.between.value == 1
+    assert found.between_part.value == found.whole.value == pytest.approx(48 / math.sqrt(48 * 66))
+    alone = split_kendall(truth, truth, np.zeros(12, int))
+    assert alone.between is None and alone.within.value == 1 and alone.between_part.value == 0
