@@ -33,7 +33,7 @@ def _panel(rows: Sequence[Row], noise: float) -> Html:
         svg.Scale(-0.2, max(len(budgets) - 1, 1) + 0.2, 46, svg.WIDTH - 112),
         svg.Scale(*svg.span([0.0, *(row["regret"] for row in rows)]), HEIGHT - 38, 48),
     )
-    title = f"noise of {noise:g} points on every pull" if noise else "pulls without noise"
+    title = f"pulls with noise, deviation {noise:g} points" if noise else "pulls without noise"
     parts = [svg.write(0, 14, title, font_weight="bold"), svg.write(4, 34, "regret, points", fill=svg.GREY)]
     for value, label in svg.labelled(svg.ticks(axes.y.low, axes.y.high)):
         parts.append(svg.line(46, axes.y(value), svg.WIDTH - 112, axes.y(value), svg.PALE))

@@ -1,0 +1,111 @@
+"""Replayed rules: a table with a planted optimum, controls that must hold, files that must be there."""
+
+import csv
+import json
+
+import numpy as np
+import pytest
+
+from experiments.select_supernets import PRESETS, Command, Setting, main, run
+from jaxnas.methods.replay import arms_of, check, replay, summarise
+from jaxnas.selection.leaves import RULES
+from jaxnas.spaces import NAS_BENCH_201, Architecture
+from jaxnas.spaces.tree import SplitTree
+from jaxnas.splitting import at_random, grow
+from jaxnas.types import UserError
+
+RNG = np.random.default_rng(0)
+LEAF = np.repeat(np.arange(4), 50)  # four sub-supernets of 50
+EVEN = np.concatenate([RNG.uniform(50, 60, 50) + 5 * (k == 2) for k in range(4)])  # the third is better throughout
+TAIL = np.concatenate([np.full(50, 60.0), RNG.uniform(20, 70, 50), np.full(50, 58.0), np.full(50, 59.0)])
+
+
+def by_rule(accuracies: np.ndarray, budget: int, noise: float = 0.0, repetitions: int = 32, seed: int = 0):
+    found = replay({"planted": LEAF}, accuracies, tuple(RULES), (budget,), (noise,), repetitions, seed)
+    return {outcome.rule: outcome for outcome in found}
+
+
+def test_rules_find_what_is_better_throughout_and_the_controls_stand_beside() -> None:
+    found = by_rule(EVEN, 80)
+    assert found["oracle"].regret == 0 and found["oracle"].found == 1
+    regrets = EVEN.max() - np.array([EVEN[k == LEAF].max() for k in range(4)])
+    assert 0.5 * regrets.mean() < found["random"].regret < 1.5 * regrets.mean()
+    for name in set(RULES) - {"random", "ucb_max"}:
+        assert found[name].found > 0.9, name
+
+
+def test_the_mean_misses_a_tail_that_the_expected_best_finds() -> None:
+    found = by_rule(TAIL, 80)
+    assert found["mean"].found == found["whole"].found == 0
+    assert found["expected_best"].found > 0.95 and found["ucb_max"].found > 0.8
+
+
+def test_evaluations_are_counted_and_budgets_kept() -> None:
+    found = by_rule(EVEN, 41)
+    assert found["random"].evaluations == 0 and found["whole"].evaluations == 4
+    for name in set(RULES) - {"random", "whole"}:
+        assert 35 <= found[name].evaluations <= 41, name
+
+
+def test_noise_hides_and_seeds_repeat() -> None:
+    clean, noisy = by_rule(EVEN, 8), by_rule(EVEN, 8, noise=50.0)
+    assert noisy["mean"].found < clean["mean"].found
+    assert by_rule(EVEN, 8, noise=5.0) == by_rule(EVEN, 8, noise=5.0) != by_rule(EVEN, 8, noise=5.0, seed=1)
+    arms = arms_of([np.zeros(3)], np.array([3]), 2.0)
+    assert np.std(arms.pull(np.random.default_rng(0), 0, 20_000)) == pytest.approx(2.0, rel=0.03)
+
+
+def test_summaries_are_means_over_splits() -> None:
+    outcomes = [*replay({"a": LEAF, "b": LEAF[::-1]}, EVEN, ("mean",), (8,), (0.0,), 4, 0)]
+    rows = {(row.rule, row.budget): row for row in summarise(outcomes)}
+    of_mean = [outcome.regret for outcome in outcomes if outcome.rule == "mean"]
+    assert rows["mean", 8].regret == pytest.approx(np.mean(of_mean)) and rows["mean", 8].splits == 2
+
+
+@pytest.mark.parametrize(
+    ("change", "said"),
+    [
+        ({"rules": ("best",)}, "some of"),
+        ({"budgets": (0,)}, "from 1 on"),
+        ({"noises": (-1.0,)}, "from 0 on"),
+        ({"repetitions": 1}, "from 2 on"),
+    ],
+)
+def test_settings_that_cannot_be_are_refused(change, said) -> None:
+    given = {"rules": ("mean",), "budgets": (8,), "noises": (0.0,), "repetitions": 2, **change}
+    with pytest.raises(UserError, match=said):
+        check(**given)
+
+
+@pytest.fixture(scope="module")
+def files(tmp_path_factory):
+    """A run's split tree and a table of the space."""
+    folder = tmp_path_factory.mktemp("select")
+    tree: SplitTree = grow(NAS_BENCH_201, (2, 2), at_random(NAS_BENCH_201, np.random.default_rng(1)))
+    (folder / "split_tree.json").write_text(json.dumps(tree.to_json()))
+    values = np.random.default_rng(2).uniform(10, 90, NAS_BENCH_201.size).round(2).tolist()
+    with open(folder / "table.csv", "w", newline="") as handle:
+        writer = csv.writer(handle)
+        writer.writerow(["architecture", "cifar10"])
+        for op_ids, value in zip(NAS_BENCH_201.enumerate().tolist(), values, strict=True):
+            writer.writerow([NAS_BENCH_201.encode(Architecture(tuple(op_ids))), value])
+    return folder
+
+
+def test_the_command_writes_outcomes_means_and_a_page(files, tmp_path) -> None:
+    setting = Setting(budgets=(8, 16), noises=(0.0, 1.0), rules=("mean", "ucb_max", "random"), repetitions=2)
+    found = run(Command(files / "split_tree.json", files / "table.csv", tmp_path, setting), lambda *told: None)
+    with open(tmp_path / "outcomes.csv") as handle:
+        rows = list(csv.DictReader(handle))
+    # Two splits, the tree and a random one like it; two noises; three rules by two budgets, and the oracle.
+    assert len(rows) == 2 * 2 * (3 * 2 + 1) and len({row["split"] for row in rows}) == 2
+    assert len(found) == 2 * (3 * 2 + 1)
+    page = (tmp_path / "report.html").read_text()
+    assert page.count("<svg") == 2 and "ucb max" in page and "deviation 1 points" in page
+
+
+def test_the_command_says_what_is_wrong(files, tmp_path, capsys) -> None:
+    arguments = ["quick", "--splits", str(files / "table.csv"), "--benchmark", str(files / "table.csv")]
+    assert main([*arguments, "--workdir", str(tmp_path / "out")]) == 2
+    assert "error:" in capsys.readouterr().err and not (tmp_path / "out").exists()
+    assert PRESETS["full"].repetitions >= 32
