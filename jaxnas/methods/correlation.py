@@ -10,7 +10,7 @@ import numpy as np
 from jaxnas.analysis.ranks import rank_correlation
 from jaxnas.config import CorrelationConfig
 from jaxnas.data import Dataset, build_pipeline
-from jaxnas.metrics import METRICS, Metric, architecture_score
+from jaxnas.metrics import METRICS, Metric, architecture_scores
 from jaxnas.nets import Network, build_network
 from jaxnas.spaces import SPACES, Architecture, SearchSpace
 from jaxnas.types import Array, UserError
@@ -87,7 +87,7 @@ def build_scorer(config: CorrelationConfig, dataset: Dataset) -> Scorer:
     families: dict[str, dict[str, Metric]] = {}
     for name in names:
         families.setdefault(METRICS[name].__module__, {})[name] = METRICS[name](network, space)
-    programs = [_program(space, family) for family in families.values()]
+    programs = [jax.jit(architecture_scores(family, space)) for family in families.values()]
     init = jax.jit(network.init)
 
     def run(number: int, op_ids: np.ndarray) -> dict[str, float]:
@@ -119,8 +119,3 @@ def correlations(scores: Sequence[dict[str, float]], truth: np.ndarray) -> list[
             row |= dict(zip((kind, f"{kind}_low", f"{kind}_high"), of, strict=True))
         rows.append({**row, "published": PUBLISHED.get(name)})
     return sorted(rows, key=lambda row: -(row["spearman"] if row["spearman"] is not None else -2))
-
-
-def _program(space: SearchSpace, family: dict[str, Metric]) -> Callable[..., dict[str, Array]]:
-    scores = {name: architecture_score(metric, space) for name, metric in family.items()}
-    return jax.jit(lambda *probe: {name: score(*probe) for name, score in scores.items()})

@@ -1,6 +1,6 @@
 """What a metric is: two pure functions, what is measured of one probe and how two measurements compare."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple
 
 import jax
@@ -39,11 +39,39 @@ class Metric(NamedTuple):
     """of a measurement that is one number; None: a signature that orders nothing"""
     normalise: Callable[[Signature, Array], Signature] = lambda signatures, is_open: signatures
     """(signatures [O, ...] of the operations of an edge, bool [O] which are open) -> what `compare` is given"""
+    halves: tuple[Callable[[Probe], Any], Callable[[Probe, Any], Signature]] | None = None
+    """`measure` as two steps, if other metrics can share the first, which they then name by the same function"""
 
 
 def scalar(measure: Callable[[Probe], Array], dead: float | None, larger_is_better: bool = True) -> Metric:
     """The metric of one number []: two operations are the more alike, the less their numbers differ."""
     return Metric(measure, lambda a, b: -jnp.abs(a - b), dead, larger_is_better)
+
+
+def halved(
+    first: Callable[[Probe], Any],
+    second: Callable[[Probe, Any], Array],
+    dead: float | None,
+    larger_is_better: bool = True,
+) -> Metric:
+    """The metric of one number that `second(probe, shared)` makes of what `first(probe)` computes for several."""
+    metric = scalar(lambda probe: second(probe, first(probe)), dead, larger_is_better)
+    return metric._replace(halves=(first, second))
+
+
+def measure_together(metrics: Sequence[Metric], probe: Probe) -> list[Signature]:
+    """What each measures of one probe; first halves that are the same function run once."""
+    shared: dict[Callable[[Probe], Any], Any] = {}
+    found = []
+    for metric in metrics:
+        if metric.halves is None:
+            found.append(metric.measure(probe))
+            continue
+        first, second = metric.halves
+        if first not in shared:
+            shared[first] = first(probe)
+        found.append(second(probe, shared[first]))
+    return found
 
 
 def settle(metric: Metric, signature: Signature, connected: Array) -> Signature:

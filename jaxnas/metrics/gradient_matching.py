@@ -7,7 +7,7 @@ import jax.numpy as jnp
 import optax
 
 from jaxnas.metrics.base import Metric, Probe, Signature
-from jaxnas.metrics.weights import build_loss, layers
+from jaxnas.metrics.weights import layers, loss_gradient
 from jaxnas.nets.network import Network
 from jaxnas.spaces.base import SearchSpace
 from jaxnas.types import Array
@@ -58,13 +58,8 @@ def cosine(a: Signature, b: Signature) -> Array:
 
 
 def _shared_gradient(network: Network) -> Callable[[Probe], Signature]:
-    loss = build_loss(network)
-
-    def measure(probe: Probe) -> Signature:
-        gradient = jax.grad(loss)(probe.params, probe.images, probe.labels, probe.choice)
-        return jax.tree.map(jnp.multiply, gradient, network.shared(probe.params, probe.edge))
-
-    return measure
+    gradient = loss_gradient(network)
+    return lambda probe: jax.tree.map(jnp.multiply, gradient(probe), network.shared(probe.params, probe.edge))
 
 
 def _filter_cosines(a: Array, b: Array) -> tuple[Array, Array]:

@@ -12,8 +12,8 @@ import jax.numpy as jnp
 import optax
 from jax import lax
 
-from jaxnas.metrics.base import Metric, Probe, scalar
-from jaxnas.metrics.weights import build_loss, layers, only_weights, total
+from jaxnas.metrics.base import Metric, Probe, halved, scalar
+from jaxnas.metrics.weights import build_loss, layers, loss_gradient, only_weights, total
 from jaxnas.nets.network import Network
 from jaxnas.spaces.base import SearchSpace
 from jaxnas.types import Array, Params
@@ -145,13 +145,7 @@ def cut(probe: Probe) -> tuple[Array, Array]:
 
 
 def _of_gradient(network: Network, function: Callable[[Array, Array], Array]) -> Metric:
-    loss = build_loss(network)
-
-    def measure(probe: Probe) -> Array:
-        gradient = jax.grad(loss)(probe.params, probe.images, probe.labels, probe.choice)
-        return total(function, probe.params, gradient)
-
-    return scalar(measure, dead=0.0)
+    return halved(loss_gradient(network), lambda probe, gradient: total(function, probe.params, gradient), dead=0.0)
 
 
 def _zico(gradients: list[Array]) -> Array:

@@ -2,7 +2,7 @@
 
 import jax.numpy as jnp
 
-from jaxnas.metrics.base import Metric, Probe, Signature
+from jaxnas.metrics.base import Metric, Probe, Signature, measure_together
 from jaxnas.types import Array
 
 
@@ -16,7 +16,7 @@ def weighted(*parts: tuple[float, Metric], ranks: bool = False) -> Metric:
         raise ValueError("a weighted metric needs at least one (weight, metric)")
 
     def measure(probe: Probe) -> Signature:
-        return tuple(metric.measure(probe) for _, metric in parts)
+        return tuple(measure_together([metric for _, metric in parts], probe))
 
     def normalise(signatures: Signature, alive: Array) -> Signature:
         found = []

@@ -1,13 +1,13 @@
 """Scores from derivatives of the logits, image by image: Jacobian covariance and the neural tangent kernel."""
 
 from collections.abc import Callable
-from functools import partial
+from functools import lru_cache, partial
 
 import jax
 import jax.numpy as jnp
 from jax import lax
 
-from jaxnas.metrics.base import Metric, Probe, scalar
+from jaxnas.metrics.base import Metric, Probe, halved
 from jaxnas.metrics.gradients import TOGETHER, batch_stats
 from jaxnas.metrics.weights import layers
 from jaxnas.nets.network import Network
@@ -27,14 +27,14 @@ def jacob_cov(network: Network, space: SearchSpace, coupled: bool = False) -> Me
     """
     del space
 
-    def measure(probe: Probe) -> Array:
-        rows = _standardised(_pixel_jacobian(network, probe, coupled))
+    def score(probe: Probe, jacobian: Array) -> Array:
+        rows = _standardised(jacobian)
         # Singular values of the rows, whose squares are the eigenvalues: those far below 1e-5 x the largest would be
         # lost in a float32 matrix of products.
         eigenvalues = jnp.square(jnp.linalg.svd(rows, compute_uv=False))
         return -jnp.sum(jnp.log(eigenvalues + EPSILON) + 1 / (eigenvalues + EPSILON))
 
-    return scalar(measure, dead=-63 / EPSILON)
+    return halved(_pixel_jacobian(network, coupled), score, dead=-63 / EPSILON)
 
 
 def epe_nas(network: Network, space: SearchSpace) -> Metric:
@@ -44,8 +44,8 @@ def epe_nas(network: Network, space: SearchSpace) -> Metric:
     """
     del space
 
-    def measure(probe: Probe) -> Array:
-        rows = _standardised(_pixel_jacobian(network, probe, coupled=False))
+    def score(probe: Probe, jacobian: Array) -> Array:
+        rows = _standardised(jacobian)
         logs = jnp.log(jnp.abs(rows @ rows.T) + EPSILON)
         same = probe.labels[:, None] == probe.labels[None, :]
         of_row = jnp.sum(jnp.where(same, logs, 0.0), 1)
@@ -53,7 +53,7 @@ def epe_nas(network: Network, space: SearchSpace) -> Metric:
         of_class = jnp.where(same, of_row[None, :], 0.0).sum(1)
         return jnp.sum(jnp.where(first, jnp.abs(of_class), 0.0))
 
-    return scalar(measure, dead=0.0)
+    return halved(_pixel_jacobian(network, False), score, dead=0.0)
 
 
 def ntk_condition(network: Network, space: SearchSpace) -> Metric:
@@ -64,11 +64,9 @@ def ntk_condition(network: Network, space: SearchSpace) -> Metric:
     """
     del space
 
-    def measure(probe: Probe) -> Array:
-        values = _tangent_spectrum(network, probe)
-        return values[0] / values[-1]
-
-    return scalar(measure, dead=1e8, larger_is_better=False)
+    return halved(
+        _tangent_spectrum(network), lambda probe, values: values[0] / values[-1], dead=1e8, larger_is_better=False
+    )
 
 
 def ntk_smallest(network: Network, space: SearchSpace) -> Metric:
@@ -77,17 +75,22 @@ def ntk_smallest(network: Network, space: SearchSpace) -> Metric:
     The estimator is the usual one at initialisation; the authors' is not published.
     """
     del space
-    return scalar(lambda probe: _tangent_spectrum(network, probe)[-1], dead=0.0)
+    return halved(_tangent_spectrum(network), lambda probe, values: values[-1], dead=0.0)
 
 
-def _pixel_jacobian(network: Network, probe: Probe, coupled: bool) -> Array:
+@lru_cache(maxsize=16)
+def _pixel_jacobian(network: Network, coupled: bool) -> Callable[[Probe], Array]:
     """[B, pixels]: one backward pass, since given statistics keep the images apart."""
-    norm = () if coupled else ("given", batch_stats(network, probe))
 
-    def summed(images: Array) -> Array:
-        return network.forward(probe.params, images, probe.choice, *norm)[0].sum()
+    def jacobian(probe: Probe) -> Array:
+        norm = () if coupled else ("given", batch_stats(network, probe))
 
-    return jax.grad(summed)(probe.images).reshape(len(probe.images), -1)
+        def summed(images: Array) -> Array:
+            return network.forward(probe.params, images, probe.choice, *norm)[0].sum()
+
+        return jax.grad(summed)(probe.images).reshape(len(probe.images), -1)
+
+    return jacobian
 
 
 def _standardised(rows: Array) -> Array:
@@ -96,20 +99,25 @@ def _standardised(rows: Array) -> Array:
     return centred / jnp.linalg.norm(centred, axis=1, keepdims=True)
 
 
-def _tangent_spectrum(network: Network, probe: Probe) -> Array:
+@lru_cache(maxsize=16)
+def _tangent_spectrum(network: Network) -> Callable[[Probe], Array]:
     """Eigenvalues of the kernel, [B], descending.
 
     As squared singular values of the Jacobian, by a QR of each layer's part: a float32 matrix of products would lose
     what is below 1e-7 of the largest.
     """
-    stats = batch_stats(network, probe)
 
-    def summed(params: Params, image: Array) -> Array:
-        return network.forward(params, image[None], probe.choice, "given", stats)[0].sum()
+    def spectrum(probe: Probe) -> Array:
+        stats = batch_stats(network, probe)
 
-    def of_image(image: Array) -> list[Array]:
-        return [part.reshape(-1) for part in layers(jax.grad(summed)(probe.params, image))]
+        def summed(params: Params, image: Array) -> Array:
+            return network.forward(params, image[None], probe.choice, "given", stats)[0].sum()
 
-    triangles: Callable[[Array], Array] = partial(jnp.linalg.qr, mode="r")
-    parts = [triangles(rows.T) for rows in lax.map(of_image, probe.images, batch_size=TOGETHER)]
-    return jnp.square(jnp.linalg.svd(jnp.concatenate(parts), compute_uv=False))
+        def of_image(image: Array) -> list[Array]:
+            return [part.reshape(-1) for part in layers(jax.grad(summed)(probe.params, image))]
+
+        triangle: Callable[[Array], Array] = partial(jnp.linalg.qr, mode="r")
+        parts = [triangle(rows.T) for rows in lax.map(of_image, probe.images, batch_size=TOGETHER)]
+        return jnp.square(jnp.linalg.svd(jnp.concatenate(parts), compute_uv=False))
+
+    return spectrum

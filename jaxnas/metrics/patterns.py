@@ -1,16 +1,21 @@
 """Scores from which rectifiers are active for which image."""
 
+from collections.abc import Callable
+from functools import lru_cache
+
 import jax
 import jax.numpy as jnp
 from jax import lax
 
-from jaxnas.metrics.base import Metric, Probe, scalar
+from jaxnas.metrics.base import Metric, Probe, halved
 from jaxnas.nets.cells import is_path
 from jaxnas.nets.network import Network
 from jaxnas.spaces.base import SearchSpace
 from jaxnas.spaces.counts import CONVOLUTIONS
 from jaxnas.types import Array, Choice
 
+Rectified = list[tuple[Array, Array]]
+"""what rectifiers see, [N, H, B, W, C], and how many convolutions own each of the N, float []"""
 UNITS, SETS = 8, 64  # rectifiers of one set, and sets drawn from each layer, of `linear_regions`
 
 
@@ -22,11 +27,11 @@ def naswot(network: Network, space: SearchSpace) -> Metric:
     determinant 0; a disconnected network is declared as 0, below any batch of distinct patterns.
     """
 
-    def measure(probe: Probe) -> Array:
-        kernel = sum(count * _agreement(features).sum(0) for features, count in _rectified(network, space, probe))
+    def score(probe: Probe, rectified: Rectified) -> Array:
+        kernel = sum(count * _agreement(features).sum(0) for features, count in rectified)
         return jnp.linalg.slogdet(kernel)[1]
 
-    return scalar(measure, dead=0.0)
+    return halved(_rectified(network, space), score, dead=0.0)
 
 
 def linear_regions(network: Network, space: SearchSpace) -> Metric:
@@ -39,26 +44,29 @@ def linear_regions(network: Network, space: SearchSpace) -> Metric:
     value is not finite, which the check of connected probes refuses.
     """
 
-    def measure(probe: Probe) -> Array:
+    def score(probe: Probe, rectified: Rectified) -> Array:
         regions, layers = [], []
-        for place, (features, count) in enumerate(_rectified(network, space, probe)):
+        for place, (features, count) in enumerate(rectified):
             found = _regions(jax.random.fold_in(probe.key, place), features)  # [N]
             regions.append(count * found.sum())
             layers.append(count * len(found))
         mean = jnp.sum(jnp.stack(regions)) / jnp.sum(jnp.stack(layers))
         return jnp.where(mean < len(probe.images), mean, jnp.inf)
 
-    return scalar(measure, dead=1.0)
+    return halved(_rectified(network, space), score, dead=1.0)
 
 
-def _rectified(network: Network, space: SearchSpace, probe: Probe) -> list[tuple[Array, Array]]:
-    """What rectifiers see, [N, H, B, W, C], and how many convolutions own each of the N, float []."""
-    seen = network.watch(probe.params, probe.images, probe.choice)
-    owners = _owners(space, probe.choice)
-    one = jnp.ones(())
-    found = [(stage[:, source], owners[source]) for stage in seen.nodes for source in range(space.nodes - 1)]
-    found += [(features[None], one) for reduction in seen.reductions for features in reduction[:2]]
-    return [*found, (seen.nodes[-1][-1:, -1], one)]
+@lru_cache(maxsize=16)
+def _rectified(network: Network, space: SearchSpace) -> Callable[[Probe], Rectified]:
+    def rectified(probe: Probe) -> Rectified:
+        seen = network.watch(probe.params, probe.images, probe.choice)
+        owners = _owners(space, probe.choice)
+        one = jnp.ones(())
+        found = [(stage[:, source], owners[source]) for stage in seen.nodes for source in range(space.nodes - 1)]
+        found += [(features[None], one) for reduction in seen.reductions for features in reduction[:2]]
+        return [*found, (seen.nodes[-1][-1:, -1], one)]
+
+    return rectified
 
 
 def _owners(space: SearchSpace, choice: Choice) -> list[Array]:

@@ -9,7 +9,7 @@ import jax.numpy as jnp
 import numpy as np
 from jax import lax
 
-from jaxnas.metrics.base import Metric, Probe, Signature, settle
+from jaxnas.metrics.base import Metric, Probe, Signature, measure_together, settle
 from jaxnas.search.sampling import sample_until
 from jaxnas.spaces.base import SearchSpace
 from jaxnas.types import Array, Choice, Key, Params, UserError
@@ -84,14 +84,22 @@ def architecture_score(metric: Metric, space: SearchSpace) -> Callable[..., Arra
     images float [B, H, W, C], labels int [B]. The declared value where the architecture is disconnected. The key is
     consumed. Raises UserError for a metric that is not one number.
     """
-    _check_scalar(metric)
+    scores = architecture_scores({"": metric}, space)
+    return lambda *probe: scores(*probe)[""]
 
-    def score(key: Key, params: Params, choice: Choice, images: Array, labels: Array) -> Array:
-        full, no_edge = jnp.asarray(space.full_mask()), jnp.int32(-1)
-        measured = metric.measure(Probe(key, params, choice, full, no_edge, images, labels))
-        return settle(metric, measured, _connected(space, choice))
 
-    return score
+def architecture_scores(metrics: dict[str, Metric], space: SearchSpace) -> Callable[..., dict[str, Array]]:
+    """As `architecture_score`, of several metrics by name; gradients, Jacobians and passes they share run once."""
+    for metric in metrics.values():
+        _check_scalar(metric)
+
+    def scores(key: Key, params: Params, choice: Choice, images: Array, labels: Array) -> dict[str, Array]:
+        probe = Probe(key, params, choice, jnp.asarray(space.full_mask()), jnp.int32(-1), images, labels)
+        measured = zip(metrics.items(), measure_together([*metrics.values()], probe), strict=True)
+        connected = _connected(space, choice)
+        return {name: settle(metric, value, connected) for (name, metric), value in measured}
+
+    return scores
 
 
 def _on_edge(

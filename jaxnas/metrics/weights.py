@@ -1,11 +1,13 @@
 """Trees of weights as layers: one matrix for each convolution of each edge, and for the classifier."""
 
 from collections.abc import Callable
+from functools import lru_cache
 from typing import Any
 
 import jax
 import jax.numpy as jnp
 
+from jaxnas.metrics.base import Probe
 from jaxnas.nets.losses import cross_entropy
 from jaxnas.nets.network import Network
 from jaxnas.types import Array, Choice, Params
@@ -42,6 +44,13 @@ def build_loss(network: Network) -> Callable[..., Array]:
         return cross_entropy(network.forward(params, images, choice, *norm)[0], labels)
 
     return loss
+
+
+@lru_cache(maxsize=16)  # one function for one network, by which metrics know that they share it
+def loss_gradient(network: Network) -> Callable[[Probe], Params]:
+    """`gradient(probe)` of the loss on all weights, batch statistics."""
+    loss = build_loss(network)
+    return lambda probe: jax.grad(loss)(probe.params, probe.images, probe.labels, probe.choice)
 
 
 def _matrices(leaf: Array) -> Array:

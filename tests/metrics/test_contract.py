@@ -4,7 +4,7 @@ import jax
 import numpy as np
 import pytest
 
-from jaxnas.metrics import METRICS, architecture_score, edge_similarity, operation_scores
+from jaxnas.metrics import METRICS, architecture_score, architecture_scores, edge_similarity, operation_scores, weighted
 from jaxnas.spaces import TOY
 from jaxnas.types import UserError
 
@@ -71,3 +71,26 @@ def test_scores_of_operations_are_those_behind_the_similarity(toy, toy_probe, pa
     np.testing.assert_allclose(values, -np.abs(scores[:, :, None] - scores[:, None]), rtol=1e-5)
     np.testing.assert_array_equal(scores[:, NONE], 0)
     assert (scores[:, [SKIP, CONV]] > 0).all() and connected[:, CONV].all()
+
+
+def test_what_metrics_share_runs_once(toy, toy_probe) -> None:
+    passes = []
+
+    def forward(*arguments):
+        passes.append(1)
+        return toy.forward(*arguments)
+
+    network, probe = toy._replace(forward=forward), toy_probe(CONV, SKIP)
+
+    def run(*names: str) -> int:
+        passes.clear()
+        scores = architecture_scores({name: METRICS[name](network, TOY) for name in names}, TOY)
+        jax.eval_shape(scores, probe.key, probe.params, probe.choice, probe.images, probe.labels)
+        return len(passes)
+
+    assert run("grad_norm") == run("grad_norm", "snip", "plain") == 1
+    assert run("ntk_condition", "ntk_smallest") == run("ntk_smallest")
+    mixed = weighted((0.5, METRICS["grad_norm"](network, TOY)), (0.5, METRICS["snip"](network, TOY)))
+    passes.clear()
+    jax.eval_shape(mixed.measure, probe)
+    assert len(passes) == 1
