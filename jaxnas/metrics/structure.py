@@ -16,6 +16,8 @@ from jaxnas.spaces.base import SearchSpace
 from jaxnas.spaces.counts import CONVOLUTIONS, nonlinear_depth, on_live_paths
 from jaxnas.types import Array, Params
 
+FINEST = 1e-3  # of the least difference between two architectures; means over a mask that are closer are equal
+
 
 def parameters(network: Network, space: SearchSpace) -> Metric:
     """Weights of convolutions and classifier, in thousands.
@@ -46,7 +48,8 @@ def multiply_adds(network: Network, space: SearchSpace) -> Metric:
         pixels = probe.images.shape[1] * probe.images.shape[2]
         return _counted(space, _products(network, space, pixels)).measure(probe)
 
-    return scalar(measure, dead=None)
+    # The grain of comparison is that of images of 32x32; any near it would do.
+    return scalar(measure, dead=None)._replace(compare=_counted(space, _products(network, space, 1024)).compare)
 
 
 def _counted(space: SearchSpace, values: np.ndarray) -> Metric:
@@ -61,7 +64,13 @@ def _counted(space: SearchSpace, values: np.ndarray) -> Metric:
         # Of differences from the mean of the space, so that float32 keeps small ones.
         return values.mean() + jnp.sum(jnp.where(inside, values - values.mean(), 0.0)) / inside.sum()
 
-    return scalar(measure, dead=None)
+    # Counts that differ by less are equal but for rounding: what ties in arithmetic ties here.
+    grain = float(np.diff(np.unique(values)).min()) * FINEST
+
+    def compare(a: Array, b: Array) -> Array:
+        return -grain * jnp.round(jnp.abs(a - b) / grain)
+
+    return scalar(measure, dead=None)._replace(compare=compare)
 
 
 def _sizes(network: Network, space: SearchSpace) -> tuple[float, np.ndarray]:

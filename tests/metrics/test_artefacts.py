@@ -5,10 +5,11 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from jaxnas.metrics import METRICS, architecture_score, operation_scores
+from jaxnas.metrics import METRICS, architecture_score, edge_similarity, operation_scores
 from jaxnas.metrics.structure import parameters
 from jaxnas.nets import build_network
 from jaxnas.spaces import NAS_BENCH_201, TOY
+from jaxnas.splitting import by_similarity, grow
 
 NONE, SKIP, CONV = range(3)
 
@@ -22,6 +23,26 @@ def test_parameters_see_every_edge_and_tie_between_edges() -> None:
     none, skip, small, large, pool = found.T
     assert (none == skip).all() and (skip == pool).all() and (small > none).all() and (large > small).all()
     np.testing.assert_array_equal(found, found[:1].repeat(6, 0))
+
+
+def test_parameters_tie_exactly_between_edges_and_the_policy_goes_on_record() -> None:
+    """Also below the root, where means over a mask are rounded differently on different edges."""
+    space = NAS_BENCH_201
+    network = build_network(space, channels=5, cells=3, classes=10, image_shape=(8, 8, 3))
+    images, labels = jnp.zeros((1, 2, 8, 8, 3)), jnp.zeros((1, 2), jnp.int32)
+    similarity = jax.jit(edge_similarity(parameters(network, space), space))
+    params = network.init(jax.random.key(0))
+
+    def score(node):
+        mask = np.array(node.mask)
+        return np.stack([similarity(jax.random.key(e), params, mask, e, images, labels)[0] for e in range(6)])
+
+    tree = grow(space, (2, 2, 2), by_similarity(space, score))
+    splits = [node.split for node in tree.nodes if node.split is not None]
+    # {3x3} apart on the lowest edge that is whole; every such edge ties with it, 6, then 5, then 4 of them.
+    assert [split.groups for split in splits] == [((0, 1, 2, 4), (3,))] * 7
+    assert [(split.edge, split.ties) for split in splits] == [(0, 6), (1, 5), (1, 5), (2, 4), (2, 4), (2, 4), (2, 4)]
+    assert {split.decided for split in splits} == {"lowest"}
 
 
 def test_synflow_leaves_closed_operations_closed(toy, toy_probe) -> None:
