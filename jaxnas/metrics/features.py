@@ -79,6 +79,10 @@ def _gaussian(key: Key, params: Params) -> Params:
 
 
 def _log_deviations(stats: Array) -> Array:
-    """Sum over norms of log of the root of the mean variance; norms that did not run report 1 and add nothing."""
+    """Sum over norms of log of the root of the mean variance.
+
+    Norms that did not run report 1 and add nothing, nor do those of operations that nothing reaches: they scaled zeros.
+    """
     pairs = jax.tree.leaves(stats, is_leaf=lambda node: isinstance(node, tuple))
-    return jnp.sum(jnp.stack([0.5 * jnp.log(variance.mean(-1)).sum() for _, variance in pairs]))
+    means = jnp.concatenate([variance.mean(-1).reshape(-1) for _, variance in pairs])
+    return 0.5 * jnp.sum(jnp.log(jnp.where(means > 0, means, 1.0)))

@@ -13,8 +13,9 @@ from typing import Any, NamedTuple
 import numpy as np
 import pytest
 
-from jaxnas.data.cifar import CIFAR10, CIFAR100, Cifar
+from jaxnas.data.cifar import CIFAR10, CIFAR100, Cifar, read_cifar
 from jaxnas.data.idx import MNIST
+from jaxnas.types import UserError
 
 SMALL10 = replace(CIFAR10, records={"train": 10, "test": 4})
 SMALL100 = replace(CIFAR100, records={"train": 10, "test": 4})
@@ -211,3 +212,10 @@ def write_imagenet16(root: Path) -> Path:
         batch = {"data": rows, "labels": [1, 120, 121, 1000, 57], "mean": np.zeros(768)}
         (folder / name).write_bytes(pickle.dumps(batch, 2))
     return folder
+
+
+def refusal(data: Cifar, root: Path, part: str) -> str:
+    """What reading a damaged archive says."""
+    with pytest.raises(UserError) as caught:
+        read_cifar(data, root, part)
+    return str(caught.value)

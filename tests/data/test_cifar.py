@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from jaxnas.data.cifar import CIFAR10, CIFAR100, Cifar, cifar_files, read_cifar
+from jaxnas.data.cifar import CIFAR10, CIFAR100, cifar_files, read_cifar
 from jaxnas.types import UserError
 from tests.data.files import (
     BINARY10,
@@ -21,15 +21,10 @@ from tests.data.files import (
     every_layout,
     examples,
     pickled10,
+    refusal,
     write_archive,
     write_folder,
 )
-
-
-def refusal(data: Cifar, root: Path, part: str) -> str:
-    with pytest.raises(UserError) as caught:
-        read_cifar(data, root, part)
-    return str(caught.value)
 
 
 @every_layout

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from jaxnas.data.cifar import Cifar, read_cifar
+from jaxnas.data.cifar import read_cifar
 from jaxnas.data.pickled import read_pickled_batch
 from jaxnas.types import UserError
 from tests.data.files import (
@@ -21,16 +21,11 @@ from tests.data.files import (
     payloads,
     pickled10,
     python2_pickle,
+    refusal,
     with_protocol,
     write_archive,
     write_folder,
 )
-
-
-def refusal(data: Cifar, root: Path, part: str) -> str:
-    with pytest.raises(UserError) as caught:
-        read_cifar(data, root, part)
-    return str(caught.value)
 
 
 @pytest.mark.parametrize(

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from jaxnas.metrics import METRICS, Metric, Probe, edge_similarity, scalar, weighted
-from jaxnas.metrics.features import local_intrinsic_dimension
+from jaxnas.metrics.features import _log_deviations, local_intrinsic_dimension
 from jaxnas.metrics.jacobians import jacob_cov
 from jaxnas.metrics.patterns import _agreement, _regions
 from jaxnas.metrics.weights import layers
@@ -225,3 +225,10 @@ def test_the_random_control_differs_between_operations_and_keys(toy, toy_probe) 
     measure = METRICS["random"](toy, TOY).measure
     drawn = {float(measure(toy_probe(*ids, key=key))) for ids in [(1, 1), (1, 2), (2, 1)] for key in range(3)}
     assert len(drawn) == 9
+
+
+def test_the_zen_score_takes_no_notice_of_what_nothing_reaches(toy, toy_probe) -> None:
+    """A convolution that only zeros enter has variance 0, whose logarithm is no score."""
+    found = toy.watch(toy_probe(CONV, CONV).params, toy_probe(CONV, CONV).images, jnp.array([NONE, CONV]))
+    assert (np.asarray(found.stats["stage1"]["nor_conv_3x3"][1])[:, 1] == 0).all()
+    assert np.isfinite(_log_deviations(found.stats))
