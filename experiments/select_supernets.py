@@ -3,8 +3,9 @@
     python -m experiments.select_supernets full --splits SPLITS.json --benchmark TABLE.csv --workdir out/select
 
 Arms are the sub-supernets of the splits in a file and of random splits of the same shapes; a pull is the true accuracy
-of a random architecture, with noise. Writes `outcomes.csv` (a row for each split, rule, noise and budget),
-`summary.csv` (means over splits with intervals) and `report.html`.
+of a random architecture, with noise. `--run DIR` adds the trained sub-supernets of a few-shot run: its arms are drawn
+from the ranking sample, scored by the sub-supernets themselves. Writes `outcomes.csv` (a row for each split, rule,
+noise and budget), `summary.csv` (means over splits with intervals) and `report.html`.
 """
 
 import sys
@@ -13,19 +14,17 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated
 
-import numpy as np
 import tyro
-from jaxnas.report.document import write_page
 from rich import box
 from rich.console import Console
 from rich.table import Table
 
 from jaxnas import benchmarks
-from jaxnas.analysis import random_trees, shape_of
-from jaxnas.methods.replay import Outcome, Summary, check, replay, summarise
+from jaxnas.methods.replay import Outcome, Summary, check, of_run, of_splits, replay, summarise
+from jaxnas.report.document import write_page
 from jaxnas.report.regret_page import regret_page
 from jaxnas.selection.leaves import RULES
-from jaxnas.spaces import SPACES, NamedSplit, membership, read_splits
+from jaxnas.spaces import SPACES, read_splits
 from jaxnas.types import UserError
 from jaxnas.workdir import Progress, progress, write_csv
 
@@ -62,6 +61,8 @@ class Command:
     workdir: Path
     """folder for the results"""
     setting: Annotated[Setting, tyro.conf.arg(name="")]
+    run: Path | None = None
+    """also the work directory of a finished few-shot run, whose data set must be in the table"""
 
 
 def run(command: Command, show: Progress) -> list[Summary]:
@@ -70,56 +71,35 @@ def run(command: Command, show: Progress) -> list[Summary]:
     check(setting.rules, setting.budgets, setting.noises, setting.repetitions)
     splits = read_splits(space, command.splits)
     table = benchmarks.read_table(space, command.benchmark)
+    trials = [] if command.run is None else [of_run(space, command.run, table)]
     for split in splits:
         if split.dataset is not None:
             table.check(split.dataset)
-    command.workdir.mkdir(parents=True, exist_ok=True)
-    outcomes: list[dict[str, object]] = []
-    found: list[Outcome] = []
-    for dataset in table.accuracies:
+    for dataset, accuracies in table.accuracies.items():
         here = [split for split in splits if split.dataset in (None, dataset)]
-        leaves = _leaves(here, setting)
-        show("replay", len(found), 0, dataset)
-        of_dataset = list(
-            replay(
-                leaves,
-                table.accuracies[dataset],
-                setting.rules,
-                setting.budgets,
-                setting.noises,
-                setting.repetitions,
-                setting.seed,
-            )
-        )
-        found += of_dataset
-        outcomes += [{"dataset": dataset, **outcome._asdict()} for outcome in of_dataset]
+        trials += of_splits(here, dataset, accuracies, setting.random_splits, setting.seed)
+    command.workdir.mkdir(parents=True, exist_ok=True)
+    found: list[Outcome] = []
+    for number, trial in enumerate(trials):
+        show("replay", number, len(trials), trial.name)
+        seed = setting.seed + 1_000_003 * number
+        found += replay([trial], setting.rules, setting.budgets, setting.noises, setting.repetitions, seed)
+    show("replay", len(trials), len(trials), "")
     summary = summarise(found)
     rows = [row._asdict() for row in summary]
-    write_csv(command.workdir / "outcomes.csv", outcomes)
+    write_csv(command.workdir / "outcomes.csv", [outcome._asdict() for outcome in found])
     write_csv(command.workdir / "summary.csv", rows)
     write_page(command.workdir / "report.html", regret_page(rows, setting.repetitions))
     return summary
 
 
-def _leaves(splits: Sequence[NamedSplit], setting: Setting) -> dict[str, np.ndarray]:
-    """The leaf of every architecture, int [N], in each split and in random trees of its shape."""
-    found = {}
-    for number, split in enumerate(splits):
-        found[split.metric] = membership(split.tree.space, split.masks).argmax(0)
-        if setting.random_splits:
-            seed = 1000 * setting.seed + number
-            trees, _ = random_trees(split.tree.space, shape_of(split.tree), True, setting.random_splits, seed)
-            found |= {f"random tree like {split.metric} ({i + 1})": tree.astype(int) for i, tree in enumerate(trees)}
-    return found
-
-
 def shown(summary: Sequence[Summary]) -> Table:
     """Mean regret by rule and budget."""
     budgets = sorted({row.budget for row in summary})
-    table = Table("noise", "rule", *("any" if b == 0 else str(b) for b in budgets), box=box.SIMPLE)
-    for noise, rule in dict.fromkeys((row.noise, row.rule) for row in summary):
-        of = {row.budget: row for row in summary if (row.noise, row.rule) == (noise, rule)}
-        table.add_row(f"{noise:g}", rule, *(f"{of[b].regret:.2f}" if b in of else "" for b in budgets))
+    table = Table("scores", "noise", "rule", *("any" if b == 0 else str(b) for b in budgets), box=box.SIMPLE)
+    for source, noise, rule in dict.fromkeys((row.source, row.noise, row.rule) for row in summary):
+        of = {row.budget: row for row in summary if (row.source, row.noise, row.rule) == (source, noise, rule)}
+        table.add_row(source, f"{noise:g}", rule, *(f"{of[b].regret:.2f}" if b in of else "" for b in budgets))
     return table
 
 

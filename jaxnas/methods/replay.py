@@ -1,32 +1,49 @@
-"""Rules that choose a sub-supernet, replayed on tables of true accuracies: regret against budget."""
+"""Rules that choose a sub-supernet, replayed on tables of true accuracies and on trained leaves: regret by budget."""
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+import csv
+from collections.abc import Iterator, Sequence
+from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
 
-from jaxnas.analysis import mean_interval
-from jaxnas.selection.leaves import RULES, Arms, Rule
+from jaxnas.analysis import mean_interval, random_trees, shape_of
+from jaxnas.benchmarks import Table
+from jaxnas.selection.leaves import RULES, Arms
+from jaxnas.spaces import NamedSplit, SearchSpace, membership, read_splits
 from jaxnas.types import UserError
+from jaxnas.workdir import read_json
 
 ORACLE = "oracle"
+
+
+class Trial(NamedTuple):
+    """One split: what its sub-supernets are drawn from, and what choosing each would cost."""
+
+    name: str
+    source: str  # "table": pulls are true accuracies; "trained": accuracies by the sub-supernets themselves
+    scores: list[np.ndarray]  # by sub-supernet, [n_k]
+    sizes: np.ndarray  # int [K]
+    regrets: np.ndarray  # [K], the optimum of the space minus the best cell of the sub-supernet, points
 
 
 class Outcome(NamedTuple):
     """One rule on one split with one budget, over repetitions."""
 
     split: str
+    source: str
     rule: str
-    noise: float  # deviation of what a pull adds to the true accuracy, points
+    noise: float  # deviation of what a pull adds to its score, points
     budget: int
     evaluations: float  # mean number that were made
-    regret: float  # mean of the optimum of the space minus the best cell of the chosen sub-supernet, points
+    regret: float  # mean of the regrets of the chosen sub-supernets, points
     found: float  # share of repetitions whose choice holds the optimum
 
 
 class Summary(NamedTuple):
     """One rule with one budget, over splits."""
 
+    source: str
     rule: str
     noise: float
     budget: int
@@ -49,71 +66,99 @@ def check(rules: Sequence[str], budgets: Sequence[int], noises: Sequence[float],
         )
 
 
-def arms_of(scores: Sequence[np.ndarray], sizes: np.ndarray, noise: float) -> Arms:
-    """Arms that draw, with replacement, from the scores [n_k] of each sub-supernet and add noise."""
+def of_table(name: str, leaf: np.ndarray, accuracies: np.ndarray) -> Trial:
+    """A split by the true accuracies of its cells. leaf int [N]: of every architecture; accuracies [N], percent."""
+    scores = [accuracies[leaf == k] for k in range(int(leaf.max()) + 1)]
+    return Trial(name, "table", scores, np.array([len(of) for of in scores]), _regrets(scores))
+
+
+def of_splits(
+    splits: Sequence[NamedSplit], dataset: str, accuracies: np.ndarray, random_splits: int, seed: int
+) -> list[Trial]:
+    """Every split, and beside it random trees of its shape on random edges. accuracies [N], percent."""
+    found = []
+    for number, split in enumerate(splits):
+        space = split.tree.space
+        found.append(of_table(f"{split.metric} ({dataset})", membership(space, split.masks).argmax(0), accuracies))
+        if random_splits:
+            trees, _ = random_trees(space, shape_of(split.tree), True, random_splits, 1000 * seed + number)
+            names = [f"random tree {i + 1} like {split.metric} ({dataset})" for i in range(random_splits)]
+            found += [of_table(n, tree.astype(int), accuracies) for n, tree in zip(names, trees, strict=True)]
+    return found
+
+
+def of_run(space: SearchSpace, folder: Path, table: Table) -> Trial:
+    """The trained sub-supernets of a finished few-shot run: scores of its ranking sample, drawn at random in each leaf.
+
+    Raises UserError if the folder holds no such run, its data set is not in the table, or a leaf has no sample.
+    """
+    try:
+        (split,) = read_splits(space, folder / "split_tree.json")
+        dataset = str(read_json(folder / "config.json")["data"]["name"])
+        with open(folder / "ranking.csv", encoding="utf-8", newline="") as handle:
+            rows = [(int(row["leaf"]), float(row["method"])) for row in csv.DictReader(handle)]
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise UserError(f"{folder} holds no finished few-shot run with a ranking: {error}") from error
+    table.check(dataset)
+    leaf = membership(space, split.masks).argmax(0)
+    true = of_table(f"{folder.name} ({dataset})", leaf, table.accuracies[dataset])
+    scores = [np.array([score for k, score in rows if k == leaf]) for leaf in range(len(true.sizes))]
+    if not all(map(len, scores)):
+        raise UserError(f"{folder / 'ranking.csv'} has no architecture of some leaf")
+    return true._replace(source="trained", scores=scores)
+
+
+def arms_of(trial: Trial, noise: float) -> Arms:
+    """Arms that draw, with replacement, from the scores of each sub-supernet and add noise."""
 
     def pull(rng: np.random.Generator, k: int, n: int) -> np.ndarray:
-        drawn = scores[k][rng.integers(len(scores[k]), size=n)]
+        drawn = trial.scores[k][rng.integers(len(trial.scores[k]), size=n)]
         return drawn + noise * rng.standard_normal(n) if noise else drawn
 
     def whole(rng: np.random.Generator, k: int) -> float:
-        return float(scores[k].mean() + noise * rng.standard_normal())
+        return float(trial.scores[k].mean() + noise * rng.standard_normal())
 
-    return Arms(sizes, pull, whole)
+    return Arms(trial.sizes, pull, whole)
 
 
 def replay(
-    splits: Mapping[str, np.ndarray],
-    accuracies: np.ndarray,
+    trials: Sequence[Trial],
     rules: Sequence[str],
     budgets: Sequence[int],
     noises: Sequence[float],
     repetitions: int,
     seed: int,
-    show: Callable[[str], None] = lambda split: None,
-) -> Iterable[Outcome]:
-    """Outcomes by split, noise, rule and budget.
+) -> Iterator[Outcome]:
+    """Outcomes by split, noise, rule and budget; the score of a whole sub-supernet is the mean of its scores.
 
-    splits: the leaf of every architecture, int [N]; accuracies [N], percent. The score of a whole sub-supernet is its
-    true mean here, and pulls are true accuracies, both with noise.
+    Noise is added where pulls are true accuracies; those of trained sub-supernets are noisy as they are.
     """
-    for number, (name, leaf) in enumerate(splits.items()):
-        show(name)
-        values = [accuracies[leaf == k] for k in range(int(leaf.max()) + 1)]
-        regrets = accuracies.max() - np.array([of.max() for of in values])
-        sizes = np.array([len(of) for of in values])
-        for noise in noises:
-            yield Outcome(name, ORACLE, noise, 0, 0.0, float(regrets.min()), 1.0)
-            arms = arms_of(values, sizes, noise)
+    for number, trial in enumerate(trials):
+        for noise in noises if trial.source == "table" else (0.0,):
+            best = float(trial.regrets.min())
+            yield Outcome(trial.name, trial.source, ORACLE, noise, 0, 0.0, best, 1.0)
+            arms = arms_of(trial, noise)
             for rule in rules:
                 for budget in budgets:
                     key = [seed, number, budget, int(1000 * noise), *rule.encode()]
-                    yield _repeated(name, rule, RULES[rule], arms, noise, budget, regrets, repetitions, key)
+                    picked = [RULES[rule](np.random.default_rng([*key, i]), arms, budget) for i in range(repetitions)]
+                    of = trial.regrets[[p.arm for p in picked]]
+                    spent = float(np.mean([p.evaluations.sum() for p in picked]))
+                    found = float(np.mean(of == best))
+                    yield Outcome(trial.name, trial.source, rule, noise, budget, spent, float(of.mean()), found)
 
 
 def summarise(outcomes: Sequence[Outcome]) -> list[Summary]:
     """Means over splits with their intervals."""
     found = []
-    for rule, noise, budget in dict.fromkeys((o.rule, o.noise, o.budget) for o in outcomes):
-        same = [o for o in outcomes if (o.rule, o.noise, o.budget) == (rule, noise, budget)]
+    for cell in dict.fromkeys((o.source, o.rule, o.noise, o.budget) for o in outcomes):
+        same = [o for o in outcomes if (o.source, o.rule, o.noise, o.budget) == cell]
         mean = mean_interval(np.array([o.regret for o in same]))
         share = float(np.mean([o.found for o in same]))
-        found.append(Summary(rule, noise, budget, len(same), mean.value, mean.low, mean.high, share))
+        found.append(Summary(*cell, len(same), mean.value, mean.low, mean.high, share))
     return found
 
 
-def _repeated(
-    name: str,
-    rule: str,
-    choose: Rule,
-    arms: Arms,
-    noise: float,
-    budget: int,
-    regrets: np.ndarray,
-    repetitions: int,
-    key: list[int],
-) -> Outcome:
-    picked = [choose(np.random.default_rng([*key, i]), arms, budget) for i in range(repetitions)]
-    of = regrets[[p.arm for p in picked]]
-    evaluations = float(np.mean([p.evaluations.sum() for p in picked]))
-    return Outcome(name, rule, noise, budget, evaluations, float(of.mean()), float(np.mean(of == 0)))
+def _regrets(accuracies: Sequence[np.ndarray]) -> np.ndarray:
+    best = np.array([of.max() for of in accuracies])
+    return best.max() - best

@@ -9,23 +9,33 @@ from jaxnas.report.figures import spread
 from jaxnas.report.markup import Html, join, tag
 
 HEIGHT = 330
-Row = dict[str, Any]  # rule, noise, budget, splits, regret, regret_low, regret_high, found
+Row = dict[str, Any]  # source, rule, noise, budget, splits, regret, regret_low, regret_high, found
 
 
 def regret_page(rows: Sequence[Row], repetitions: int) -> Html:
     """Rows of `summary.csv`; rules that spend nothing are lines across."""
-    noises = sorted({row["noise"] for row in rows})
-    panels = [_panel([row for row in rows if row["noise"] == noise], noise) for noise in noises]
-    splits = max(row["splits"] for row in rows)
+    panels, tables = [], []
+    for source, noise in dict.fromkeys((row["source"], row["noise"]) for row in rows):
+        of = [row for row in rows if (row["source"], row["noise"]) == (source, noise)]
+        title = _title(source, noise, of[0]["splits"])
+        panels.append(_panel(of, title))
+        tables.append(_table(of, title))
     said = (
-        f"Mean over {splits} splits of the regret of the chosen sub-supernet: the optimum of the space minus its best "
+        f"Mean over splits of the regret of the chosen sub-supernet: the optimum of the space minus its best "
         f"cell, in points; {repetitions} repetitions each. Budget: architectures evaluated, over all sub-supernets."
     )
     figure = tag("figure", tag("div", *panels, class_="panels"), tag("figcaption", said))
-    return document("Which rule picks the right sub-supernet", [figure, *map(lambda n: _table(rows, n), noises)])
+    return document("Which rule picks the right sub-supernet", [figure, *tables])
 
 
-def _panel(rows: Sequence[Row], noise: float) -> Html:
+def _title(source: str, noise: float, splits: int) -> str:
+    many = f"{splits} splits" if splits > 1 else "1 split"
+    if source == "trained":
+        return f"{many}: scores by the trained sub-supernets"
+    return f"{many}: true accuracies, " + (f"noise of deviation {noise:g}" if noise else "no noise")
+
+
+def _panel(rows: Sequence[Row], title: str) -> Html:
     rules = list(dict.fromkeys(row["rule"] for row in rows))
     budgets = sorted({row["budget"] for row in rows if row["budget"]})
     place = {budget: float(i) for i, budget in enumerate(budgets)}
@@ -33,7 +43,6 @@ def _panel(rows: Sequence[Row], noise: float) -> Html:
         svg.Scale(-0.2, max(len(budgets) - 1, 1) + 0.2, 46, svg.WIDTH - 112),
         svg.Scale(*svg.span([0.0, *(row["regret"] for row in rows)]), HEIGHT - 38, 48),
     )
-    title = f"pulls with noise, deviation {noise:g} points" if noise else "pulls without noise"
     parts = [svg.write(0, 14, title, font_weight="bold"), svg.write(4, 34, "regret, points", fill=svg.GREY)]
     for value, label in svg.labelled(svg.ticks(axes.y.low, axes.y.high)):
         parts.append(svg.line(46, axes.y(value), svg.WIDTH - 112, axes.y(value), svg.PALE))
@@ -59,8 +68,7 @@ def _panel(rows: Sequence[Row], noise: float) -> Html:
     return svg.drawing(svg.WIDTH, HEIGHT, f"regret against budget, {title}; at the largest budget {last}", *parts)
 
 
-def _table(rows: Sequence[Row], noise: float) -> Html:
-    of = [row for row in rows if row["noise"] == noise]
+def _table(of: Sequence[Row], title: str) -> Html:
     budgets = sorted({row["budget"] for row in of})
     head = tag("tr", tag("th", "rule"), *(tag("th", "any" if b == 0 else str(b)) for b in budgets))
     body = []
@@ -70,9 +78,9 @@ def _table(rows: Sequence[Row], noise: float) -> Html:
             found = next((row for row in of if row["rule"] == rule and row["budget"] == budget), None)
             cells.append(tag("td", "" if found is None else _cell(found)))
         body.append(tag("tr", tag("td", rule.replace("_", " ")), *cells))
-    title = f"Regret, points, [95 % over splits], share that holds the optimum; noise {noise:g}"
     table = tag("table", tag("thead", head), tag("tbody", *body))
-    return join(tag("h2", title), tag("div", table, class_="scroll"))
+    said = "Regret in points [95 % over splits], and how often the choice holds the optimum."
+    return join(tag("h2", title), tag("p", said), tag("div", table, class_="scroll"))
 
 
 def _cell(row: Row) -> str:

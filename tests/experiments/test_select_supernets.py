@@ -7,7 +7,8 @@ import numpy as np
 import pytest
 
 from experiments.select_supernets import PRESETS, Command, Setting, main, run
-from jaxnas.methods.replay import arms_of, check, replay, summarise
+from jaxnas import benchmarks
+from jaxnas.methods.replay import arms_of, check, of_run, of_table, replay, summarise
 from jaxnas.selection.leaves import RULES
 from jaxnas.spaces import NAS_BENCH_201, Architecture
 from jaxnas.spaces.tree import SplitTree
@@ -21,7 +22,7 @@ TAIL = np.concatenate([np.full(50, 60.0), RNG.uniform(20, 70, 50), np.full(50, 5
 
 
 def by_rule(accuracies: np.ndarray, budget: int, noise: float = 0.0, repetitions: int = 32, seed: int = 0):
-    found = replay({"planted": LEAF}, accuracies, tuple(RULES), (budget,), (noise,), repetitions, seed)
+    found = replay([of_table("planted", LEAF, accuracies)], tuple(RULES), (budget,), (noise,), repetitions, seed)
     return {outcome.rule: outcome for outcome in found}
 
 
@@ -51,12 +52,13 @@ def test_noise_hides_and_seeds_repeat() -> None:
     clean, noisy = by_rule(EVEN, 8), by_rule(EVEN, 8, noise=50.0)
     assert noisy["mean"].found < clean["mean"].found
     assert by_rule(EVEN, 8, noise=5.0) == by_rule(EVEN, 8, noise=5.0) != by_rule(EVEN, 8, noise=5.0, seed=1)
-    arms = arms_of([np.zeros(3)], np.array([3]), 2.0)
+    arms = arms_of(of_table("zeros", np.zeros(3, int), np.zeros(3)), 2.0)
     assert np.std(arms.pull(np.random.default_rng(0), 0, 20_000)) == pytest.approx(2.0, rel=0.03)
 
 
 def test_summaries_are_means_over_splits() -> None:
-    outcomes = [*replay({"a": LEAF, "b": LEAF[::-1]}, EVEN, ("mean",), (8,), (0.0,), 4, 0)]
+    trials = [of_table("a", LEAF, EVEN), of_table("b", LEAF[::-1], EVEN)]
+    outcomes = [*replay(trials, ("mean",), (8,), (0.0,), 4, 0)]
     rows = {(row.rule, row.budget): row for row in summarise(outcomes)}
     of_mean = [outcome.regret for outcome in outcomes if outcome.rule == "mean"]
     assert rows["mean", 8].regret == pytest.approx(np.mean(of_mean)) and rows["mean", 8].splits == 2
@@ -84,6 +86,9 @@ def files(tmp_path_factory):
     tree: SplitTree = grow(NAS_BENCH_201, (2, 2), at_random(NAS_BENCH_201, np.random.default_rng(1)))
     (folder / "split_tree.json").write_text(json.dumps(tree.to_json()))
     values = np.random.default_rng(2).uniform(10, 90, NAS_BENCH_201.size).round(2).tolist()
+    (folder / "config.json").write_text(json.dumps({"data": {"name": "cifar10"}}))
+    scored = [f"|a|,{leaf},50.0,{40 + 10 * (leaf == 2) + i}" for leaf in range(4) for i in range(3)]
+    (folder / "ranking.csv").write_text("\n".join(["architecture,leaf,truth,method", *scored]) + "\n")
     with open(folder / "table.csv", "w", newline="") as handle:
         writer = csv.writer(handle)
         writer.writerow(["architecture", "cifar10"])
@@ -94,14 +99,32 @@ def files(tmp_path_factory):
 
 def test_the_command_writes_outcomes_means_and_a_page(files, tmp_path) -> None:
     setting = Setting(budgets=(8, 16), noises=(0.0, 1.0), rules=("mean", "ucb_max", "random"), repetitions=2)
-    found = run(Command(files / "split_tree.json", files / "table.csv", tmp_path, setting), lambda *told: None)
+    command = Command(files / "split_tree.json", files / "table.csv", tmp_path, setting, files)
+    found = run(command, lambda *told: None)
     with open(tmp_path / "outcomes.csv") as handle:
         rows = list(csv.DictReader(handle))
-    # Two splits, the tree and a random one like it; two noises; three rules by two budgets, and the oracle.
-    assert len(rows) == 2 * 2 * (3 * 2 + 1) and len({row["split"] for row in rows}) == 2
-    assert len(found) == 2 * (3 * 2 + 1)
+    # Two splits, the tree and a random one like it; two noises; three rules by two budgets, and the oracle; and the
+    # trained leaves, without noise.
+    assert len(rows) == (2 * 2 + 1) * (3 * 2 + 1) and len({row["split"] for row in rows}) == 3
+    assert len(found) == 3 * (3 * 2 + 1)
     page = (tmp_path / "report.html").read_text()
-    assert page.count("<svg") == 2 and "ucb max" in page and "deviation 1 points" in page
+    assert page.count("<svg") == 3 and "ucb max" in page and "deviation 1" in page and "trained" in page
+    # The run's own scores put the third leaf first, whatever its cells are worth.
+    best = [row for row in rows if row["source"] == "trained" and row["rule"] == "mean"]
+    of_leaf = {row["regret"] for row in best}
+    assert len(best) == 2 and len(of_leaf) == 1
+
+
+@pytest.mark.parametrize(
+    ("name", "content"), [("ranking.csv", "a,b\n1,2\n"), ("config.json", "{}"), ("ranking.csv", "")]
+)
+def test_a_run_without_a_ranking_is_refused(files, tmp_path, name, content) -> None:
+    for file in ("split_tree.json", "config.json", "ranking.csv"):
+        (tmp_path / file).write_text((files / file).read_text())
+    (tmp_path / name).write_text(content)
+    table = benchmarks.read_table(NAS_BENCH_201, files / "table.csv")
+    with pytest.raises(UserError, match=r"no finished few-shot run|no architecture of some leaf"):
+        of_run(NAS_BENCH_201, tmp_path, table)
 
 
 def test_the_command_says_what_is_wrong(files, tmp_path, capsys) -> None:
