@@ -17,7 +17,7 @@ from jaxnas.types import UserError
     ("change", "message"),
     [
         ({"net": {"space": "darts"}}, r"unknown search space 'darts'; allowed: \['nas-bench-201', 'toy'\]"),
-        ({"split": {"metric": "snop"}}, r"unknown metric 'snop'; allowed: \['gradient_matching'\]"),
+        ({"split": {"metric": "snop"}}, r"unknown metric 'snop'; allowed: \['accuracy', .*'zico'\]"),
         ({"split": {"leaves": 6}}, r"give K = 8 leaves, not 6; allowed: 8 .* \[\[2, 3\]\]"),
         ({"split": {"edges": "first"}}, r"unknown split.edges 'first'; allowed: \['best', "),
         ({"split": {"min_size": 3}}, r"split.min_size must be from 1 to 2, .* not 3"),

@@ -30,6 +30,7 @@ def two_linear_operations() -> Network:
     return Network(
         init=lambda key: {"weights": jax.random.normal(key, (2, 4, 3))},
         forward=forward,
+        watch=forward,  # unused: there are no cells to look into
         init_stats=lambda: {"mean": jnp.zeros(3)},
         live=lambda params, choice: {"weights": (jnp.arange(2) == choice[0])[:, None, None]},
         shared=lambda params, edge: {"weights": jnp.ones((1, 1, 1), bool)},
