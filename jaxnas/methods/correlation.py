@@ -16,6 +16,7 @@ from jaxnas.spaces import SPACES, Architecture, SearchSpace
 from jaxnas.types import Array, UserError
 
 DRAW, BATCH, WEIGHTS, SCORE = range(4)  # what a key is for
+SMALLEST = 8  # images of a batch: ZiCo cuts it into four, and a norm needs two
 NASLIB = "Krishnakumar et al., NAS-Bench-Suite-Zero (NeurIPS 2022): CIFAR-10, 1,000 architectures, validation accuracy"
 PUBLISHED = {
     **{"naswot": 0.77, "jacob_cov": 0.75, "synflow": 0.73, "parameters": 0.72, "epe_nas": 0.70, "multiply_adds": 0.69},
@@ -67,10 +68,12 @@ def drawn_architectures(config: CorrelationConfig) -> np.ndarray:
 def build_scorer(config: CorrelationConfig, dataset: Dataset) -> Scorer:
     """Programs that draw weights for an architecture and score it on one batch, the same for all.
 
-    Metrics of one module are one program, so that what they share is computed once. Raises UserError, when run, if a
-    connected architecture has a score that is not finite.
+    Metrics of one module are one program, so that what they share is computed once. Raises UserError for a batch that
+    the images cannot fill or that is too small to be cut, and, when run, for a score that is not finite.
     """
     space = check(config)
+    if not SMALLEST <= config.data.batch <= len(dataset.train):
+        raise UserError(f"data.batch must lie in {SMALLEST} .. {len(dataset.train)} images, it is {config.data.batch}")
     shape, key = dataset.train.images.shape[1:], jax.random.key(config.seed)
     network = build_network(
         space,

@@ -87,6 +87,13 @@ def test_bad_settings_are_refused_before_work(change, said) -> None:
         check(replace(CONFIG, **change))
 
 
+@pytest.mark.parametrize("batch", [7, 2000])
+def test_a_batch_that_cannot_be_filled_or_cut_is_refused(batch, table, tmp_path) -> None:
+    config = replace(CONFIG, data=replace(CONFIG.data, batch=batch))
+    with pytest.raises(UserError, match=rf"8 \.\. 1024 images, it is {batch}"):
+        run(Command(table, tmp_path, config), quiet)
+
+
 def test_the_command_tells_what_is_wrong_in_a_sentence(table, tmp_path, capsys) -> None:
     arguments = ["digits", "--benchmark", str(table), "--workdir", str(tmp_path), "--truth", "cifar10"]
     assert main(arguments) == 2
