@@ -1,7 +1,28 @@
 """One-shot search: how architectures are drawn and weighed while a sub-supernet is trained."""
 
-from jaxnas.search.base import Problem, SearchAlgorithm
-from jaxnas.search.darts import darts
-from jaxnas.search.sampling import sample_connected
+from collections.abc import Callable
+from functools import partial
 
-__all__ = ["Problem", "SearchAlgorithm", "darts", "sample_connected"]
+from jaxnas.search.alpha import Logits
+from jaxnas.search.base import Forwards, Problem, SearchAlgorithm
+from jaxnas.search.darts import darts
+from jaxnas.search.dirichlet import drnas
+from jaxnas.search.gumbel import gdas, snas
+from jaxnas.search.sampling import sample_connected
+from jaxnas.search.scored_paths import dsnas, reinforce
+from jaxnas.search.uniform import fairnas, uniform
+from jaxnas.spaces.base import SearchSpace
+
+ALGORITHMS: dict[str, Callable[[SearchSpace], SearchAlgorithm]] = {
+    "uniform": uniform,
+    "fairnas": fairnas,
+    "darts": darts,
+    "darts2": partial(darts, order="second"),
+    "snas": snas,
+    "gdas": gdas,
+    "dsnas": dsnas,
+    "reinforce": reinforce,
+    "drnas": drnas,
+}
+
+__all__ = ["ALGORITHMS", "Forwards", "Logits", "Problem", "SearchAlgorithm", "darts", "sample_connected"]

@@ -3,13 +3,19 @@
 from collections.abc import Callable
 from typing import Any, NamedTuple
 
+import jax.numpy as jnp
+
 from jaxnas.types import Array, Choice, Key, Params
 
 SearchState = Any  # a pytree: what the algorithm learns, such as alpha and the moments of its optimizer
+Schedule = Callable[[Array], Array]  # share of the training that is done, [] in 0 .. 1 -> a rate or a temperature []
 
 
 class Problem(NamedTuple):
-    """One step of ONE sub-supernet as an algorithm sees it; the two batches are in the closures."""
+    """One step of ONE sub-supernet as an algorithm sees it; the two batches, of different examples, are in the closures.
+
+    `choice` is op_weights float [E, O] or op_ids int [E].
+    """
 
     train_loss: Callable[[Params, Choice], Array]
     """(params, choice) -> [], on the training batch"""
@@ -18,6 +24,15 @@ class Problem(NamedTuple):
     params: Params
     unrolled: Callable[[Params], Params]
     """gradients of the training loss -> the weights after the step their own optimizer would take; differentiable"""
+    progress: Array
+    """float [] in 0 .. 1, share of the training that is done"""
+
+
+class Forwards(NamedTuple):
+    """What runs in one weight step: its loss is the sum over S of coefficient times loss."""
+
+    choices: Choice  # float [S, E, O] or int [S, E]
+    coefficients: Array  # float [S]
 
 
 class SearchAlgorithm(NamedTuple):
@@ -25,9 +40,19 @@ class SearchAlgorithm(NamedTuple):
 
     init: Callable[[Key, Array], SearchState]
     """(key, mask) -> state; the key is consumed"""
-    choose: Callable[[Key, SearchState, Array], Choice]
-    """(key, state, mask) -> what runs in the next weight step; the key is consumed"""
-    update: Callable[[Key, SearchState, Array, Problem], SearchState]
-    """(key, state, mask, problem) -> state; the key is consumed"""
+    forwards: Callable[[Key, SearchState, Array, Problem], Forwards]
+    """(key, state, mask, problem) -> what runs in the next weight step; the key is consumed"""
+    update: Callable[[Key, SearchState, Array, Problem], SearchState] | None
+    """(key, state, mask, problem) -> state, before the weight step; the key is consumed. None: nothing is learnt"""
     probabilities: Callable[[SearchState, Array], Array]
     """(state, mask) -> [E, O], rows sum to 1, closed operations exactly 0"""
+
+
+def one(choice: Choice) -> Forwards:
+    """A weight step of one forward pass."""
+    return Forwards(choice[None], jnp.ones(1))
+
+
+def mean_of(choices: Choice) -> Forwards:
+    """A weight step on the mean loss of S forward passes."""
+    return Forwards(choices, jnp.full(len(choices), 1 / len(choices)))

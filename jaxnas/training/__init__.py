@@ -1,6 +1,6 @@
 """Training of ONE sub-supernet: state, step, epoch, loop."""
 
-from jaxnas.training.bilevel import build_bilevel_step
+from jaxnas.training.bilevel import Searching, build_bilevel_step, build_search_epoch
 from jaxnas.training.loop import NonFiniteLoss, train
 from jaxnas.training.state import SubnetState, build_optimizer, initial_weights, new_state, new_states
 from jaxnas.training.step import build_epoch, build_evaluate, build_step
@@ -8,10 +8,12 @@ from jaxnas.training.step import build_epoch, build_evaluate, build_step
 __all__ = [
     "NonFiniteLoss",
     "SubnetState",
+    "Searching",
     "build_bilevel_step",
     "build_epoch",
     "build_evaluate",
     "build_optimizer",
+    "build_search_epoch",
     "build_step",
     "initial_weights",
     "new_state",

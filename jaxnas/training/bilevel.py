@@ -3,9 +3,12 @@
 from collections.abc import Callable
 
 import jax
+import jax.numpy as jnp
+from flax import struct
+from jax import lax
 
 from jaxnas.config import OptimizerConfig
-from jaxnas.data.pipeline import Images
+from jaxnas.data.pipeline import Images, epoch_order
 from jaxnas.nets.losses import cross_entropy
 from jaxnas.nets.network import Network
 from jaxnas.search.base import Problem, SearchAlgorithm, SearchState
@@ -18,6 +21,14 @@ BilevelStep = Callable[
 ]  # (state, search state, training batch, validation batch)
 
 
+@struct.dataclass
+class Searching:
+    """A sub-supernet and what its search algorithm has learnt."""
+
+    subnet: SubnetState
+    search: SearchState
+
+
 def build_bilevel_step(
     network: Network,
     augment: Callable[[Key, Array], Array],
@@ -26,7 +37,8 @@ def build_bilevel_step(
 ) -> BilevelStep:
     """`step(state, search, train, valid) -> state, search, metrics of the training batch`; one program, jit it.
 
-    The algorithm is updated first, as in the code of DARTS, and the weights under what it then chooses. The batches
+    The algorithm is updated first, as in the code of DARTS, and the weights under what then runs. Weights never see the
+    validation batch's gradient, nor the algorithm the training batch's other than through `Problem`. The batches
     must be of examples that do not overlap: nothing here can tell. Keys: state.key folded with the step, then split
     by purpose.
     """
@@ -44,12 +56,42 @@ def build_bilevel_step(
             valid_loss=_loss(network, augment(valid_key, valid.images), valid.labels),
             params=state.params,
             unrolled=lambda gradients: descend(state, gradients)[0],
+            progress=jnp.minimum(state.step / state.steps, 1.0),
         )
-        search = algorithm.update(update_key, search, state.mask, problem)
-        new, metrics = update(state, images, train.labels, algorithm.choose(choice_key, search, state.mask))
+        if algorithm.update is not None:
+            search = algorithm.update(update_key, search, state.mask, problem)
+        forwards = algorithm.forwards(choice_key, search, state.mask, problem)
+        new, metrics = update(state, images, train.labels, forwards)
         return new, search, metrics
 
     return step
+
+
+def build_search_epoch(
+    step: BilevelStep, batch: int
+) -> Callable[[Searching, tuple[Images, Images]], tuple[Searching, StepMetrics]]:
+    """`epoch(state, (train, valid)) -> state, metrics [S]`: one pass over the training images in random order.
+
+    As many validation batches go with it, in random order too, round and round where there are fewer of them;
+    remainders are dropped.
+    """
+
+    def epoch(state: Searching, data: tuple[Images, Images]) -> tuple[Searching, StepMetrics]:
+        train, valid = data
+        train_key, valid_key = jax.random.split(keys_of(state.subnet)[0])
+        order = epoch_order(train_key, train.labels.shape[0], batch)
+        rounds = -(-len(order) // (valid.labels.shape[0] // batch))
+        orders = [epoch_order(k, valid.labels.shape[0], batch) for k in jax.random.split(valid_key, rounds)]
+        valid_order = jnp.concatenate(orders)[: len(order)]
+
+        def body(state: Searching, indices: tuple[Array, Array]) -> tuple[Searching, StepMetrics]:
+            batches = [jax.tree.map(lambda leaf, i=i: leaf[i], part) for part, i in zip(data, indices, strict=True)]
+            subnet, search, metrics = step(state.subnet, state.search, *batches)
+            return Searching(subnet, search), metrics
+
+        return lax.scan(body, state, (order, valid_order))
+
+    return epoch
 
 
 def _loss(network: Network, images: Array, labels: Array) -> Callable[[Params, Choice], Array]:

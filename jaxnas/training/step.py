@@ -11,6 +11,7 @@ from jaxnas.config import OptimizerConfig
 from jaxnas.data.pipeline import Images, Pipeline, epoch_order
 from jaxnas.nets.losses import cross_entropy, percent_correct
 from jaxnas.nets.network import Network
+from jaxnas.search.base import Forwards, one
 from jaxnas.training.state import SubnetState, build_optimizer, cosine_rate
 from jaxnas.types import Array, Choice, Key, Params, Stats
 
@@ -40,33 +41,54 @@ def build_step(
 
     def step(state: SubnetState, batch: Images) -> tuple[SubnetState, StepMetrics]:
         _, choice_key, augment_key = keys_of(state)
-        choice = sample(choice_key, state.mask)
-        return update(state, augment(augment_key, batch.images), batch.labels, choice)
+        forwards = one(sample(choice_key, state.mask))
+        return update(state, augment(augment_key, batch.images), batch.labels, forwards)
 
     return step
 
 
 def build_update(
     network: Network, config: OptimizerConfig
-) -> Callable[[SubnetState, Array, Array, Choice], tuple[SubnetState, StepMetrics]]:
-    """`update(state, images [B, H, W, C], labels [B], choice) -> state, metrics`: the weight step of every search."""
+) -> Callable[[SubnetState, Array, Array, Forwards], tuple[SubnetState, StepMetrics]]:
+    """`update(state, images [B, H, W, C], labels [B], forwards) -> state, metrics`: the weight step of every search.
+
+    Gradients of S forward passes are summed one after the other. Metrics are means over S.
+    """
     descend = build_descent(config)
 
     def loss_fn(params: Params, images: Array, labels: Array, choice: Choice) -> tuple[Array, tuple[Array, Stats]]:
         logits, stats = network.forward(params, images, choice)
-        return cross_entropy(logits, labels), (logits, stats)
+        return cross_entropy(logits, labels), (percent_correct(logits, labels), stats)
 
-    def update(state: SubnetState, images: Array, labels: Array, choice: Choice) -> tuple[SubnetState, StepMetrics]:
-        gradient = jax.value_and_grad(loss_fn, has_aux=True)
-        (loss, (logits, stats)), gradients = gradient(state.params, images, labels, choice)
+    def weighted(
+        params: Params, images: Array, labels: Array, forward: Forwards
+    ) -> tuple[Params, tuple[StepMetrics, Stats]]:
+        value_and_gradient = jax.value_and_grad(loss_fn, has_aux=True)
+        (loss, (accuracy, stats)), gradients = value_and_gradient(params, images, labels, forward.choices)
+        return jax.tree.map(lambda g: forward.coefficients * g, gradients), (StepMetrics(loss, accuracy), stats)
+
+    def summed(params: Params, images: Array, labels: Array, forwards: Forwards) -> tuple[Params, StepMetrics]:
+        def add(total: Params, forward: Forwards) -> tuple[Params, StepMetrics]:
+            gradients, (metrics, _) = weighted(params, images, labels, forward)
+            return jax.tree.map(jnp.add, total, gradients), metrics
+
+        total, metrics = lax.scan(add, jax.tree.map(jnp.zeros_like, params), forwards)
+        return total, jax.tree.map(jnp.mean, metrics)
+
+    def update(state: SubnetState, images: Array, labels: Array, forwards: Forwards) -> tuple[SubnetState, StepMetrics]:
+        if len(forwards.coefficients) == 1:
+            only = jax.tree.map(lambda leaf: leaf[0], forwards)
+            gradients, (metrics, stats) = weighted(state.params, images, labels, only)
+        else:
+            (gradients, metrics), stats = summed(state.params, images, labels, forwards), None
         params, opt = descend(state, gradients)
         if not config.decay_all:
-            live = network.live(params, choice)
+            live = _live(network, params, forwards)
             params, opt = _only_live(live, params, state.params), _only_live(live, opt, state.opt)
         new = state.replace(  # type: ignore[attr-defined]
             step=state.step + 1, params=params, opt=opt, stats=_running(state.stats, stats)
         )
-        return new, StepMetrics(loss, percent_correct(logits, labels))
+        return new, metrics
 
     return update
 
@@ -130,6 +152,15 @@ def keys_of(state: SubnetState) -> tuple[Key, Key, Key]:
     return order, choice, augment
 
 
+def _live(network: Network, params: Params, forwards: Forwards) -> Params:
+    """Weights that take part in any of S forward passes, as `Network.live` gives them for one."""
+    if len(forwards.coefficients) == 1:
+        return network.live(params, forwards.choices[0])
+    each = jax.vmap(network.live, (None, 0))(params, forwards.choices)
+    runs = forwards.coefficients != 0
+    return jax.tree.map(lambda leaf: (leaf & runs.reshape(-1, *(1,) * (leaf.ndim - 1))).any(0), each)
+
+
 def _only_live(live: Params, new: Any, old: Any) -> Any:
     """`new` where a weight took part and `old` elsewhere, in every part of a tree that is congruent to the weights."""
     structure = jax.tree.structure(live)
@@ -143,7 +174,7 @@ def _only_live(live: Params, new: Any, old: Any) -> Any:
     return jax.tree.map(pick, new, old, is_leaf=is_weights)
 
 
-def _running(average: Stats | None, batch: Stats) -> Stats | None:
-    if average is None:
-        return None
+def _running(average: Stats | None, batch: Stats | None) -> Stats | None:
+    if average is None or batch is None:
+        return average
     return jax.tree.map(lambda a, b: (1 - RUNNING_AVERAGE) * a + RUNNING_AVERAGE * b, average, batch)

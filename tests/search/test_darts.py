@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from jaxnas.search import Problem, darts
-from jaxnas.search.darts import DartsState
+from jaxnas.search.alpha import AlphaState
 from jaxnas.spaces import TOY
 
 KEY = jax.random.key(0)
@@ -26,6 +26,7 @@ PROBLEM = Problem(  # one weight w, that the training batch draws to c(p) and th
     valid_loss=lambda w, p: 0.5 * (w - 3 * mixture(p)) ** 2,
     params=jnp.asarray(WEIGHT),
     unrolled=lambda gradient: WEIGHT - RATE * gradient,
+    progress=jnp.zeros(()),
 )
 
 
@@ -82,7 +83,7 @@ def test_closed_operations_have_probability_zero_and_logits_that_never_move() ->
 
 def test_softmax_is_over_the_open_operations() -> None:
     alpha = jnp.array([[0.0, np.log(3.0), 50.0], [0.0, 0.0, 0.0]])
-    got = darts(TOY).choose(KEY, DartsState(alpha, None), MASK)
+    got = darts(TOY).forwards(KEY, AlphaState(alpha, None), MASK, PROBLEM).choices[0]
     np.testing.assert_allclose(got, [[0.25, 0.75, 0], [1 / 3] * 3], rtol=1e-6)
 
 
