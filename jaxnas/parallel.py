@@ -91,6 +91,11 @@ def over(fn: Callable[..., Any], strategy: str = "auto", mesh: Mesh | None = Non
     return _shard(fn, mesh or make_mesh())
 
 
+def lanes(strategy: str) -> int:
+    """How many items `over` has under way at once: as many as fill no device with repeated ones."""
+    return len(jax.devices()) if resolve(strategy) == "shard" else 1
+
+
 @jax.jit  # one program for the tree: leaf by leaf, each shape would be a compilation of its own
 def item(stacked: Any, k: Any) -> Any:
     """The k-th of K."""
