@@ -13,7 +13,7 @@ from jaxnas.config import StudyConfig
 from jaxnas.data import Images
 from jaxnas.methods.problem import Problem, architecture_name
 from jaxnas.metrics import METRICS, architecture_score
-from jaxnas.search import ALGORITHMS, SearchAlgorithm
+from jaxnas.search import SearchAlgorithm
 from jaxnas.selection.base import Trained
 from jaxnas.training import (
     Searching,
@@ -108,17 +108,6 @@ def train_supernets(
     return train(states, data, programs.epoch, config.epochs, stage, independent=True, describe=likeliest)
 
 
-def step_images(problem: Problem, algorithm: SearchAlgorithm, batch: int) -> int:
-    """Images that one step of an algorithm sends through the supernet: each forward of the weights, and a batch more
-    where the algorithm learns from validation images."""
-    key, mask = jax.random.key(0), jnp.asarray(problem.space.full_mask())
-    from jaxnas.search.base import Problem as Step
-
-    blank = Step(*[lambda *given: jnp.zeros(())] * 2, (), lambda given: (), jnp.zeros(()))
-    run = jax.eval_shape(lambda: algorithm.forwards(key, algorithm.init(key, mask), mask, blank))
-    return batch * (len(run.coefficients) + (algorithm.update is not None))
-
-
 def trained_of(
     problem: Problem, config: StudyConfig, programs: Programs, judges: Judges, state: Searching
 ) -> Trained:
@@ -141,6 +130,8 @@ def trained_of(
     def narrowed(mask: Mask) -> Trained:
         subnet = state.subnet.replace(mask=jnp.asarray(mask)[None])  # type: ignore[attr-defined]
         inside = Searching(subnet, state.search)
+        if not config.tune_epochs:
+            return trained_of(problem, config, programs, judges, inside)
         data = (problem.train, _flat(problem.valid))
         tuned = train(inside, data, programs.tune, config.tune_epochs, QUIET)
         return trained_of(problem, config, programs, judges, tuned)

@@ -46,6 +46,8 @@ class SearchAlgorithm(NamedTuple):
     """(key, state, mask, problem) -> state, before the weight step; the key is consumed. None: nothing is learnt"""
     probabilities: Callable[[SearchState, Array], Array]
     """(state, mask) -> [E, O], rows sum to 1, closed operations exactly 0"""
+    passes: int = 2
+    """batches that one step sends forward and, mostly, backward through the network; 2: one validates, one trains"""
 
 
 def one(choice: Choice) -> Forwards:

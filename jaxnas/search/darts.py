@@ -39,7 +39,8 @@ def darts(
         gradient = exact if order == "second" else by_differences
         return descend(state, mask, gradient(state.alpha, mask, problem), logits)
 
-    return first._replace(update=update)
+    # Beside validation and weight step: a gradient and its derivative, or a gradient at three places.
+    return first._replace(update=update, passes=4 if order == "second" else 5)
 
 
 def exact(alpha: Array, mask: Array, problem: Problem) -> Array:

@@ -81,7 +81,7 @@ def reinforce(space: SearchSpace, samples: int = 5, logits: Logits | None = None
         one_hot = jax.nn.one_hot(drawn, mask.shape[-1])
         return descend(state, mask, leave_one_out(one_hot, losses), settings)
 
-    return SearchAlgorithm(init, forwards, update, lambda state, mask: open_softmax(state.alpha, mask))
+    return SearchAlgorithm(init, forwards, update, lambda state, mask: open_softmax(state.alpha, mask), 2 * samples)
 
 
 def draw_path(key: Key, alpha: Array, mask: Array) -> Array:
