@@ -1,7 +1,7 @@
 """What an architecture selector is: how it sees a trained sub-supernet, and what it answers."""
 
-from collections.abc import Callable
-from typing import NamedTuple
+from collections.abc import Callable, Mapping
+from typing import NamedTuple, TypeVar
 
 import numpy as np
 
@@ -9,6 +9,7 @@ from jaxnas.spaces.base import SearchSpace
 from jaxnas.types import Mask, UserError
 
 Generator = np.random.Generator
+T = TypeVar("T")
 
 
 class Trained(NamedTuple):
@@ -45,13 +46,18 @@ Selector = Callable[[Generator, Trained, Mask, int], Selected]
 the same generator. A mask without a connected architecture is a UserError."""
 
 
+def check_viable(space: SearchSpace, mask: Mask) -> Mask:
+    """The mask itself, bool [E, O]. Raises UserError for a wrong shape, or where it holds no connected architecture."""
+    mask = space.check_mask(mask)
+    if not bool(space.viable(mask)):
+        raise UserError("the mask holds no connected architecture: there is none to choose")
+    return mask
+
+
 def connected_of(space: SearchSpace, mask: Mask) -> np.ndarray:
     """The connected architectures of a mask [E, O] in enumeration order, int32 [A, E]; UserError where none is."""
-    inside = space.enumerate(mask)
-    found = inside[np.asarray(space.connected(inside))]
-    if not len(found):
-        raise UserError("the mask holds no connected architecture: there is none to choose")
-    return found
+    inside = space.enumerate(check_viable(space, mask))
+    return inside[np.asarray(space.connected(inside))]
 
 
 def best(scores: np.ndarray) -> int:
@@ -63,3 +69,17 @@ def check_budget(budget: int, needed: int, what: str) -> None:
     """Raises UserError, before any work, for a budget below the evaluations that `what` needs."""
     if budget < needed:
         raise UserError(f"{what} needs {needed} evaluations, the budget is {budget}")
+
+
+def check_counts(**settings: int) -> None:
+    """Raises UserError for a setting below 1."""
+    for name, value in settings.items():
+        if value < 1:
+            raise UserError(f"{name} must be at least 1, it is {value}")
+
+
+def named(registry: Mapping[str, T], what: str, name: str) -> T:
+    """The entry of a registry. Raises UserError for another name."""
+    if name not in registry:
+        raise UserError(f"unknown {what} {name!r}; allowed: {sorted(registry)}")
+    return registry[name]
