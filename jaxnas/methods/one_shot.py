@@ -108,9 +108,7 @@ def train_supernets(
     return train(states, data, programs.epoch, config.epochs, stage, independent=True, describe=likeliest)
 
 
-def trained_of(
-    problem: Problem, config: StudyConfig, programs: Programs, judges: Judges, state: Searching
-) -> Trained:
+def trained_of(problem: Problem, config: StudyConfig, programs: Programs, judges: Judges, state: Searching) -> Trained:
     """One supernet, leaves [1, ...], as a selector sees it."""
     params, space = parallel.item(state.subnet.params, 0), problem.space
 
@@ -153,9 +151,8 @@ def _in_rounds(problem: Problem, choices: np.ndarray, run: Callable[[Array], Any
     found = []
     for start in range(0, len(rows), size):
         part = rows[start : start + size]
-        result = run(jnp.concatenate([part, jnp.repeat(part[:1], size - len(part), 0)]))
-        found.append(jax.tree.map(lambda leaf, n=len(part): np.asarray(leaf)[:n], result))
-    return jax.tree.map(lambda *parts: np.concatenate(parts), *found)
+        found.append(run(jnp.concatenate([part, jnp.repeat(part[:1], size - len(part), 0)])))
+    return jax.tree.map(lambda *parts: np.concatenate(parts)[: len(rows)], *found)
 
 
 def _flat(batches: Images) -> Images:

@@ -1,6 +1,7 @@
 """Architectures from a trained sub-supernet, and which sub-supernet; numpy only, scores come from outside."""
 
 from collections.abc import Callable
+from functools import partial
 
 from jaxnas.selection.base import Selected, Selector, Trained
 from jaxnas.selection.evolution import Evaluated, evaluations, evolution, no_history, propose
@@ -11,17 +12,15 @@ from jaxnas.selection.regularised import regularised_evolution
 from jaxnas.selection.sampled import best_of_sampled, enumeration, random
 
 SELECTORS: dict[str, Callable[..., Selector]] = {
-    selector.__name__: selector
-    for selector in (
-        magnitude,
-        perturbation,
-        zero_cost_perturbation,
-        best_of_sampled,
-        evolution,
-        regularised_evolution,
-        enumeration,
-        random,
-    )
+    "magnitude": magnitude,
+    "perturbation": partial(perturbation, tune=True),
+    "perturbation_loss": partial(perturbation, criterion="loss", tune=True),
+    "zero_cost_perturbation": zero_cost_perturbation,
+    "best_of_sampled": best_of_sampled,
+    "evolution": evolution,
+    "regularised_evolution": regularised_evolution,
+    "enumeration": enumeration,
+    "random": random,
 }
 """name -> factory of an architecture selector, with keyword settings"""
 

@@ -9,8 +9,8 @@ from jaxnas.training.step import build_epoch, build_step
 __all__ = [
     "NonFiniteLoss",
     "Searching",
-    "Validation",
     "SubnetState",
+    "Validation",
     "build_bilevel_step",
     "build_epoch",
     "build_evaluate",

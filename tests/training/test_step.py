@@ -10,9 +10,9 @@ from jaxnas.config import OptimizerConfig
 from jaxnas.data import Images
 from jaxnas.nets import Network
 from jaxnas.training import NonFiniteLoss, build_epoch, build_optimizer, build_step, new_state, train
+from jaxnas.training.evaluate import build_evaluate
 from jaxnas.training.loop import check_finite
 from jaxnas.training.state import cosine_rate
-from jaxnas.training.evaluate import build_evaluate
 from jaxnas.training.step import StepMetrics, keys_of
 from jaxnas.types import QUIET
 
