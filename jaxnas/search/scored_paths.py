@@ -37,10 +37,10 @@ def dsnas(space: SearchSpace, fix_at: float | None = 0.3, logits: Logits | None 
 
     def forwards(key: Key, state: DsnasState, mask: Array, problem: Problem) -> Forwards:
         del problem
-        return one(draw_path(key, state.logits.alpha, state.left & mask))
+        return one(draw_path(key, state.logits.alpha, in_play(state.left, mask)))
 
     def update(key: Key, state: DsnasState, mask: Array, problem: Problem) -> DsnasState:
-        left, alpha = state.left & mask, state.logits.alpha
+        left, alpha = in_play(state.left, mask), state.logits.alpha
         drawn = jax.nn.one_hot(draw_path(key, alpha, left), mask.shape[-1])
         cost = jax.grad(problem.valid_loss, 1)(problem.params, drawn) * drawn  # [E, O]
         gradient = path_gradient(alpha, left, drawn, cost.sum(-1))
@@ -48,7 +48,7 @@ def dsnas(space: SearchSpace, fix_at: float | None = 0.3, logits: Logits | None 
         return DsnasState(new, left if fix_at is None else decided(new.alpha, left, fix_at))
 
     def probabilities(state: DsnasState, mask: Array) -> Array:
-        return open_softmax(state.logits.alpha, state.left & mask)
+        return open_softmax(state.logits.alpha, in_play(state.left, mask))
 
     return SearchAlgorithm(init, forwards, update, probabilities)
 
@@ -82,6 +82,12 @@ def reinforce(space: SearchSpace, samples: int = 5, logits: Logits | None = None
         return descend(state, mask, leave_one_out(one_hot, losses), settings)
 
     return SearchAlgorithm(init, forwards, update, lambda state, mask: open_softmax(state.alpha, mask), 2 * samples)
+
+
+def in_play(left: Array, mask: Array) -> Array:
+    """Operations left that the mask holds, [E, O]; all of an edge's where the mask holds none of them."""
+    inside = left & mask
+    return jnp.where(inside.any(-1, keepdims=True), inside, mask)
 
 
 def draw_path(key: Key, alpha: Array, mask: Array) -> Array:
