@@ -4,7 +4,8 @@
 
 Arms are the sub-supernets of the splits in a file and of random splits of the same shapes; a pull is the true accuracy
 of a random architecture, with noise. `--run DIR` adds the trained sub-supernets of a few-shot run: its arms are drawn
-from the ranking sample, scored by the sub-supernets themselves. Writes `outcomes.csv` (a row for each split, rule,
+from the ranking sample, scored by the sub-supernets themselves; if it ran with `--search.leaf-bias`, also less the bias
+of each. Writes `outcomes.csv` (a row for each split, rule,
 noise and budget), `summary.csv` (means over splits with intervals) and `report.html`.
 """
 
@@ -71,7 +72,7 @@ def run(command: Command, show: Progress) -> list[Summary]:
     check(setting.rules, setting.budgets, setting.noises, setting.repetitions)
     splits = read_splits(space, command.splits)
     table = benchmarks.read_table(space, command.benchmark)
-    trials = [] if command.run is None else [of_run(space, command.run, table)]
+    trials = [] if command.run is None else of_run(space, command.run, table)
     for split in splits:
         if split.dataset is not None:
             table.check(split.dataset)
