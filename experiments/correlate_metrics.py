@@ -19,6 +19,7 @@ from rich import box
 from rich.console import Console
 from rich.table import Table
 
+from experiments.console import GOES_ON, told
 from jaxnas import benchmarks
 from jaxnas.config import CorrelationConfig, DataConfig, NetConfig, to_dict
 from jaxnas.data import load
@@ -106,25 +107,18 @@ def shown(found: Sequence[dict[str, Any]]) -> Table:
     return table
 
 
-def main(arguments: Sequence[str]) -> int:
-    """0, 2 for bad input, or 130 for a run stopped at the keyboard."""
-    console, failures = Console(), Console(stderr=True)
+@told(stopped=GOES_ON)
+def main(arguments: Sequence[str]) -> None:
+    """Scores and prints. 0, 2 for bad input, or 130 for a run stopped at the keyboard."""
+    console = Console()
     commands = {name: (name, Command(tyro.MISSING, tyro.MISSING, preset)) for name, preset in PRESETS.items()}
     command = tyro.extras.overridable_config_cli(
         commands, prog="python -m experiments.correlate_metrics", args=arguments
     )
-    try:
-        use_wide_vectors()
-        with progress(console) as show:
-            found = run(command, show)
-    except UserError as error:
-        failures.print(f"error: {error}", style="red", highlight=False, markup=False, soft_wrap=True)
-        return 2
-    except KeyboardInterrupt:
-        failures.print("stopped; the same command goes on from here", style="yellow")
-        return 130
+    use_wide_vectors()
+    with progress(console) as show:
+        found = run(command, show)
     console.print(shown(found))
-    return 0
 
 
 if __name__ == "__main__":

@@ -116,6 +116,9 @@ class SearchConfig:
     leaf: str = "best"
     """leaf whose best architecture is kept: best (of all validation accuracies), or by an estimate on what was drawn at
     random in each leaf: mean, expected_best, upper_quantile, sized_best"""
+    leaf_bias: bool = False
+    """compare leaves after taking off what each scores above the warmed-up supernet on the architectures drawn at
+    random in it, beyond what all leaves do; these are then evaluated twice"""
 
 
 @dataclass(frozen=True)

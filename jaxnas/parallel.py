@@ -102,6 +102,12 @@ def item(stacked: Any, k: Any) -> Any:
     return jax.tree.map(lambda leaf: leaf[k], stacked)
 
 
+@partial(jax.jit, static_argnums=1)
+def copies(one: Any, k: int) -> Any:
+    """K times the same, stacked."""
+    return jax.tree.map(lambda leaf: jnp.broadcast_to(leaf, (k, *leaf.shape)), one)
+
+
 def count(stacked: Any) -> int:
     """K of a stacked pytree. Raises ValueError if its leaves disagree."""
     sizes = {leaf.shape[0] for leaf in jax.tree.leaves(stacked)}

@@ -5,7 +5,7 @@ from functools import partial
 
 from jaxnas.selection.base import Selected, Selector, Trained
 from jaxnas.selection.evolution import Evaluated, evaluations, evolution, no_history, propose
-from jaxnas.selection.leaves import ESTIMATES, RULES, Arms
+from jaxnas.selection.leaves import ESTIMATES, RULES, Arms, leaf_bias
 from jaxnas.selection.magnitude import magnitude
 from jaxnas.selection.perturbation import perturbation, zero_cost_perturbation
 from jaxnas.selection.regularised import regularised_evolution
@@ -34,6 +34,7 @@ __all__ = [
     "Selector",
     "Trained",
     "evaluations",
+    "leaf_bias",
     "no_history",
     "propose",
 ]

@@ -32,6 +32,7 @@ class Evaluated(NamedTuple):
 
     op_ids: np.ndarray  # int32 [A, E]
     scores: np.ndarray  # float [A]; larger = better
+    parent: np.ndarray = np.zeros(0)  # float [a], by the supernet of the whole space, of the first a; none: a = 0
 
 
 def no_history(space: SearchSpace) -> Evaluated:
