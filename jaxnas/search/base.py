@@ -12,7 +12,7 @@ Schedule = Callable[[Array], Array]  # share of the training that is done, [] in
 
 
 class Problem(NamedTuple):
-    """One step of ONE sub-supernet as an algorithm sees it; the two batches, of different examples, are in the closures.
+    """One step of ONE sub-supernet as an algorithm sees it; the closures hold two batches, of different examples.
 
     `choice` is op_weights float [E, O] or op_ids int [E].
     """

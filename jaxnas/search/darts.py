@@ -54,7 +54,7 @@ def exact(alpha: Array, mask: Array, problem: Problem) -> Array:
 
 
 def by_differences(alpha: Array, mask: Array, problem: Problem) -> Array:
-    """As `exact`, with d/d alpha of <gradient of the training loss, v> by central differences in the weights along v."""
+    """As `exact`, with d/d alpha of <gradient of training, v> by central differences of the weights along v."""
 
     def train_loss(params: Params, alpha: Array) -> Array:
         return problem.train_loss(params, open_softmax(alpha, mask))

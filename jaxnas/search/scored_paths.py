@@ -57,8 +57,8 @@ def reinforce(space: SearchSpace, samples: int = 5, logits: Logits | None = None
     """Paths drawn from softmax(alpha); alpha by REINFORCE, each loss against the mean of the others (leave one out).
 
     Unbiased for the gradient of the expected validation loss (Kool et al., 2019); the metric-driven few-shot study ran
-    this under the name DSNAS. `samples` paths share a validation batch, fresh ones train the weights by their mean loss.
-    Raises ValueError for fewer than two samples.
+    this under the name DSNAS. `samples` paths share a validation batch, fresh ones train the weights by their mean
+    loss. Raises ValueError for fewer than two samples.
     """
     if samples < 2:
         raise ValueError(f"leaving one out takes two samples or more, not {samples}")
