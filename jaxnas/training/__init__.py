@@ -7,8 +7,8 @@ from jaxnas.training.step import build_epoch, build_evaluate, build_step
 
 __all__ = [
     "NonFiniteLoss",
-    "SubnetState",
     "Searching",
+    "SubnetState",
     "build_bilevel_step",
     "build_epoch",
     "build_evaluate",
