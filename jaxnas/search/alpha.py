@@ -52,7 +52,8 @@ def begin(key: Key, space: SearchSpace, logits: Logits) -> AlphaState:
 
 def descend(state: AlphaState, mask: Array, gradient: Array, logits: Logits) -> AlphaState:
     """One step of Adam on a gradient [E, O]; logits of closed operations do not move, not even by decay."""
-    updates, opt = adam(logits).update(jnp.where(mask, gradient, 0.0), state.opt, state.alpha)
+    decayed = jnp.where(mask, state.alpha, 0.0)  # or the moments of closed ones would fill up
+    updates, opt = adam(logits).update(jnp.where(mask, gradient, 0.0), state.opt, decayed)
     return AlphaState(jnp.where(mask, state.alpha + updates, state.alpha), opt)
 
 

@@ -1,10 +1,10 @@
 """One bilevel step of ONE sub-supernet: the search algorithm by a validation batch, then the weights by another."""
 
 from collections.abc import Callable
+from typing import NamedTuple
 
 import jax
 import jax.numpy as jnp
-from flax import struct
 from jax import lax
 
 from jaxnas.config import OptimizerConfig
@@ -21,8 +21,7 @@ BilevelStep = Callable[
 ]  # (state, search state, training batch, validation batch)
 
 
-@struct.dataclass
-class Searching:
+class Searching(NamedTuple):
     """A sub-supernet and what its search algorithm has learnt."""
 
     subnet: SubnetState

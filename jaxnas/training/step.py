@@ -52,7 +52,7 @@ def build_update(
 ) -> Callable[[SubnetState, Array, Array, Forwards], tuple[SubnetState, StepMetrics]]:
     """`update(state, images [B, H, W, C], labels [B], forwards) -> state, metrics`: the weight step of every search.
 
-    Gradients of S forward passes are summed one after the other. Metrics are means over S.
+    Gradients of S forward passes are summed one after the other. Metrics are means over those of coefficient != 0.
     """
     descend = build_descent(config)
 
@@ -73,7 +73,7 @@ def build_update(
             return jax.tree.map(jnp.add, total, gradients), metrics
 
         total, metrics = lax.scan(add, jax.tree.map(jnp.zeros_like, params), forwards)
-        return total, jax.tree.map(jnp.mean, metrics)
+        return total, jax.tree.map(lambda leaf: jnp.mean(leaf, where=forwards.coefficients != 0), metrics)
 
     def update(state: SubnetState, images: Array, labels: Array, forwards: Forwards) -> tuple[SubnetState, StepMetrics]:
         if len(forwards.coefficients) == 1:
