@@ -7,7 +7,6 @@ training images, and correlates scores and truth. The same command goes on where
 then holds `scores.csv`, a row for each architecture, and `correlations.csv`, a row for each metric.
 """
 
-import json
 import sys
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -26,8 +25,7 @@ from jaxnas.data import load
 from jaxnas.methods.correlation import build_scorer, check, correlations, drawn_architectures
 from jaxnas.parallel import use_wide_vectors
 from jaxnas.spaces import Architecture
-from jaxnas.types import UserError
-from jaxnas.workdir import Progress, append_rows, open_workdir, progress, write_csv, write_whole
+from jaxnas.workdir import Progress, append_rows, open_workdir, progress, read_rows, write_csv
 
 PRESETS: dict[str, CorrelationConfig] = {
     # As zero-cost proxies are published, but with 8 channels instead of 16.
@@ -65,7 +63,7 @@ def run(command: Command, show: Progress) -> list[dict[str, Any]]:
     inputs = {"table": table.source, "table_sha256": table.sha256, "truth": truth}
     with open_workdir(command.workdir, to_dict(config), inputs) as workdir:
         drawn = drawn_architectures(config)
-        rows = _kept(workdir / "scores.jsonl")
+        rows = read_rows(workdir / "scores.jsonl")
         if len(rows) < len(drawn):
             scorer = build_scorer(config, dataset)
             for number in range(len(rows), len(drawn)):
@@ -80,18 +78,6 @@ def run(command: Command, show: Progress) -> list[dict[str, Any]]:
         found = correlations(rows, true)
         write_csv(workdir / "correlations.csv", found)
         return found
-
-
-def _kept(path: Path) -> list[dict[str, float]]:
-    """The scores of an earlier run; half a line, from a run that was killed, is taken off the file."""
-    if not path.exists():
-        return []
-    whole = [line for line in path.read_bytes().splitlines(keepends=True) if line.endswith(b"\n")]
-    write_whole(path, b"".join(whole))
-    try:
-        return [json.loads(line) for line in whole]
-    except ValueError as error:
-        raise UserError(f"{path} is damaged ({error}); choose another --workdir") from error
 
 
 def shown(found: Sequence[dict[str, Any]]) -> Table:

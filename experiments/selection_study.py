@@ -22,6 +22,7 @@ from rich import box
 from rich.console import Console
 from rich.table import Table
 
+from experiments.console import GOES_ON, told
 from experiments.presets import STUDIES
 from jaxnas.benchmarks import read_table
 from jaxnas.config import StudyConfig
@@ -31,7 +32,6 @@ from jaxnas.methods.study_run import run_study, scopes_of
 from jaxnas.parallel import use_every_core
 from jaxnas.report import note
 from jaxnas.training import NonFiniteLoss
-from jaxnas.types import UserError
 from jaxnas.workdir import Progress, progress
 
 
@@ -85,24 +85,17 @@ def _interval(row: dict[str, Any], name: str) -> str:
     return f"{row[name]:.2f}" + ("" if low is None else f" [{low:.2f}, {high:.2f}]")
 
 
-def main(arguments: Sequence[str]) -> int:
-    """0, 2 for bad input, 3 where every supernet diverged, or 130 for a run stopped at the keyboard."""
-    console, failures = Console(), Console(stderr=True)
+@told({NonFiniteLoss: 3}, GOES_ON)
+def main(arguments: Sequence[str]) -> None:
+    """Runs and prints. 0, 2 for bad input, 3 where every supernet diverged, or 130 for a run stopped at the keyboard."""
+    console = Console()
     commands = {name: (name, Command(tyro.MISSING, preset)) for name, preset in STUDIES.items()}
     command = tyro.extras.overridable_config_cli(commands, prog="python -m experiments.selection_study", args=arguments)
-    try:
-        use_every_core()
-        with progress(console) as show:
-            summary = run(command, show)
-    except (UserError, NonFiniteLoss) as error:
-        failures.print(f"error: {error}", style="red", highlight=False, markup=False, soft_wrap=True)
-        return 2 if isinstance(error, UserError) else 3
-    except KeyboardInterrupt:
-        failures.print("stopped; the same command goes on from here", style="yellow")
-        return 130
+    use_every_core()
+    with progress(console) as show:
+        summary = run(command, show)
     console.print(shown(summary))
     console.print(f"written to {command.workdir}", highlight=False)
-    return 0
 
 
 if __name__ == "__main__":
