@@ -34,6 +34,8 @@ from jaxnas.report import note
 from jaxnas.training import NonFiniteLoss
 from jaxnas.workdir import Progress, progress
 
+Rows = list[dict[str, Any]]
+
 
 @dataclass(frozen=True)
 class Command:
@@ -50,8 +52,8 @@ class Command:
     """only this leaf, counted from 0"""
 
 
-def run(command: Command, show: Progress) -> list[dict[str, Any]]:
-    """The whole study; returns the rows of `summary.csv`. Raises UserError, NonFiniteLoss."""
+def run(command: Command, show: Progress) -> tuple[Rows, Rows]:
+    """The whole study; returns the rows of `cells.csv` and `summary.csv`. Raises UserError, NonFiniteLoss."""
     config = command.config
     space = check(config)
     scopes = scopes_of(space, command.splits, command.split, config.data.name, command.leaf)
@@ -62,7 +64,7 @@ def run(command: Command, show: Progress) -> list[dict[str, Any]]:
     return run_study(config, command.workdir, dataset, table, scopes, note, show)
 
 
-def shown(summary: Sequence[dict[str, Any]]) -> Table:
+def shown(summary: Rows) -> Table:
     """Means over seeds."""
     table = Table("algorithm", "selector", "scope", "n", "true accuracy", "regret", "evaluations", box=box.SIMPLE)
     for row in summary:
@@ -87,13 +89,13 @@ def _interval(row: dict[str, Any], name: str) -> str:
 
 @told({NonFiniteLoss: 3}, GOES_ON)
 def main(arguments: Sequence[str]) -> None:
-    """Runs and prints. 0, 2 for bad input, 3 where every supernet diverged, or 130 for a run stopped at the keyboard."""
+    """Runs and prints. 0, 2 for bad input, 3 where every supernet diverged, 130 when stopped at the keyboard."""
     console = Console()
     commands = {name: (name, Command(tyro.MISSING, preset)) for name, preset in STUDIES.items()}
     command = tyro.extras.overridable_config_cli(commands, prog="python -m experiments.selection_study", args=arguments)
     use_every_core()
     with progress(console) as show:
-        summary = run(command, show)
+        _, summary = run(command, show)
     console.print(shown(summary))
     console.print(f"written to {command.workdir}", highlight=False)
 

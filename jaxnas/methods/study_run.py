@@ -29,8 +29,8 @@ def run_study(
     scopes: list[Scope],
     note: Callable[[list[dict[str, Any]]], str],
     show: Progress,
-) -> list[Row]:
-    """Every cell and its worth; writes `cells.csv`, `supernets.csv` and `summary.csv`, whose rows it returns.
+) -> tuple[list[Row], list[Row]]:
+    """Every cell and its worth; writes `cells.csv`, `supernets.csv` and `summary.csv`; rows of the first and the last.
 
     Raises UserError before work starts.
     """
@@ -47,7 +47,7 @@ def run_study(
         cells, supernets, summary = conclude(problem, config, workdir, dataset, table, scopes, stages)
         for name, rows in (("cells", cells), ("supernets", supernets), ("summary", summary)):
             write_csv(workdir / f"{name}.csv", rows)
-    return summary
+    return cells, summary
 
 
 def scopes_of(
