@@ -1,4 +1,7 @@
-"""Architectures from a trained sub-supernet, and which sub-supernet; numpy only, scores come from outside."""
+"""Architectures from a trained sub-supernet, and which sub-supernet; numpy only, scores come from outside.
+
+A selector of one's own is a factory with keyword settings -> Selector and a line in SELECTORS.
+"""
 
 from collections.abc import Callable
 from functools import partial
