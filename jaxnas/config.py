@@ -199,6 +199,8 @@ class StudyConfig:
     """epochs between two decisions of a selector that decides edge by edge, at a tenth of the learning rate"""
     budget: int = 100
     """most evaluations of a selector"""
+    recalibrate: int = 0
+    """training batches whose statistics normalise what is validated; 0: those of each validation batch"""
     score: str = "naswot"
     """metric of the selectors that need no accuracy"""
     ranked: int = 200

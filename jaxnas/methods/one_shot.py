@@ -43,7 +43,7 @@ class Programs(NamedTuple):
 class Judges(NamedTuple):
     """What is compiled to evaluate choices, of any algorithm's supernet."""
 
-    validate: Callable[..., Validation]  # (choices [A, ...], params, batches) -> [A]
+    validate: Callable[..., Validation]  # (choices [A, ...], params, batches, calibration) -> [A]
     score: Callable[..., Array]  # ((choices, keys) [A, ...], params, images, labels) -> [A]
     sign: int  # of the score: larger is better times this
 
@@ -111,9 +111,10 @@ def train_supernets(
 def trained_of(problem: Problem, config: StudyConfig, programs: Programs, judges: Judges, state: Searching) -> Trained:
     """One supernet, leaves [1, ...], as a selector sees it."""
     params, space = parallel.item(state.subnet.params, 0), problem.space
+    calibration = _calibration(problem, config)
 
     def validate(choices: np.ndarray) -> Validation:
-        return _in_rounds(problem, choices, lambda part: judges.validate(part, params, problem.valid))
+        return _in_rounds(problem, choices, lambda part: judges.validate(part, params, problem.valid, calibration))
 
     def score(rng: np.random.Generator, choices: np.ndarray) -> np.ndarray:
         rows = rng.choice(len(problem.train.labels), config.data.batch, replace=False)
@@ -142,6 +143,13 @@ def trained_of(problem: Problem, config: StudyConfig, programs: Programs, judges
         score=score,
         narrowed=narrowed,
     )
+
+
+def _calibration(problem: Problem, config: StudyConfig) -> Images:
+    """The first training images in batches as large as those of validation, [recalibrate, B, ...]."""
+    size = problem.valid.labels.shape[1]
+    first = jax.tree.map(lambda leaf: leaf[: config.recalibrate * size], problem.train)
+    return jax.tree.map(lambda leaf: leaf.reshape(config.recalibrate, size, *leaf.shape[1:]), first)
 
 
 def _in_rounds(problem: Problem, choices: np.ndarray, run: Callable[[Array], Any]) -> Any:

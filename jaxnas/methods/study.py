@@ -44,7 +44,7 @@ def check(config: StudyConfig) -> SearchSpace:
             raise UserError(f"{what} must be different ones of {allowed}, not {list(given)}")
     if not config.seeds or len(set(config.seeds)) < len(config.seeds) or min(config.seeds) < 0:
         raise UserError(f"seeds must be different numbers from 0 on, not {list(config.seeds)}")
-    for name, low in {"epochs": 1, "tune_epochs": 0, "budget": 1, "ranked": 0, "random": 0}.items():
+    for name, low in {"epochs": 1, "tune_epochs": 0, "budget": 1, "recalibrate": 0, "ranked": 0, "random": 0}.items():
         if getattr(config, name) < low:
             raise UserError(f"{name} must be at least {low}, it is {getattr(config, name)}")
     return check_few_shot(_few_shot(config))
@@ -57,6 +57,9 @@ def prepare_study(config: StudyConfig, dataset: Dataset) -> Problem:
     images = problem.valid.labels.size
     if images < config.data.batch:
         raise UserError(f"{images} validation images are too few for a batch (data.batch {config.data.batch})")
+    needed, there = config.recalibrate * problem.valid.labels.shape[1], len(problem.train.labels)
+    if needed > there:
+        raise UserError(f"recalibrate ({config.recalibrate}) takes {needed} training images, there are {there}")
     return problem
 
 

@@ -3,13 +3,15 @@
 from collections.abc import Callable
 from typing import Any, NamedTuple
 
+import jax
 import jax.numpy as jnp
 from jax import lax
 
 from jaxnas.data.pipeline import Images, Pipeline
+from jaxnas.nets.layers import NormMode
 from jaxnas.nets.losses import cross_entropy
 from jaxnas.nets.network import Network
-from jaxnas.types import Array, Choice, Params
+from jaxnas.types import Array, Choice, Params, Stats
 
 
 class Validation(NamedTuple):
@@ -44,12 +46,25 @@ def build_evaluate(network: Network, pipeline: Pipeline) -> Callable[..., Array]
     return evaluate
 
 
-def build_validate(network: Network, pipeline: Pipeline) -> Callable[[Choice, Params, Images], Validation]:
-    """`validate(choice, params, batches [n, B, ...])` of op_ids [E] or op_weights [E, O], by batch statistics."""
+def build_validate(network: Network, pipeline: Pipeline) -> Callable[[Choice, Params, Images, Images], Validation]:
+    """`validate(choice, params, batches [n, B, ...], calibration [m, B, ...])` of op_ids [E] or op_weights [E, O].
 
-    def validate(choice: Choice, params: Params, batches: Images) -> Validation:
+    Norms use the statistics of each batch; or, with m > 0 batches of training images to calibrate on, the mean of the
+    statistics that these have under the same choice (SPOS, Guo et al., ECCV 2020, recalibrates each candidate so).
+    """
+
+    def statistics(choice: Choice, params: Params, calibration: Images) -> Stats:
+        def of_batch(images: Array) -> Stats:
+            return network.forward(params, pipeline.normalise(images), choice)[1]
+
+        return jax.tree.map(lambda leaf: leaf.mean(0), lax.map(of_batch, calibration.images))
+
+    def validate(choice: Choice, params: Params, batches: Images, calibration: Images) -> Validation:
+        given = statistics(choice, params, calibration) if len(calibration.labels) else None
+        mode: NormMode = "batch" if given is None else "given"
+
         def add(total: Validation, batch: Images) -> tuple[Validation, None]:
-            logits, _ = network.forward(params, pipeline.normalise(batch.images), choice)
+            logits, _ = network.forward(params, pipeline.normalise(batch.images), choice, mode, given)
             correct = (logits.argmax(-1) == batch.labels).sum()
             return Validation(total.accuracy + correct, total.loss + cross_entropy(logits, batch.labels)), None
 
