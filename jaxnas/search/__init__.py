@@ -7,6 +7,7 @@ from jaxnas.search.alpha import Logits
 from jaxnas.search.base import Forwards, Problem, SearchAlgorithm
 from jaxnas.search.darts import darts
 from jaxnas.search.dirichlet import drnas
+from jaxnas.search.enas import enas
 from jaxnas.search.gumbel import gdas, snas
 from jaxnas.search.sampling import sample_connected
 from jaxnas.search.scored_paths import dsnas, reinforce
@@ -23,6 +24,7 @@ ALGORITHMS: dict[str, Callable[[SearchSpace], SearchAlgorithm]] = {
     "dsnas": dsnas,
     "reinforce": reinforce,
     "drnas": drnas,
+    "enas": enas,
 }
 
 __all__ = ["ALGORITHMS", "Forwards", "Logits", "Problem", "SearchAlgorithm", "darts", "sample_connected"]
