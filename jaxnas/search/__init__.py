@@ -9,6 +9,7 @@ from jaxnas.search.darts import darts
 from jaxnas.search.dirichlet import drnas
 from jaxnas.search.enas import enas
 from jaxnas.search.gumbel import gdas, snas
+from jaxnas.search.proxyless import proxyless
 from jaxnas.search.sampling import sample_connected
 from jaxnas.search.scored_paths import dsnas, reinforce
 from jaxnas.search.uniform import fairnas, uniform
@@ -24,6 +25,8 @@ ALGORITHMS: dict[str, Callable[[SearchSpace], SearchAlgorithm]] = {
     "dsnas": dsnas,
     "reinforce": reinforce,
     "drnas": drnas,
+    "proxyless": proxyless,
+    "proxyless2": partial(proxyless, gates="two"),
     "enas": enas,
 }
 
