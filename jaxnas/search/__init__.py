@@ -12,6 +12,7 @@ from jaxnas.search.gumbel import gdas, snas
 from jaxnas.search.proxyless import proxyless
 from jaxnas.search.sampling import sample_connected
 from jaxnas.search.scored_paths import dsnas, reinforce
+from jaxnas.search.setn import setn
 from jaxnas.search.uniform import fairnas, uniform
 from jaxnas.spaces.base import SearchSpace
 
@@ -27,6 +28,7 @@ ALGORITHMS: dict[str, Callable[[SearchSpace], SearchAlgorithm]] = {
     "drnas": drnas,
     "proxyless": proxyless,
     "proxyless2": partial(proxyless, gates="two"),
+    "setn": setn,
     "enas": enas,
 }
 
