@@ -9,6 +9,7 @@ from jaxnas.search.darts import darts
 from jaxnas.search.dirichlet import drnas
 from jaxnas.search.enas import enas
 from jaxnas.search.gumbel import gdas, snas
+from jaxnas.search.one_shot import one_shot
 from jaxnas.search.proxyless import proxyless
 from jaxnas.search.sampling import sample_connected
 from jaxnas.search.scored_paths import dsnas, reinforce
@@ -29,6 +30,7 @@ ALGORITHMS: dict[str, Callable[[SearchSpace], SearchAlgorithm]] = {
     "proxyless": proxyless,
     "proxyless2": partial(proxyless, gates="two"),
     "setn": setn,
+    "one_shot": one_shot,
     "enas": enas,
 }
 
