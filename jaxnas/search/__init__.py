@@ -8,6 +8,7 @@ from jaxnas.search.base import Forwards, Problem, SearchAlgorithm
 from jaxnas.search.darts import darts
 from jaxnas.search.dirichlet import drnas
 from jaxnas.search.enas import enas
+from jaxnas.search.greedynas import greedynas
 from jaxnas.search.gumbel import gdas, snas
 from jaxnas.search.one_shot import one_shot
 from jaxnas.search.proxyless import proxyless
@@ -31,6 +32,7 @@ ALGORITHMS: dict[str, Callable[[SearchSpace], SearchAlgorithm]] = {
     "proxyless2": partial(proxyless, gates="two"),
     "setn": setn,
     "one_shot": one_shot,
+    "greedynas": greedynas,
     "enas": enas,
 }
 
