@@ -84,6 +84,14 @@ def test_the_controller_follows_the_expected_reward_of_its_paths() -> None:
     assert_expected((baselines - 0.99 * baseline) / 0.01, np.asarray(baseline))
 
 
+def test_a_reward_is_the_accuracy_and_a_little_of_the_entropy() -> None:
+    state = START._replace(controller=CONTROLLER)  # whose average is still 0
+    new = jax.jit(lambda key: ALGORITHM.update(key, state, FULL, problem()))(KEYS[0])
+    walks = [draw(key, CONTROLLER, FULL) for key in jax.random.split(KEYS[0], SAMPLES)]
+    rewards = [1 / (1 + np.exp(loss(one_hot(walk.op_ids)))) + 1e-4 * float(walk.entropy) for walk in walks]
+    np.testing.assert_allclose(new.baseline, 0.01 * np.mean(rewards), rtol=2e-6)  # of the entropy's share, 4e-4
+
+
 def test_probabilities_are_those_along_the_likeliest_path() -> None:
     peer, state = Peer(), START._replace(controller=CONTROLLER)
     got = np.asarray(ALGORITHM.probabilities(state, NARROW))
