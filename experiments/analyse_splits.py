@@ -18,6 +18,7 @@ import numpy as np
 import tyro
 from rich.console import Console
 
+from experiments.console import told
 from jaxnas.analysis import Ceiling, Worth, ceiling, is_partition, weigh
 from jaxnas.benchmarks import Table, read_table
 from jaxnas.report.document import write_page
@@ -113,17 +114,12 @@ def run(command: Command) -> list[str]:
     return answer(material)
 
 
-def main(arguments: Sequence[str]) -> int:
+@told()
+def main(arguments: Sequence[str]) -> None:
     """Analyses, and prints the answer. 0, or 2 for bad input."""
     command = tyro.cli(Command, prog="python -m experiments.analyse_splits", args=arguments)
-    try:
-        said = run(command)
-    except UserError as error:
-        Console(stderr=True).print(f"error: {error}", style="red", highlight=False, markup=False, soft_wrap=True)
-        return 2
-    for line in [*said, f"written to {command.workdir / 'report.html'}"]:
+    for line in [*run(command), f"written to {command.workdir / 'report.html'}"]:
         Console().print(line, highlight=False, markup=False, soft_wrap=True)
-    return 0
 
 
 def _numbers(fields: Mapping[str, Any]) -> dict[str, Any]:

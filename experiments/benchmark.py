@@ -27,6 +27,7 @@ from experiments.cases import theirs
 from experiments.cases.catalogue import catalogue
 from experiments.cases.rows import SETTINGS, Case, Row, Setting, measure
 from experiments.cases.timing import compiling_once
+from experiments.console import GOES_ON, told
 from jaxnas import config as configs
 from jaxnas import parallel
 from jaxnas.spaces import SPACES
@@ -122,7 +123,8 @@ def _number(value: float | None) -> str:
     return "" if value is None else f"{value:.4g}" if value < 1e4 else f"{value:,.0f}"
 
 
-def main(arguments: Sequence[str]) -> int:
+@told(stopped=GOES_ON)
+def main(arguments: Sequence[str]) -> None:
     """Measures and prints. 0, 2 for bad input, or 130 for a benchmark stopped at the keyboard."""
     parallel.use_wide_vectors()  # as runs do
     console = Console()
@@ -131,17 +133,10 @@ def main(arguments: Sequence[str]) -> int:
     def show(row: dict[str, Any]) -> None:
         console.print(f"{row['case']}: {_number(row['value'])} {row['unit']}", highlight=False, markup=False)
 
-    try:
-        command = tyro.extras.overridable_config_cli(known, prog="python -m experiments.benchmark", args=arguments)
-        rows = run(command, show)
-    except (UserError, KeyboardInterrupt) as error:
-        stopped = isinstance(error, KeyboardInterrupt)
-        sentence = "stopped; the same command goes on from here" if stopped else f"error: {error}"
-        Console(stderr=True).print(sentence, style="red", highlight=False, markup=False, soft_wrap=True)
-        return 130 if stopped else 2
+    command = tyro.extras.overridable_config_cli(known, prog="python -m experiments.benchmark", args=arguments)
+    rows = run(command, show)
     console.print(table(rows))
     console.print(f"written to {command.workdir / 'benchmark.json'}", highlight=False, markup=False)
-    return 0
 
 
 if __name__ == "__main__":

@@ -18,6 +18,7 @@ from rich.console import Console
 from rich.table import Column, Table
 from rich.text import Text
 
+from experiments.console import told
 from jaxnas.report import Contender, Estimate, Run, count, estimate, how_far, read_run, read_total, seed_folders
 from jaxnas.types import UserError
 from jaxnas.workdir import write_csv
@@ -67,20 +68,16 @@ def table(found: Sequence[dict[str, Any]]) -> Table:
     return shown
 
 
-def main(arguments: Sequence[str]) -> int:
+@told({OSError: 2})
+def main(arguments: Sequence[str]) -> None:
     """Prints the table and writes the CSV. 0, or 2 for bad input."""
     command = tyro.cli(Command, prog="python -m experiments.compare", args=arguments)
-    try:
-        found = [row for path in command.runs for row in rows(path)]
-        if not found:
-            raise UserError("name at least one work directory to compare")
-        if command.csv is not None:
-            write_csv(command.csv, found)
-    except (UserError, OSError) as error:
-        Console(stderr=True).print(f"error: {error}", style="red", highlight=False, markup=False, soft_wrap=True)
-        return 2
+    found = [row for path in command.runs for row in rows(path)]
+    if not found:
+        raise UserError("name at least one work directory to compare")
+    if command.csv is not None:
+        write_csv(command.csv, found)
     Console().print(table(found))
-    return 0
 
 
 def _fields(contender: Contender) -> dict[str, Any]:

@@ -7,7 +7,6 @@ training images, and correlates scores and truth. The same command goes on where
 then holds `scores.csv`, a row for each architecture, and `correlations.csv`, a row for each metric.
 """
 
-import json
 import sys
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -19,14 +18,14 @@ from rich import box
 from rich.console import Console
 from rich.table import Table
 
+from experiments.console import GOES_ON, told
 from jaxnas import benchmarks
 from jaxnas.config import CorrelationConfig, DataConfig, NetConfig, to_dict
 from jaxnas.data import load
 from jaxnas.methods.correlation import build_scorer, check, correlations, drawn_architectures
 from jaxnas.parallel import use_wide_vectors
 from jaxnas.spaces import Architecture
-from jaxnas.types import UserError
-from jaxnas.workdir import Progress, append_rows, open_workdir, progress, write_csv, write_whole
+from jaxnas.workdir import Progress, append_rows, open_workdir, progress, read_rows, write_csv
 
 PRESETS: dict[str, CorrelationConfig] = {
     # As zero-cost proxies are published, but with 8 channels instead of 16.
@@ -64,7 +63,7 @@ def run(command: Command, show: Progress) -> list[dict[str, Any]]:
     inputs = {"table": table.source, "table_sha256": table.sha256, "truth": truth}
     with open_workdir(command.workdir, to_dict(config), inputs) as workdir:
         drawn = drawn_architectures(config)
-        rows = _kept(workdir / "scores.jsonl")
+        rows = read_rows(workdir / "scores.jsonl")
         if len(rows) < len(drawn):
             scorer = build_scorer(config, dataset)
             for number in range(len(rows), len(drawn)):
@@ -81,18 +80,6 @@ def run(command: Command, show: Progress) -> list[dict[str, Any]]:
         return found
 
 
-def _kept(path: Path) -> list[dict[str, float]]:
-    """The scores of an earlier run; half a line, from a run that was killed, is taken off the file."""
-    if not path.exists():
-        return []
-    whole = [line for line in path.read_bytes().splitlines(keepends=True) if line.endswith(b"\n")]
-    write_whole(path, b"".join(whole))
-    try:
-        return [json.loads(line) for line in whole]
-    except ValueError as error:
-        raise UserError(f"{path} is damaged ({error}); choose another --workdir") from error
-
-
 def shown(found: Sequence[dict[str, Any]]) -> Table:
     """The correlations with their intervals beside the published ones."""
     table = Table("metric", "Spearman", "95 %", "published", "Kendall", "95 %", box=box.SIMPLE)
@@ -106,25 +93,18 @@ def shown(found: Sequence[dict[str, Any]]) -> Table:
     return table
 
 
-def main(arguments: Sequence[str]) -> int:
-    """0, 2 for bad input, or 130 for a run stopped at the keyboard."""
-    console, failures = Console(), Console(stderr=True)
+@told(stopped=GOES_ON)
+def main(arguments: Sequence[str]) -> None:
+    """Scores and prints. 0, 2 for bad input, or 130 for a run stopped at the keyboard."""
+    console = Console()
     commands = {name: (name, Command(tyro.MISSING, tyro.MISSING, preset)) for name, preset in PRESETS.items()}
     command = tyro.extras.overridable_config_cli(
         commands, prog="python -m experiments.correlate_metrics", args=arguments
     )
-    try:
-        use_wide_vectors()
-        with progress(console) as show:
-            found = run(command, show)
-    except UserError as error:
-        failures.print(f"error: {error}", style="red", highlight=False, markup=False, soft_wrap=True)
-        return 2
-    except KeyboardInterrupt:
-        failures.print("stopped; the same command goes on from here", style="yellow")
-        return 130
+    use_wide_vectors()
+    with progress(console) as show:
+        found = run(command, show)
     console.print(shown(found))
-    return 0
 
 
 if __name__ == "__main__":

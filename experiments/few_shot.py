@@ -19,6 +19,7 @@ import jax
 import tyro
 from rich.console import Console, Group
 
+from experiments.console import GOES_ON, tell, told
 from experiments.presets import PRESETS
 from jaxnas import config as configs
 from jaxnas import parallel
@@ -88,7 +89,7 @@ def plan(command: Command, table: Table | None) -> Group:
 def _one(config: FewShotConfig, workdir: Path, table: Table | None, strict: bool, show: Progress) -> dict[str, Any]:
     dataset = load(config.data, config.seed, strict)
     for warning in dataset.warnings:
-        _tell(f"warning: {warning}", "yellow")
+        tell(f"warning: {warning}", "yellow")
     return run_few_shot(config, workdir, dataset, table, note, show)
 
 
@@ -108,41 +109,27 @@ def parse(arguments: Sequence[str]) -> Command:
     return tyro.extras.overridable_config_cli(commands, prog="python -m experiments.few_shot", args=arguments)
 
 
-def main(arguments: Sequence[str]) -> int:
-    """Parses, checks everything that can be checked, runs, prints.
-
-    Returns 0, 2 for bad input, 3 for a diverged run, or 130 for a run stopped at the keyboard.
-    """
+@told({NonFiniteLoss: 3}, stopped=GOES_ON)
+def main(arguments: Sequence[str]) -> None:
+    """Parses, checks everything that can be checked, runs, prints. 0, 2 for bad input, 3 for a diverged run, or 130."""
     console = Console()
-    try:
-        command = parse(arguments)
-        parallel.use_every_core()
-        space = check(command.config)
-        seeds = command.seeds
-        if seeds is not None and (len(set(seeds)) < max(2, len(seeds)) or min(seeds) < 0):
-            raise UserError(f"--seeds must be two or more different numbers from 0 on, not {list(seeds)}")
-        path = command.config.truth.table
-        table = None if path is None else read_table(space, path)
-        if command.config.quick_compile:
-            jax.config.update("jax_disable_most_optimizations", True)
-        if command.dry_run:
-            console.print(plan(command, table))
-            return 0
-        with progress(console) as show:
-            result = run(command, table, show)
-    except (UserError, NonFiniteLoss) as error:
-        _tell(f"error: {error}", "red")
-        return 2 if isinstance(error, UserError) else 3
-    except KeyboardInterrupt:
-        _tell("stopped; the same command goes on from here", "yellow")
-        return 130
+    command = parse(arguments)
+    parallel.use_every_core()
+    space = check(command.config)
+    seeds = command.seeds
+    if seeds is not None and (len(set(seeds)) < max(2, len(seeds)) or min(seeds) < 0):
+        raise UserError(f"--seeds must be two or more different numbers from 0 on, not {list(seeds)}")
+    path = command.config.truth.table
+    table = None if path is None else read_table(space, path)
+    if command.config.quick_compile:
+        jax.config.update("jax_disable_most_optimizations", True)
+    if command.dry_run:
+        console.print(plan(command, table))
+        return
+    with progress(console) as show:
+        result = run(command, table, show)
     console.print(summary(result))
     console.print(f"written to {command.workdir}; open {command.workdir / 'report.html'}", highlight=False)
-    return 0
-
-
-def _tell(sentence: str, style: str) -> None:
-    Console(stderr=True).print(sentence, style=style, highlight=False, markup=False, soft_wrap=True)
 
 
 if __name__ == "__main__":

@@ -18,6 +18,7 @@ import numpy as np
 import tyro
 from rich.console import Console
 
+from experiments.console import told
 from jaxnas.benchmarks import READERS, Table, read_table, write_compact
 from jaxnas.spaces import SPACES, Architecture
 from jaxnas.types import UserError
@@ -57,18 +58,13 @@ def summary(table: Table) -> list[str]:
     return lines
 
 
-def main(arguments: Sequence[str]) -> int:
+@told()
+def main(arguments: Sequence[str]) -> None:
     """Imports and prints what was found. 0, or 2 for bad input."""
     about = f"Convert a benchmark of true accuracies to one small table. Formats: auto, {', '.join(READERS)}."
     command = tyro.cli(Command, prog="python -m experiments.import_benchmark", description=about, args=arguments)
-    try:
-        table = run(command)
-    except UserError as error:
-        Console(stderr=True).print(f"error: {error}", style="red", highlight=False, markup=False, soft_wrap=True)
-        return 2
-    for line in [*summary(table), f"written to {command.out}"]:
+    for line in [*summary(run(command)), f"written to {command.out}"]:
         Console().print(line, highlight=False, markup=False, soft_wrap=True)
-    return 0
 
 
 if __name__ == "__main__":

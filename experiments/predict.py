@@ -27,6 +27,7 @@ from rich.table import Table
 from rich.text import Text
 
 import jaxnas
+from experiments.console import told
 from jaxnas.data import read_images
 from jaxnas.data.folder import SUFFIXES
 from jaxnas.predictor import delivered_shape
@@ -124,16 +125,13 @@ def _shown(path: Path) -> str:
     return text if text.isprintable() else repr(text)
 
 
-def main(arguments: Sequence[str]) -> int:
+@told({OSError: 2})
+def main(arguments: Sequence[str]) -> None:
     """Prints the rows and writes the CSV. 0, or 2 for bad input."""
     command, console = tyro.cli(Command, prog="python -m experiments.predict", args=arguments), Console()
-    try:
-        found = rows(command)
-        if command.csv is not None:
-            write_csv(command.csv, found)
-    except (UserError, OSError) as error:
-        Console(stderr=True).print(f"error: {error}", style="red", highlight=False, markup=False, soft_wrap=True)
-        return 2
+    found = rows(command)
+    if command.csv is not None:
+        write_csv(command.csv, found)
     if console.is_terminal:
         table = Table(*COLUMNS)
         for row in found:
@@ -141,7 +139,6 @@ def main(arguments: Sequence[str]) -> int:
         console.print(table)
     else:
         csv.writer(sys.stdout, delimiter="\t", lineterminator="\n").writerows([COLUMNS, *(r.values() for r in found)])
-    return 0
 
 
 if __name__ == "__main__":

@@ -1,4 +1,6 @@
-"""The settings of every few-shot preset, by name."""
+"""The settings of every preset, by name."""
+
+from dataclasses import replace
 
 from jaxnas.config import (
     ControlConfig,
@@ -8,6 +10,7 @@ from jaxnas.config import (
     OptimizerConfig,
     SearchConfig,
     SplitConfig,
+    StudyConfig,
     TruthConfig,
 )
 
@@ -65,4 +68,47 @@ PRESETS: dict[str, FewShotConfig] = {
     "imagenet16-120": FewShotConfig(
         data=DataConfig(name="imagenet16-120", train=75_850, valid=75_850, crop=2), truth=_NO_TRUTH
     ),
+}
+
+_QUICK = PRESETS["smoke"]
+STUDIES: dict[str, StudyConfig] = {
+    # The toy space on real digits: seconds.
+    "smoke": StudyConfig(
+        data=replace(_QUICK.data, train=128, batch=32),
+        net=_QUICK.net,
+        algorithms=("uniform", "darts"),
+        selectors=("magnitude", "perturbation", "enumeration"),
+        seeds=(0, 1),
+        epochs=2,
+        tune_epochs=1,
+        budget=20,
+        ranked=4,
+        random=2,
+        alone_epochs=2,
+        quick_compile=True,
+    ),
+    "digits": StudyConfig(
+        data=_DIGITS,
+        net=NetConfig(channels=8, cells=1),
+        optimizer=OptimizerConfig(rate=0.05),
+        algorithms=("uniform", "fairnas", "darts", "snas", "gdas", "dsnas", "reinforce", "drnas"),
+        selectors=("magnitude", "perturbation", "zero_cost_perturbation", "best_of_sampled", "evolution"),
+        epochs=20,
+        tune_epochs=1,
+        budget=130,
+        ranked=32,
+        alone_epochs=30,
+    ),
+    # A real study on a laptop, against true accuracies (--table).
+    "cifar10-small": StudyConfig(
+        data=PRESETS["cifar10-small"].data,
+        net=NetConfig(channels=8, cells=1),
+        algorithms=("uniform", "darts", "gdas", "dsnas", "drnas"),
+        selectors=("magnitude", "perturbation", "zero_cost_perturbation", "best_of_sampled"),
+        epochs=15,
+        budget=130,
+        ranked=100,
+    ),
+    # Settings of the literature, for accelerators.
+    "cifar10": StudyConfig(tune_epochs=5),
 }

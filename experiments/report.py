@@ -13,8 +13,8 @@ from pathlib import Path
 import tyro
 from rich.console import Console
 
+from experiments.console import told
 from jaxnas.report import write_report
-from jaxnas.types import UserError
 
 
 @dataclass(frozen=True)
@@ -25,16 +25,12 @@ class Command:
     """work directory of one seed, or the directory that holds seed-0, seed-1, ..."""
 
 
-def main(arguments: Sequence[str]) -> int:
+@told()
+def main(arguments: Sequence[str]) -> None:
     """Writes the page and prints its path. 0, or 2 for a directory without a run or with a damaged file."""
     command = tyro.cli(Command, prog="python -m experiments.report", args=arguments)
-    try:
-        page = write_report(command.workdir)
-    except UserError as error:
-        Console(stderr=True).print(f"error: {error}", style="red", highlight=False, markup=False, soft_wrap=True)
-        return 2
+    page = write_report(command.workdir)
     Console().print(f"written to {page}", highlight=False, markup=False, soft_wrap=True)
-    return 0
 
 
 if __name__ == "__main__":

@@ -4,7 +4,8 @@
 
 Arms are the sub-supernets of the splits in a file and of random splits of the same shapes; a pull is the true accuracy
 of a random architecture, with noise. `--run DIR` adds the trained sub-supernets of a few-shot run: its arms are drawn
-from the ranking sample, scored by the sub-supernets themselves. Writes `outcomes.csv` (a row for each split, rule,
+from the ranking sample, scored by the sub-supernets themselves; if it ran with `--search.leaf-bias`, also less the bias
+of each. Writes `outcomes.csv` (a row for each split, rule,
 noise and budget), `summary.csv` (means over splits with intervals) and `report.html`.
 """
 
@@ -19,13 +20,13 @@ from rich import box
 from rich.console import Console
 from rich.table import Table
 
+from experiments.console import told
 from jaxnas import benchmarks
 from jaxnas.methods.replay import Outcome, Summary, check, of_run, of_splits, replay, summarise
 from jaxnas.report.document import write_page
 from jaxnas.report.regret_page import regret_page
 from jaxnas.selection.leaves import RULES
 from jaxnas.spaces import SPACES, read_splits
-from jaxnas.types import UserError
 from jaxnas.workdir import Progress, progress, write_csv
 
 
@@ -71,7 +72,7 @@ def run(command: Command, show: Progress) -> list[Summary]:
     check(setting.rules, setting.budgets, setting.noises, setting.repetitions)
     splits = read_splits(space, command.splits)
     table = benchmarks.read_table(space, command.benchmark)
-    trials = [] if command.run is None else [of_run(space, command.run, table)]
+    trials = [] if command.run is None else of_run(space, command.run, table)
     for split in splits:
         if split.dataset is not None:
             table.check(split.dataset)
@@ -103,23 +104,17 @@ def shown(summary: Sequence[Summary]) -> Table:
     return table
 
 
-def main(arguments: Sequence[str]) -> int:
-    """0, 2 for bad input, or 130 for a run stopped at the keyboard."""
-    console, failures = Console(), Console(stderr=True)
+@told()
+def main(arguments: Sequence[str]) -> None:
+    """Replays and prints. 0, 2 for bad input, or 130 for a run stopped at the keyboard."""
+    console = Console()
     commands = {n: (n, Command(tyro.MISSING, tyro.MISSING, tyro.MISSING, preset)) for n, preset in PRESETS.items()}
     program = "python -m experiments.select_supernets"
     command = tyro.extras.overridable_config_cli(commands, prog=program, args=arguments)
-    try:
-        with progress(console) as show:
-            summary = run(command, show)
-    except UserError as error:
-        failures.print(f"error: {error}", style="red", highlight=False, markup=False, soft_wrap=True)
-        return 2
-    except KeyboardInterrupt:
-        return 130
+    with progress(console) as show:
+        summary = run(command, show)
     console.print(shown(summary))
     console.print(f"written to {command.workdir / 'report.html'}", highlight=False)
-    return 0
 
 
 if __name__ == "__main__":

@@ -18,6 +18,7 @@ from typing import Any
 import tyro
 from rich.console import Console
 
+from experiments.console import told
 from jaxnas.report import read_metrics
 from jaxnas.types import UserError
 
@@ -70,17 +71,13 @@ def write(workdir: Path, logdir: Path) -> int:
     return len(found)
 
 
-def main(arguments: Sequence[str]) -> int:
+@told()
+def main(arguments: Sequence[str]) -> None:
     """Writes and says where. 0, or 2 for bad input."""
     command = tyro.cli(Command, prog="python -m experiments.tensorboard", args=arguments)
     logdir = command.workdir / "tensorboard" if command.logdir is None else command.logdir
-    try:
-        written = write(command.workdir, logdir)
-    except UserError as error:
-        Console(stderr=True).print(f"error: {error}", style="red", highlight=False, markup=False, soft_wrap=True)
-        return 2
+    written = write(command.workdir, logdir)
     Console().print(f"{written} points written to {logdir}", highlight=False, markup=False, soft_wrap=True)
-    return 0
 
 
 if __name__ == "__main__":

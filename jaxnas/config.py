@@ -116,6 +116,9 @@ class SearchConfig:
     leaf: str = "best"
     """leaf whose best architecture is kept: best (of all validation accuracies), or by an estimate on what was drawn at
     random in each leaf: mean, expected_best, upper_quantile, sized_best"""
+    leaf_bias: bool = False
+    """compare leaves after taking off what each scores above the warmed-up supernet on the architectures drawn at
+    random in it, beyond what all leaves do; these are then evaluated twice"""
 
 
 @dataclass(frozen=True)
@@ -172,6 +175,46 @@ class FewShotConfig:
     """compile with few optimisations: slower steps, right for runs of seconds"""
     seed: int = 0
     """one seed for everything"""
+
+
+@dataclass(frozen=True)
+class StudyConfig:
+    """One-shot search: every algorithm trains a supernet, from which every selector takes an architecture."""
+
+    data: DataConfig = field(default_factory=DataConfig)
+    """images and how they are fed; validation images also move the algorithm's logits"""
+    net: NetConfig = field(default_factory=NetConfig)
+    """the supernet"""
+    optimizer: OptimizerConfig = field(default_factory=OptimizerConfig)
+    """how weights are updated"""
+    algorithms: tuple[str, ...] = ("uniform", "darts", "snas", "dsnas", "drnas")
+    """how the supernet is trained"""
+    selectors: tuple[str, ...] = ("magnitude", "perturbation", "best_of_sampled", "evolution")
+    """how an architecture is taken from it"""
+    seeds: tuple[int, ...] = (0, 1, 2)
+    """supernets of each algorithm; all see the same images"""
+    epochs: int = 50
+    """epochs of a supernet"""
+    tune_epochs: int = 0
+    """epochs between two decisions of a selector that decides edge by edge, at a tenth of the learning rate"""
+    budget: int = 100
+    """most evaluations of a selector"""
+    recalibrate: int = 0
+    """training batches whose statistics normalise what is validated; 0: those of each validation batch"""
+    score: str = "naswot"
+    """metric of the selectors that need no accuracy"""
+    ranked: int = 200
+    """random architectures on which supernets are compared with the truth; 0: none"""
+    random: int = 8
+    """architectures of the random search: trained alone on as many images as the dearest supernet, together"""
+    alone_epochs: int = 200
+    """epochs of architectures that are trained alone for the truth, where there is no table"""
+    table: Path | None = None
+    """benchmark table of true accuracies; None: what is chosen is trained alone"""
+    strategy: Literal["auto", "loop", "map", "vmap", "shard"] = "auto"
+    """how supernets of one algorithm run: one after the other, as one program, vectorised, or over the devices"""
+    quick_compile: bool = False
+    """compile with few optimisations: slower steps, right for runs of seconds"""
 
 
 @dataclass(frozen=True)

@@ -91,10 +91,21 @@ def over(fn: Callable[..., Any], strategy: str = "auto", mesh: Mesh | None = Non
     return _shard(fn, mesh or make_mesh())
 
 
+def lanes(strategy: str) -> int:
+    """How many items `over` has under way at once: as many as fill no device with repeated ones."""
+    return len(jax.devices()) if resolve(strategy) == "shard" else 1
+
+
 @jax.jit  # one program for the tree: leaf by leaf, each shape would be a compilation of its own
 def item(stacked: Any, k: Any) -> Any:
     """The k-th of K."""
     return jax.tree.map(lambda leaf: leaf[k], stacked)
+
+
+@partial(jax.jit, static_argnums=1)
+def copies(one: Any, k: int) -> Any:
+    """K times the same, stacked."""
+    return jax.tree.map(lambda leaf: jnp.broadcast_to(leaf, (k, *leaf.shape)), one)
 
 
 def count(stacked: Any) -> int:

@@ -30,7 +30,7 @@ class Contender(NamedTuple):
     kind: str  # method, unsplit, random_split, random_alone
     chosen: Chosen
     images: int  # training images seen before it chose
-    evaluations: int  # architectures it compared on validation images
+    evaluations: int  # of architectures on validation images, before it chose
     sample_scores: np.ndarray | None  # [A] of the ranking sample; None without a supernet
 
 
@@ -117,7 +117,7 @@ def contend(
         parts = few_shot.score_paths(problem, params, [sample[routes == k] for k in range(len(tree.leaves))])
         for k, part in enumerate(parts):
             scores[routes == k] = part
-    evaluated = sum(len(history.scores) for history in histories)
+    evaluated = sum(len(history.scores) + len(history.parent) for history in histories)
     return Contender(name, kind, few_shot.select(histories, tree, problem.config.search), images, evaluated, scores)
 
 
@@ -129,7 +129,7 @@ def unsplit(problem: Problem, params: Params, tree: SplitTree, sample: np.ndarra
         states = few_shot.train_leaves(problem, params, whole, epochs, (UNSPLIT, 0), stage)
     with stages("unsplit_search") as stage:
         budget = replace(config.search, budget=len(tree.leaves) * config.search.budget)
-        histories = few_shot.search(problem, states.params, whole.masks(), budget, (UNSPLIT, 0), stage)
+        histories = few_shot.search(problem, states.params, params, whole.masks(), budget, (UNSPLIT, 0), stage)
     images = (config.warmup_epochs + epochs) * epoch_images(problem)
     return contend(problem, "not split", "unsplit", whole, states.params, histories, images, sample)
 
@@ -165,7 +165,7 @@ def random_split(
     with stages(f"random_split_{index + 1}") as stage:
         states = few_shot.train_leaves(problem, params, drawn, epochs, purpose, stage)
     with stages(f"random_split_{index + 1}_search") as stage:
-        histories = few_shot.search(problem, states.params, drawn.masks(), config.search, purpose, stage)
+        histories = few_shot.search(problem, states.params, params, drawn.masks(), config.search, purpose, stage)
     images = (config.warmup_epochs + len(drawn.leaves) * epochs) * epoch_images(problem)
     name = f"random split {index + 1}"
     return contend(problem, name, "random_split", drawn, states.params, histories, images, sample)

@@ -15,7 +15,7 @@ from jaxnas import parallel
 from jaxnas.config import SearchConfig
 from jaxnas.methods.problem import Problem, purpose_key, steps_per_epoch
 from jaxnas.metrics.probes import check_similarity
-from jaxnas.selection import ESTIMATES, Evaluated, evaluations, propose
+from jaxnas.selection import ESTIMATES, Evaluated, evaluations, leaf_bias, propose
 from jaxnas.spaces.base import mask_size
 from jaxnas.spaces.tree import Node, SplitTree, as_mask
 from jaxnas.splitting import by_similarity, grow
@@ -89,9 +89,19 @@ def train_leaves(
 
 
 def search(
-    problem: Problem, params: Params, masks: np.ndarray, config: SearchConfig, purpose: tuple[int, int], stage: Stage
+    problem: Problem,
+    params: Params,
+    parent: Params,
+    masks: np.ndarray,
+    config: SearchConfig,
+    purpose: tuple[int, int],
+    stage: Stage,
 ) -> list[Evaluated]:
-    """What evolution evaluated in every leaf, on validation accuracy with batch statistics. params: leaves [K, ...]."""
+    """What evolution evaluated in every leaf, on validation accuracy with batch statistics. params: leaves [K, ...].
+
+    With `config.leaf_bias` and several leaves, the first generation of each is evaluated by `parent` as well, the
+    weights of the warmed-up supernet, which puts architectures of all leaves on one scale.
+    """
     space, seed = problem.space, problem.config.seed
     total = sum(evaluations(space, mask, config) for mask in masks)
     # What is kept has a fixed shape: rows are filled as architectures are evaluated, in `counts` of each leaf.
@@ -101,11 +111,15 @@ def search(
         "counts": np.zeros(len(masks), np.int32),
         "generation": np.zeros((), np.int32),
     }
+    if compared(config, len(masks)):
+        start["parent"] = np.zeros((len(masks), first_generation(config)), np.float32)
     _, kept = stage.resume(start)
     kept = {name: np.array(value) for name, value in kept.items()}
+    by_parent = kept.get("parent", np.zeros((len(masks), 0)))
     while True:
         histories = [
-            Evaluated(kept["op_ids"][k, :n], kept["scores"][k, :n].astype(float)) for k, n in enumerate(kept["counts"])
+            Evaluated(kept["op_ids"][k, :n], kept["scores"][k, :n].astype(float), by_parent[k, :n].astype(float))
+            for k, n in enumerate(kept["counts"])
         ]
         draws = [np.random.default_rng([seed, *purpose, int(kept["generation"]), k]) for k in range(len(masks))]
         proposals = [
@@ -115,6 +129,10 @@ def search(
         if not any(len(proposal) for proposal in proposals):
             return histories
         scores = score_paths(problem, params, proposals)
+        if kept["generation"] == 0 and "parent" in kept:
+            # As many copies as leaves, so that the program of the leaves serves.
+            for k, values in enumerate(score_paths(problem, parallel.copies(parent, len(masks)), proposals)):
+                by_parent[k, : len(values)] = values
         for k, (proposal, values) in enumerate(zip(proposals, scores, strict=True)):
             rows = slice(kept["counts"][k], kept["counts"][k] + len(proposal))
             kept["op_ids"][k, rows], kept["scores"][k, rows] = proposal, values
@@ -126,6 +144,16 @@ def search(
             for k, n in enumerate(kept["counts"])
         ]
         stage.advance(int(kept["counts"].sum()), total, kept, rows_of)
+
+
+def compared(config: SearchConfig, leaves: int) -> bool:
+    """Whether the parent scores the first generation: asked for, and there is more than one leaf to compare."""
+    return config.leaf_bias and leaves > 1
+
+
+def first_generation(config: SearchConfig) -> int:
+    """Most architectures of the first generation of a leaf, which is drawn at random."""
+    return min(config.population, config.budget)
 
 
 def score_paths(problem: Problem, params: Params, paths: list[np.ndarray]) -> list[np.ndarray]:
@@ -149,15 +177,21 @@ def select(histories: list[Evaluated], tree: SplitTree, config: SearchConfig) ->
 
     The leaf is the one that holds the best accuracy of all, or by `config.leaf` the one that an estimate on the first
     generation, which is drawn at random, puts first: scores of different supernets are not on one scale, and the best
-    of many is the luckiest too.
+    of many is the luckiest too. With `config.leaf_bias`, either compares scores less the `leaf_bias` of their leaf,
+    which the first generation tells; the score that is returned is that of the leaf itself.
     """
+    scores = [history.scores for history in histories]
+    if compared(config, len(histories)):
+        first = [history.scores[: len(history.parent)] for history in histories]
+        bias = leaf_bias(first, [history.parent for history in histories])
+        scores = [of - taken for of, taken in zip(scores, bias, strict=True)]
     if config.leaf == "best":
-        worth = [float(history.scores.max()) for history in histories]
+        worth = [float(of.max()) for of in scores]
     else:
         sizes = np.array([mask_size(mask) for mask in tree.masks()])
-        drawn = [history.scores[: config.population] for history in histories]
         estimate = ESTIMATES[config.leaf]
-        worth = [estimate(scores, size / sizes.sum()) for scores, size in zip(drawn, sizes, strict=True)]
+        drawn = [of[: config.population] for of in scores]
+        worth = [estimate(of, size / sizes.sum()) for of, size in zip(drawn, sizes, strict=True)]
     leaf = int(np.argmax(worth))
     best = int(histories[leaf].scores.argmax())
     return Chosen(leaf, histories[leaf].op_ids[best], float(histories[leaf].scores[best]))

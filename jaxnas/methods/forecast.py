@@ -9,6 +9,7 @@ import jax
 import jax.numpy as jnp
 
 from jaxnas.data import Images
+from jaxnas.methods.few_shot import compared, first_generation
 from jaxnas.methods.problem import Problem, steps_per_epoch
 from jaxnas.search import sample_connected
 from jaxnas.training import build_epoch, build_evaluate, build_step, initial_weights, new_states
@@ -43,19 +44,20 @@ def works(problem: Problem, with_table: bool) -> list[Work]:
     edges, ops = problem.space.shape
     probes = nodes * edges * ops * config.split.batches  # each a gradient of one batch
     budget = config.search.budget * valid
+    first = first_generation(config.search) * valid if compared(config.search, leaves) else 0  # by the parent
     sample = config.truth.queried if with_table else config.truth.alone
     found = [
         Work("warm_up", 1, config.warmup_epochs * each, 0),
         Work("split", edges, probes // edges, 0),
         Work("leaves", leaves, config.leaf_epochs * each, 0),
-        Work("search", leaves, 0, budget + -(-sample // leaves) * valid),
+        Work("search", leaves, 0, budget + first + -(-sample // leaves) * valid),
     ]
     if config.control.unsplit:
         found.append(Work("unsplit", 1, leaves * config.leaf_epochs * each + probes, 0))
         found.append(Work("unsplit_search", 1, 0, leaves * budget + sample * valid))
     for index in range(1, config.control.random_splits + 1):
         found.append(Work(f"random_split_{index}", leaves, config.leaf_epochs * each + probes // leaves, 0))
-        found.append(Work(f"random_split_{index}_search", leaves, 0, budget + -(-sample // leaves) * valid))
+        found.append(Work(f"random_split_{index}_search", leaves, 0, budget + first + -(-sample // leaves) * valid))
     alone = config.control.random_architectures
     if alone:
         steps = (config.warmup_epochs + leaves * config.leaf_epochs) * each + probes

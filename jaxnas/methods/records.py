@@ -16,16 +16,19 @@ Row = dict[str, Any]
 
 
 def architecture_rows(problem: Problem, histories: list[Evaluated], table: Table | None) -> list[Row]:
-    """Everything the method's search evaluated; with a table, its true accuracy."""
+    """Everything the method's search evaluated; what the parent supernet scored; with a table, its true accuracy."""
     name, rows = problem.config.data.name, []
     for leaf, history in enumerate(histories):
         truths = [None] * len(history.scores) if table is None else table.query(history.op_ids, name).tolist()
-        for op_ids, score, truth in zip(history.op_ids, history.scores, truths, strict=True):
+        later = len(history.scores) - len(history.parent)
+        by_parent = [*(round(float(score), 4) for score in history.parent), *[None] * later]
+        for op_ids, score, common, truth in zip(history.op_ids, history.scores, by_parent, truths, strict=True):
             rows.append(
                 {
                     "architecture": architecture_name(problem, op_ids),
                     "leaf": leaf,
                     "supernet_validation_accuracy": round(float(score), 4),
+                    "parent_accuracy": common,
                     "truth": truth,
                     "truth_source": None if table is None else f"table ({table.source})",
                 }

@@ -9,7 +9,7 @@ import numpy as np
 
 from jaxnas.analysis import mean_interval, random_trees, shape_of
 from jaxnas.benchmarks import Table
-from jaxnas.selection.leaves import RULES, Arms
+from jaxnas.selection.leaves import RULES, Arms, leaf_bias
 from jaxnas.spaces import NamedSplit, SearchSpace, membership, read_splits
 from jaxnas.types import UserError
 from jaxnas.workdir import read_json
@@ -21,10 +21,11 @@ class Trial(NamedTuple):
     """One split: what its sub-supernets are drawn from, and what choosing each would cost."""
 
     name: str
-    source: str  # "table": pulls are true accuracies; "trained": accuracies by the sub-supernets themselves
+    source: str  # "table": pulls are true accuracies; "trained": those by sub-supernets; "corrected": less leaf bias
     scores: list[np.ndarray]  # by sub-supernet, [n_k]
     sizes: np.ndarray  # int [K]
     regrets: np.ndarray  # [K], the optimum of the space minus the best cell of the sub-supernet, points
+    beforehand: int = 0  # evaluations that the scores took before the first pull
 
 
 class Outcome(NamedTuple):
@@ -87,17 +88,20 @@ def of_splits(
     return found
 
 
-def of_run(space: SearchSpace, folder: Path, table: Table) -> Trial:
+def of_run(space: SearchSpace, folder: Path, table: Table) -> list[Trial]:
     """The trained sub-supernets of a finished few-shot run: scores of its ranking sample, drawn at random in each leaf.
 
-    Raises UserError if the folder holds no such run, its data set is not in the table, or a leaf has no sample.
+    If the run's parent supernet scored the first generation of its search, too, there is a second trial: the same
+    scores less the leaf bias that this generation tells. Raises UserError if the folder holds no such run, its data set
+    is not in the table, or a leaf has no sample.
     """
     try:
         (split,) = read_splits(space, folder / "split_tree.json")
         dataset = str(read_json(folder / "config.json")["data"]["name"])
         with open(folder / "ranking.csv", encoding="utf-8", newline="") as handle:
             rows = [(int(row["leaf"]), float(row["method"])) for row in csv.DictReader(handle)]
-    except (OSError, ValueError, KeyError, TypeError) as error:
+        bias, beforehand = _bias(folder / "architectures.csv", len(split.masks))
+    except (OSError, ValueError, KeyError, TypeError, IndexError) as error:
         raise UserError(f"{folder} holds no finished few-shot run with a ranking: {error}") from error
     table.check(dataset)
     leaf = membership(space, split.masks).argmax(0)
@@ -105,7 +109,11 @@ def of_run(space: SearchSpace, folder: Path, table: Table) -> Trial:
     scores = [np.array([score for k, score in rows if k == leaf]) for leaf in range(len(true.sizes))]
     if not all(map(len, scores)):
         raise UserError(f"{folder / 'ranking.csv'} has no architecture of some leaf")
-    return true._replace(source="trained", scores=scores)
+    trained = true._replace(source="trained", scores=scores)
+    if not beforehand:
+        return [trained]
+    corrected = [of - taken for of, taken in zip(scores, bias, strict=True)]
+    return [trained, trained._replace(source="corrected", scores=corrected, beforehand=beforehand)]
 
 
 def arms_of(trial: Trial, noise: float) -> Arms:
@@ -144,6 +152,7 @@ def replay(
                     picked = [RULES[rule](np.random.default_rng([*key, i]), arms, budget) for i in range(repetitions)]
                     of = trial.regrets[[p.arm for p in picked]]
                     spent = float(np.mean([p.evaluations.sum() for p in picked]))
+                    spent += trial.beforehand if spent else 0  # a rule that asks for no score needs no correction
                     found = float(np.mean(of == best))
                     yield Outcome(trial.name, trial.source, rule, noise, budget, spent, float(of.mean()), found)
 
@@ -157,6 +166,21 @@ def summarise(outcomes: Sequence[Outcome]) -> list[Summary]:
         share = float(np.mean([o.found for o in same]))
         found.append(Summary(*cell, len(same), mean.value, mean.low, mean.high, share))
     return found
+
+
+def _bias(path: Path, leaves: int) -> tuple[np.ndarray, int]:
+    """Leaf bias [K] by the architectures that the parent scored, too, and the evaluations of both; none: zeros, 0."""
+    by_leaf: list[list[tuple[float, float]]] = [[] for _ in range(leaves)]
+    if path.exists():
+        with open(path, encoding="utf-8", newline="") as handle:
+            for row in csv.DictReader(handle):
+                if row.get("parent_accuracy"):
+                    pair = (float(row["supernet_validation_accuracy"]), float(row["parent_accuracy"]))
+                    by_leaf[int(row["leaf"])].append(pair)
+    if not any(by_leaf):
+        return np.zeros(leaves), 0
+    own, parent = ([np.array([pair[i] for pair in pairs]) for pairs in by_leaf] for i in (0, 1))
+    return leaf_bias(own, parent), 2 * sum(map(len, by_leaf))
 
 
 def _regrets(accuracies: Sequence[np.ndarray]) -> np.ndarray:

@@ -68,7 +68,7 @@ def _stages(problem: Problem, workdir: Path, dataset: Dataset, table: Table | No
         states = few_shot.train_leaves(problem, params, tree, config.leaf_epochs, (LEAVES, 0), at)
     sample = controls.ranking_sample(problem, tree)
     with stage("search") as at:
-        histories = few_shot.search(problem, states.params, tree.masks(), config.search, (SEARCH, 0), at)
+        histories = few_shot.search(problem, states.params, params, tree.masks(), config.search, (SEARCH, 0), at)
         write_csv(workdir / "architectures.csv", records.architecture_rows(problem, histories, None))
         name, images = f"split by {config.split.metric}", controls.method_images(problem, tree)
         method = controls.contend(problem, name, "method", tree, states.params, histories, images, sample)

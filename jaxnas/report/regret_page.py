@@ -9,6 +9,10 @@ from jaxnas.report.figures import spread
 from jaxnas.report.markup import Html, join, tag
 
 HEIGHT = 330
+TRAINED = {
+    "trained": "scores by the trained sub-supernets",
+    "corrected": "scores by the trained sub-supernets, less leaf bias",
+}
 Row = dict[str, Any]  # source, rule, noise, budget, splits, regret, regret_low, regret_high, found
 
 
@@ -30,8 +34,8 @@ def regret_page(rows: Sequence[Row], repetitions: int) -> Html:
 
 def _title(source: str, noise: float, splits: int) -> str:
     many = f"{splits} splits" if splits > 1 else "1 split"
-    if source == "trained":
-        return f"{many}: scores by the trained sub-supernets"
+    if source in TRAINED:
+        return f"{many}: {TRAINED[source]}"
     return f"{many}: true accuracies, " + (f"noise of deviation {noise:g}" if noise else "no noise")
 
 

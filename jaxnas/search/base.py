@@ -12,7 +12,7 @@ Schedule = Callable[[Array], Array]  # share of the training that is done, [] in
 
 
 class Problem(NamedTuple):
-    """One step of ONE sub-supernet as an algorithm sees it; the closures hold two batches, of different examples.
+    """One step of ONE sub-supernet as an algorithm sees it; the two batches, disjoint, are in the closures.
 
     `choice` is op_weights float [E, O] or op_ids int [E].
     """
@@ -48,6 +48,8 @@ class SearchAlgorithm(NamedTuple):
     """(key, state, mask, problem) -> state, before the weight step; the key is consumed. None: nothing is learnt"""
     probabilities: Callable[[SearchState, Array], Array]
     """(state, mask) -> [E, O], rows sum to 1, closed operations exactly 0"""
+    passes: int = 2
+    """batches that one step sends forward and, mostly, backward through the network; 2: one validates, one trains"""
 
 
 def one(choice: Choice) -> Forwards:

@@ -39,7 +39,8 @@ def darts(
         gradient = exact if order == "second" else by_differences
         return descend(state, mask, gradient(state.alpha, mask, problem), logits)
 
-    return first._replace(update=update)
+    # Beside validation and weight step: a gradient and its derivative, or a gradient at three places.
+    return first._replace(update=update, passes=4 if order == "second" else 5)
 
 
 def exact(alpha: Array, mask: Array, problem: Problem) -> Array:
@@ -54,7 +55,7 @@ def exact(alpha: Array, mask: Array, problem: Problem) -> Array:
 
 
 def by_differences(alpha: Array, mask: Array, problem: Problem) -> Array:
-    """As `exact`, with d/d alpha of <gradient of training, v> by central differences of the weights along v."""
+    """As `exact`, with d/d alpha of <gradient of the training loss, v> by central differences of weights along v."""
 
     def train_loss(params: Params, alpha: Array) -> Array:
         return problem.train_loss(params, open_softmax(alpha, mask))

@@ -24,8 +24,8 @@ def gumbel_softmax(key: Key, alpha: Array, mask: Array, temperature: Array) -> A
 def snas(space: SearchSpace, temperature: Schedule | None = None, logits: Logits | None = None) -> SearchAlgorithm:
     """The mixed form under soft draws; alpha by the reparametrised gradient (Xie et al., ICLR 2019, eq. 4).
 
-    Bilevel, with a fresh draw for each half of a step, as the few-shot codes run it; the original takes one draw and
-    one training batch for both. Temperature 1 -> .1 linearly, logits N(1, .01) as there.
+    Bilevel, with a fresh draw for each half of a step, as few-shot codes run it; the original takes one draw and one
+    training batch for both. Temperature 1 -> .1 linearly, logits N(1, .01) as there.
     """
     temperature = temperature or optax.linear_schedule(1.0, 0.1, 1)  # over all of the training
 

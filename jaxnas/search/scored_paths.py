@@ -37,10 +37,10 @@ def dsnas(space: SearchSpace, fix_at: float | None = 0.3, logits: Logits | None 
 
     def forwards(key: Key, state: DsnasState, mask: Array, problem: Problem) -> Forwards:
         del problem
-        return one(draw_path(key, state.logits.alpha, state.left & mask))
+        return one(draw_path(key, state.logits.alpha, in_play(state.left, mask)))
 
     def update(key: Key, state: DsnasState, mask: Array, problem: Problem) -> DsnasState:
-        left, alpha = state.left & mask, state.logits.alpha
+        left, alpha = in_play(state.left, mask), state.logits.alpha
         drawn = jax.nn.one_hot(draw_path(key, alpha, left), mask.shape[-1])
         cost = jax.grad(problem.valid_loss, 1)(problem.params, drawn) * drawn  # [E, O]
         gradient = path_gradient(alpha, left, drawn, cost.sum(-1))
@@ -48,7 +48,7 @@ def dsnas(space: SearchSpace, fix_at: float | None = 0.3, logits: Logits | None 
         return DsnasState(new, left if fix_at is None else decided(new.alpha, left, fix_at))
 
     def probabilities(state: DsnasState, mask: Array) -> Array:
-        return open_softmax(state.logits.alpha, state.left & mask)
+        return open_softmax(state.logits.alpha, in_play(state.left, mask))
 
     return SearchAlgorithm(init, forwards, update, probabilities)
 
@@ -57,8 +57,8 @@ def reinforce(space: SearchSpace, samples: int = 5, logits: Logits | None = None
     """Paths drawn from softmax(alpha); alpha by REINFORCE, each loss against the mean of the others (leave one out).
 
     Unbiased for the gradient of the expected validation loss (Kool et al., 2019); the metric-driven few-shot study ran
-    this under the name DSNAS. `samples` paths share a validation batch, fresh ones train the weights by their mean
-    loss. Raises ValueError for fewer than two samples.
+    this under the name DSNAS. `samples` paths share a validation batch, fresh ones train the weights by the mean loss.
+    Raises ValueError for fewer than two samples.
     """
     if samples < 2:
         raise ValueError(f"leaving one out takes two samples or more, not {samples}")
@@ -81,7 +81,13 @@ def reinforce(space: SearchSpace, samples: int = 5, logits: Logits | None = None
         one_hot = jax.nn.one_hot(drawn, mask.shape[-1])
         return descend(state, mask, leave_one_out(one_hot, losses), settings)
 
-    return SearchAlgorithm(init, forwards, update, lambda state, mask: open_softmax(state.alpha, mask))
+    return SearchAlgorithm(init, forwards, update, lambda state, mask: open_softmax(state.alpha, mask), 2 * samples)
+
+
+def in_play(left: Array, mask: Array) -> Array:
+    """Operations left that the mask holds, [E, O]; all of an edge's where the mask holds none of them."""
+    inside = left & mask
+    return jnp.where(inside.any(-1, keepdims=True), inside, mask)
 
 
 def draw_path(key: Key, alpha: Array, mask: Array) -> Array:

@@ -28,7 +28,7 @@ def uniform(space: SearchSpace) -> SearchAlgorithm:
         del state, problem
         return one(sample_connected(key, space, mask))
 
-    return SearchAlgorithm(_init, forwards, None, _even)
+    return SearchAlgorithm(_init, forwards, None, _even, passes=1)
 
 
 def fairnas(space: SearchSpace) -> SearchAlgorithm:
@@ -38,7 +38,6 @@ def fairnas(space: SearchSpace) -> SearchAlgorithm:
     they come round again. The step follows the mean loss of these paths, so that rate and clipping mean what they mean
     elsewhere; published is the sum. Paths may be disconnected, or no operation could be trained as often as the others.
     """
-    del space
 
     def forwards(key: Key, state: Nothing, mask: Array, problem: Problem) -> Forwards:
         del state, problem
@@ -50,4 +49,4 @@ def fairnas(space: SearchSpace) -> SearchAlgorithm:
         paths = jnp.take_along_axis(order.T, places, axis=0).astype(jnp.int32)
         return Forwards(paths, (operations < counts.max()) / counts.max())
 
-    return SearchAlgorithm(_init, forwards, None, _even)
+    return SearchAlgorithm(_init, forwards, None, _even, passes=len(space.ops))

@@ -1,6 +1,43 @@
-"""Architectures from a trained sub-supernet, and which sub-supernet; numpy only, scores come from outside."""
+"""Architectures from a trained sub-supernet, and which sub-supernet; numpy only, scores come from outside.
 
-from jaxnas.selection.evolution import Evaluated, evaluations, no_history, propose
-from jaxnas.selection.leaves import ESTIMATES, RULES, Arms
+A selector of one's own is a factory with keyword settings -> Selector and a line in SELECTORS.
+"""
 
-__all__ = ["ESTIMATES", "RULES", "Arms", "Evaluated", "evaluations", "no_history", "propose"]
+from collections.abc import Callable
+from functools import partial
+
+from jaxnas.selection.base import Selected, Selector, Trained
+from jaxnas.selection.evolution import Evaluated, evaluations, evolution, no_history, propose
+from jaxnas.selection.leaves import ESTIMATES, RULES, Arms, leaf_bias
+from jaxnas.selection.magnitude import magnitude
+from jaxnas.selection.perturbation import perturbation, zero_cost_perturbation
+from jaxnas.selection.regularised import regularised_evolution
+from jaxnas.selection.sampled import best_of_sampled, enumeration, random
+
+SELECTORS: dict[str, Callable[..., Selector]] = {
+    "magnitude": magnitude,
+    "perturbation": partial(perturbation, tune=True),
+    "perturbation_loss": partial(perturbation, criterion="loss", tune=True),
+    "zero_cost_perturbation": zero_cost_perturbation,
+    "best_of_sampled": best_of_sampled,
+    "evolution": evolution,
+    "regularised_evolution": regularised_evolution,
+    "enumeration": enumeration,
+    "random": random,
+}
+"""name -> factory of an architecture selector, with keyword settings"""
+
+__all__ = [
+    "ESTIMATES",
+    "RULES",
+    "SELECTORS",
+    "Arms",
+    "Evaluated",
+    "Selected",
+    "Selector",
+    "Trained",
+    "evaluations",
+    "leaf_bias",
+    "no_history",
+    "propose",
+]

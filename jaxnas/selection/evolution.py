@@ -11,6 +11,16 @@ from typing import NamedTuple
 import numpy as np
 
 from jaxnas.config import SearchConfig
+from jaxnas.selection.base import (
+    Generator,
+    Selected,
+    Selector,
+    Trained,
+    best,
+    check_budget,
+    check_counts,
+    check_viable,
+)
 from jaxnas.spaces.base import SearchSpace
 from jaxnas.types import Mask
 
@@ -22,6 +32,7 @@ class Evaluated(NamedTuple):
 
     op_ids: np.ndarray  # int32 [A, E]
     scores: np.ndarray  # float [A]; larger = better
+    parent: np.ndarray = np.zeros(0)  # float [a], by the supernet of the whole space, of the first a; none: a = 0
 
 
 def no_history(space: SearchSpace) -> Evaluated:
@@ -52,6 +63,31 @@ def propose(
         rest = [row for row in map(tuple, candidates.tolist()) if row not in taken]
         children += [rest[i] for i in rng.choice(len(rest), missing, replace=False)]
     return np.array(children, np.int32).reshape(wanted, len(space.edges))
+
+
+def evolution(
+    population: int = SearchConfig.population,
+    parents: int = SearchConfig.parents,
+    mutation: float = SearchConfig.mutation,
+) -> Selector:
+    """The most accurate of what `propose` asks for until the budget is spent; the first of equals wins.
+
+    All on the same images. The score is the accuracy. Enumerates a mask no larger than the budget.
+    """
+    check_counts(population=population, parents=parents)
+
+    def select(rng: Generator, trained: Trained, mask: Mask, budget: int) -> Selected:
+        check_budget(budget, 1, "evolution")
+        space, mask = trained.space, check_viable(trained.space, mask)
+        config = SearchConfig(budget=budget, population=population, parents=parents, mutation=mutation)
+        history = no_history(space)
+        while len(proposed := propose(rng, space, mask, history, config)):
+            scores = np.concatenate([history.scores, trained.accuracy(proposed)])
+            history = Evaluated(np.concatenate([history.op_ids, proposed]), scores)
+        chosen = best(history.scores)
+        return Selected(history.op_ids[chosen], float(history.scores[chosen]), len(history.scores))
+
+    return select
 
 
 def _connected(space: SearchSpace, mask: Mask) -> np.ndarray:

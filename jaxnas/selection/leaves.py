@@ -151,16 +151,26 @@ RULES: dict[str, Rule] = {
 }
 
 
-def without_leaf_bias(scores: Sequence[np.ndarray], parent: Sequence[np.ndarray]) -> list[np.ndarray]:
-    """Scores [n_k] of every leaf, shifted so that leaves can be compared.
+def leaf_bias(scores: Sequence[np.ndarray], parent: Sequence[np.ndarray]) -> np.ndarray:
+    """What to take off the scores of each leaf so that leaves can be compared, float [K], of mean 0.
 
-    Each leaf's supernet is trained on its own, and may rate all its architectures higher or lower than another would.
-    `parent` [n_k] are scores of the same architectures by one supernet of the whole space: they tell how the leaves
-    differ, the leaf's own scores how architectures within it do. Raises UserError for other lengths.
+    Each leaf's supernet is trained on its own, and may rate all its architectures higher or lower than another would;
+    `parent` [n_k] are scores of the same architectures as `scores` [n_k] by one supernet of the whole space. One line
+    from the parent's scale to the leaves' is drawn for all leaves: its slope is the ratio of the deviations within
+    leaves (1 if the parent tells none of their architectures apart), so that leaves of better architectures may gain
+    more. What a leaf's mean lies above this line is its bias. So the parent tells how leaves differ, the leaf's own
+    scores how architectures within it do, and what all leaves gained is kept. A gain that one leaf has for itself is
+    taken off whole, be it luck or that fewer paths share its weights: nothing here tells the two apart. Exact where a
+    leaf adds a constant to the truth and the parent is a rising line of it. Raises UserError unless the parent scored
+    what the leaves did, and at least one architecture of each.
     """
-    if [len(of) for of in scores] != [len(of) for of in parent]:
-        raise UserError("the parent supernet must score the architectures that the leaves scored, and no others")
-    return [own - own.mean() + common.mean() for own, common in zip(scores, parent, strict=True)]
+    if [len(of) for of in scores] != [len(of) for of in parent] or not all(map(len, scores)):
+        raise UserError("the parent supernet must score what the leaves scored, at least one architecture of each")
+    own, common = (np.array([of.mean() for of in by]) for by in (scores, parent))
+    spread, of_parent = (sum(float(((of - of.mean()) ** 2).sum()) for of in by) for by in (scores, parent))
+    slope = math.sqrt(spread / of_parent) if of_parent > 0 else 1.0
+    above = own - slope * common
+    return above - above.mean()
 
 
 def _bandit(

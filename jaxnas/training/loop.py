@@ -1,16 +1,22 @@
 """Epoch after epoch on the host: metrics out, states kept, non-finite losses stopped."""
 
 from collections.abc import Callable
+from typing import Any
 
 import jax
 import numpy as np
 
-from jaxnas.data.pipeline import Images
-from jaxnas.training.state import SubnetState
+from jaxnas import parallel
 from jaxnas.training.step import StepMetrics
 from jaxnas.types import Stage
 
-Epoch = Callable[[SubnetState, Images], tuple[SubnetState, StepMetrics]]  # over the leading axis K
+Epoch = Callable[[Any, Any], tuple[Any, StepMetrics]]  # (states, data) -> states, metrics; over the leading axis K
+Describe = Callable[[Any], list[dict[str, Any]]]  # states -> what more to tell of each of the K after an epoch
+
+
+def nothing_more(states: Any) -> list[dict[str, Any]]:
+    """Loss and accuracy are enough."""
+    return [{}] * parallel.count(states)
 
 
 class NonFiniteLoss(RuntimeError):
@@ -18,8 +24,14 @@ class NonFiniteLoss(RuntimeError):
 
 
 def train(
-    states: SubnetState, data: Images, epoch: Epoch, epochs: int, stage: Stage, independent: bool = False
-) -> SubnetState:
+    states: Any,
+    data: Any,
+    epoch: Epoch,
+    epochs: int,
+    stage: Stage,
+    independent: bool = False,
+    describe: Describe = nothing_more,
+) -> Any:
     """Trains K sub-supernets for `epochs` epochs. states: leaves [K, ...]; `epoch` is already `over` K.
 
     Goes on from what `stage` kept. Raises NonFiniteLoss with the leaf and the range of steps; what was reported and
@@ -34,8 +46,8 @@ def train(
         if not (independent and np.isfinite(losses).any()):
             check_finite(metrics.loss, first_step=(number - 1) * metrics.loss.shape[1])
         rows = [
-            {"epoch": number, "leaf": k, **finite_loss(losses[k]), "accuracy": float(accuracies[k])}
-            for k in range(len(losses))
+            {"epoch": number, "leaf": k, **finite_loss(losses[k]), "accuracy": float(accuracies[k]), **more}
+            for k, more in enumerate(describe(states))
         ]
         stage.advance(number, epochs, states, rows)
     return states

@@ -1,4 +1,4 @@
-"""One step and one epoch of ONE sub-supernet, and its evaluation; pure functions of the state and the data."""
+"""One step and one epoch of ONE sub-supernet; pure functions of the state and the data."""
 
 from collections.abc import Callable
 from typing import Any, NamedTuple
@@ -8,7 +8,7 @@ import jax.numpy as jnp
 from jax import lax
 
 from jaxnas.config import OptimizerConfig
-from jaxnas.data.pipeline import Images, Pipeline, epoch_order
+from jaxnas.data.pipeline import Images, epoch_order
 from jaxnas.nets.losses import cross_entropy, percent_correct
 from jaxnas.nets.network import Network
 from jaxnas.search.base import Forwards, one
@@ -119,31 +119,6 @@ def build_epoch(
         return lax.scan(body, state, order)
 
     return epoch
-
-
-def build_evaluate(network: Network, pipeline: Pipeline) -> Callable[..., Array]:
-    """`evaluate((params, op_ids [A, E][, stats]), batches [n, B, ...]) -> accuracy [A]`, percent.
-
-    Without `stats`, norms use the statistics of each batch, so every architecture must see the same batches; with
-    them (a network trained alone) the batching does not matter. Labels below 0 mark padding and are not counted.
-    """
-
-    def evaluate(item: tuple[Any, ...], batches: Images) -> Array:
-        params, choices, *stats = item
-        mode = "given" if stats else "batch"
-
-        def one(choice: Choice) -> Array:
-            def count(correct: Array, batch: Images) -> tuple[Array, None]:
-                images = pipeline.normalise(batch.images)
-                logits, _ = network.forward(params, images, choice, mode, stats[0] if stats else None)
-                return correct + (logits.argmax(-1) == batch.labels).sum(), None
-
-            correct, _ = lax.scan(count, jnp.zeros((), jnp.int32), batches)
-            return 100.0 * correct / jnp.sum(batches.labels >= 0)
-
-        return lax.map(one, choices)
-
-    return evaluate
 
 
 def keys_of(state: SubnetState) -> tuple[Key, Key, Key]:

@@ -132,6 +132,21 @@ def append_rows(path: Path, rows: Sequence[dict[str, Any]]) -> None:
         os.fsync(handle.fileno())  # before a checkpoint counts on these bytes
 
 
+def read_rows(path: Path) -> list[dict[str, Any]]:
+    """The rows of `append_rows`; half a line, from a run that was killed, is taken off the file. None: no rows.
+
+    Raises UserError if the file is damaged.
+    """
+    if not path.exists():
+        return []
+    whole = [line for line in path.read_bytes().splitlines(keepends=True) if line.endswith(b"\n")]
+    write_whole(path, b"".join(whole))
+    try:
+        return [json.loads(line) for line in whole]
+    except (ValueError, RecursionError) as error:
+        raise UserError(f"{path} is damaged ({error}); choose another --workdir") from error
+
+
 def write_whole(path: Path, content: bytes) -> None:
     """Written aside, flushed to the disk, and renamed: the file is the old one or the new one, whole."""
     aside = path.with_name(path.name + ".part")

@@ -8,7 +8,7 @@ import pytest
 
 from experiments.select_supernets import PRESETS, Command, Setting, main, run
 from jaxnas import benchmarks
-from jaxnas.methods.replay import arms_of, check, of_run, of_table, replay, summarise
+from jaxnas.methods.replay import Trial, arms_of, check, of_run, of_table, replay, summarise
 from jaxnas.selection.leaves import RULES
 from jaxnas.spaces import NAS_BENCH_201, Architecture
 from jaxnas.spaces.tree import SplitTree
@@ -113,6 +113,37 @@ def test_the_command_writes_outcomes_means_and_a_page(files, tmp_path) -> None:
     best = [row for row in rows if row["source"] == "trained" and row["rule"] == "mean"]
     of_leaf = {row["regret"] for row in best}
     assert len(best) == 2 and len(of_leaf) == 1
+
+
+def trials_with(files, folder, by_parent) -> list[Trial]:
+    """Trials of the run with two architectures of each leaf, then a bred one; `by_parent(leaf, i)` is the column."""
+    for file in ("split_tree.json", "config.json", "ranking.csv"):
+        (folder / file).write_text((files / file).read_text())
+    drawn = [(leaf, 40 + 10 * (leaf == 2) + i, by_parent(leaf, i)) for leaf in range(4) for i in (0, 1)]
+    rows = [("leaf", "supernet_validation_accuracy", "parent_accuracy"), *drawn, (3, 90.0, "")]
+    (folder / "architectures.csv").write_text("".join(f"{a},{b},{c}\n" for a, b, c in rows))
+    return of_run(NAS_BENCH_201, folder, benchmarks.read_table(NAS_BENCH_201, files / "table.csv"))
+
+
+def test_scores_by_the_parent_add_a_trial_less_leaf_bias(files, tmp_path) -> None:
+    trained, corrected = trials_with(files, tmp_path, lambda leaf, i: 40 + 3 * (leaf == 1) + i)
+    assert (trained.source, corrected.source) == ("trained", "corrected")
+    # The third leaf scores 10 above the parent, the second 3 below, in the mean 1.75.
+    wanted = [np.arange(3) + 40 + 3 * (leaf == 1) + 1.75 for leaf in range(4)]
+    np.testing.assert_allclose(corrected.scores, wanted)
+    outcomes = replay([trained, corrected], ("mean", "random"), (8,), (2.0,), 4, 0)
+    found = {(o.source, o.rule): (o.evaluations, o.regret) for o in outcomes}
+    assert found["trained", "mean"] == (8, trained.regrets[2])
+    assert found["corrected", "mean"] == (8 + 2 * 8, trained.regrets[1])  # both supernets, eight architectures
+    assert found["corrected", "random"][0] == 0
+
+
+def test_without_scores_by_the_parent_there_is_one_trial_and_damaged_ones_are_refused(files, tmp_path) -> None:
+    assert [trial.source for trial in trials_with(files, tmp_path, lambda leaf, i: "")] == ["trained"]
+    with pytest.raises(UserError, match="could not convert"):
+        trials_with(files, tmp_path, lambda leaf, i: "x")
+    with pytest.raises(UserError, match="at least one architecture of each"):
+        trials_with(files, tmp_path, lambda leaf, i: 40 if leaf else "")
 
 
 @pytest.mark.parametrize(

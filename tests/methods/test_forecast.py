@@ -31,6 +31,11 @@ def test_the_work_of_digits_by_hand() -> None:
     assert tabled["search"] == ("search", 8, 0, (50 + 25) * 3)  # 200 of the table, 25 in each leaf
     assert tabled["unsplit_search"] == ("unsplit_search", 1, 0, (8 * 50 + 200) * 3)
     assert tabled["alone"] == ("alone", 4, 30 * 16, 6)
+    search = replace(DIGITS.search, leaf_bias=True)  # the parent scores a generation of 25 for each leaf
+    corrected = problem._replace(config=replace(problem.config, search=search))
+    more = {work.stage: work.batches for work in works(corrected, with_table=False)}
+    assert more["search"] == more["random_split_1_search"] == (50 + 25 + 4) * 3
+    assert more["unsplit_search"] == (8 * 50 + 32) * 3
 
 
 def test_stages_that_are_not_wanted_are_not_reckoned(problem) -> None:

@@ -87,12 +87,18 @@ def test_rows_of_what_was_evaluated_have_their_truth_only_from_a_table(problem) 
     histories = [Evaluated(np.array([[1, 2]]), np.array([12.34567])), Evaluated(np.array([[2, 2]]), np.array([50.0]))]
     plain = {"architecture": SKIP_CONV, "leaf": 0, "supernet_validation_accuracy": 12.3457}
     rows = records.architecture_rows(problem, histories, None)
-    assert rows[0] == {**plain, "truth": None, "truth_source": None}
+    assert rows[0] == {**plain, "parent_accuracy": None, "truth": None, "truth_source": None}
     assert (rows[1]["architecture"], rows[1]["leaf"]) == (CONV_CONV, 1)
     table = Table(TOY, "t.csv", {"digits": np.arange(9.0)})
     rows = records.architecture_rows(problem, histories, table)
-    assert rows[0] == {**plain, "truth": 5.0, "truth_source": "table (t.csv)"}
+    assert rows[0] == {**plain, "parent_accuracy": None, "truth": 5.0, "truth_source": "table (t.csv)"}
     assert rows[1]["truth"] == 8.0
+
+
+def test_what_the_parent_scored_stands_beside_the_first_generation(problem) -> None:
+    history = Evaluated(np.array([[1, 2], [2, 1], [2, 2]]), np.array([50.0, 51, 52]), np.array([40.00004, 41.5]))
+    rows = records.architecture_rows(problem, [history], None)
+    assert [row["parent_accuracy"] for row in rows] == [40.0, 41.5, None]
 
 
 def test_the_result_is_the_methods_row_with_everything_beside_it(problem) -> None:

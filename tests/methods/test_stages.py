@@ -12,7 +12,7 @@ from jaxnas.config import SearchConfig
 from jaxnas.methods import few_shot
 from jaxnas.methods.controls import contend
 from jaxnas.methods.few_shot import SCORE, SEARCH
-from jaxnas.selection import Evaluated
+from jaxnas.selection import ESTIMATES, Evaluated
 from jaxnas.spaces import TOY
 from jaxnas.splitting import bootstrap, size_normalised_cut
 from jaxnas.training import initial_weights
@@ -66,12 +66,56 @@ def test_the_sample_is_scored_by_the_leaf_that_holds_it(problem, tree, params, b
 
 def test_the_search_evaluates_what_the_leaves_hold_up_to_the_budget(problem, tree, params, by_hand) -> None:
     masks = tree.masks()
-    whole = few_shot.search(problem, params, masks, problem.config.search, (SEARCH, 0), QUIET)
+    whole = few_shot.search(problem, params, None, masks, problem.config.search, (SEARCH, 0), QUIET)
     assert [sorted(map(tuple, history.op_ids.tolist())) for history in whole] == [[(1, 1), (1, 2)], [(2, 1), (2, 2)]]
     for leaf, history in enumerate(whole):
         assert history.scores.tolist() == pytest.approx([by_hand(leaf, row) for row in history.op_ids], abs=1e-4)
     one = replace(problem.config.search, budget=1)
-    assert [len(h.scores) for h in few_shot.search(problem, params, masks, one, (SEARCH, 0), QUIET)] == [1, 1]
+    assert [len(h.scores) for h in few_shot.search(problem, params, None, masks, one, (SEARCH, 0), QUIET)] == [1, 1]
+
+
+def test_the_parent_scores_the_first_generation_once_and_a_search_goes_on_with_that(
+    problem, tree, params, by_hand, monkeypatch
+) -> None:
+    config, masks = replace(problem.config.search, population=1, leaf_bias=True), tree.masks()
+    kept, scored = [], []
+    record = QUIET._replace(advance=lambda done, total, state, rows: kept.append(jax.tree.map(np.copy, state)))
+    score_paths = few_shot.score_paths
+    monkeypatch.setattr(few_shot, "score_paths", lambda *given: scored.append(given[1]) or score_paths(*given))
+    parent = parallel.item(params, 1)
+    whole = few_shot.search(problem, params, parent, masks, config, (SEARCH, 0), record)
+    assert len(scored) == 3 and [len(history.scores) for history in whole] == [2, 2]  # two generations, and the parent
+    for history in whole:
+        assert history.parent.tolist() == pytest.approx([by_hand(1, history.op_ids[0])], abs=1e-4)
+    stopped = QUIET._replace(resume=lambda start: (2, {**start, **kept[0]}))
+    again = few_shot.search(problem, params, None, masks, config, (SEARCH, 0), stopped)
+    assert jax.tree.map(np.ndarray.tolist, again) == jax.tree.map(np.ndarray.tolist, whole) and len(scored) == 4
+    plain = few_shot.search(problem, params, None, masks, replace(config, leaf_bias=False), (SEARCH, 0), QUIET)
+    assert not any(len(history.parent) for history in plain)
+    assert [h.op_ids.tolist() for h in plain] == [h.op_ids.tolist() for h in whole]
+    one = jax.tree.map(lambda leaf: leaf[:1], params)
+    (alone,) = few_shot.search(problem, one, None, masks[:1], config, (SEARCH, 0), QUIET)
+    assert not len(alone.parent)  # one leaf is compared with none
+    counted = contend(problem, "ours", "method", tree, params, whole, 77, masks[:0, :, 0])
+    assert counted.evaluations == 4 + 2
+
+
+def test_leaves_are_compared_less_what_each_scores_above_the_parent(tree) -> None:
+    # The first leaf flatters its architectures: by the parent they are worse.
+    histories = [
+        Evaluated(np.array([[1, 1], [2, 1]]), np.array([80.0, 85.0]), np.array([30.0])),
+        Evaluated(np.array([[1, 2], [2, 2]]), np.array([60.0, 61.0]), np.array([35.0])),
+    ]
+    # One architecture each, so slope 1: 80 - 30 and 60 - 35 above the parent, 12.5 more and less than the mean.
+    config = SearchConfig(population=1)
+    for rule in ("best", *ESTIMATES):  # 85 - 12.5 against 61 + 12.5; 80 - 12.5 against 60 + 12.5
+        plain = replace(config, leaf=rule)
+        assert few_shot.select(histories, tree, plain).leaf == 0, rule
+        chosen = few_shot.select(histories, tree, replace(plain, leaf_bias=True))
+        assert (chosen.leaf, chosen.op_ids.tolist(), chosen.score) == (1, [2, 2], 61.0), rule
+    # What the best of a leaf lies above its first generation counts whole: 87 - 12.5.
+    lucky = [histories[0]._replace(scores=np.array([80.0, 87.0])), histories[1]]
+    assert few_shot.select(lucky, tree, replace(config, leaf_bias=True)).leaf == 0
 
 
 def test_selection_takes_the_best_validation_score_of_any_leaf_and_the_first_of_ties(tree) -> None:

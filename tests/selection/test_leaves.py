@@ -5,7 +5,7 @@ import math
 import numpy as np
 import pytest
 
-from jaxnas.selection.leaves import RULES, Arms, mean, sized_best, successive_halving, without_leaf_bias
+from jaxnas.selection.leaves import RULES, Arms, leaf_bias, mean, sized_best, successive_halving
 from jaxnas.types import UserError
 
 
@@ -78,11 +78,24 @@ def test_max_ucb_pulls_by_the_published_index() -> None:
     assert pulls.tolist() == [n, other] and other > 1
 
 
-def test_leaf_bias_is_taken_from_the_parent() -> None:
-    truth = [np.array([60.0, 62.0]), np.array([70.0, 75.0])]
-    biased = [truth[0] + 30, truth[1] - 5]  # the first leaf flatters its architectures
-    found = without_leaf_bias(biased, [truth[0] * 0.5 + 10, truth[1] * 0.5 + 10])
-    assert max(biased[0]) > max(biased[1]) and max(found[0]) < max(found[1])
-    np.testing.assert_allclose(np.diff(found[0]), [2])  # differences within a leaf stay
-    with pytest.raises(UserError, match="scored"):
-        without_leaf_bias(biased, [truth[0]])
+def test_what_a_leaf_adds_to_the_truth_is_found_from_a_parent_on_any_scale() -> None:
+    truth = [np.array([60.0, 62.0]), np.array([70.0, 75.0, 65.0]), np.array([40.0])]
+    flattered = [truth[0] + 30, truth[1] - 5, truth[2] + 2]
+    for parent in (truth, [of * 0.5 + 10 for of in truth]):  # a parent that is trained less tells less apart
+        np.testing.assert_allclose(leaf_bias(flattered, parent), np.array([30.0, -5.0, 2.0]) - 9)
+
+
+def test_the_slope_of_the_common_line_is_the_ratio_of_deviations_within_leaves() -> None:
+    own, parent = [np.array([10.0, 14.0]), np.array([30.0, 24.0])], [np.array([5.0, 7.0]), np.array([2.0, 6.0])]
+    # Squares within leaves: 8 + 18 and 2 + 8. Means 12, 27 and 6, 4.
+    above = np.array([12 - 2.6**0.5 * 6, 27 - 2.6**0.5 * 4])
+    np.testing.assert_allclose(leaf_bias(own, parent), above - above.mean())
+    one_each = leaf_bias([np.array([50.0]), np.array([60.0])], [np.array([20.0]), np.array([26.0])])
+    np.testing.assert_allclose(one_each, [-2, 2])  # nothing varies within a leaf: slope 1
+
+
+@pytest.mark.parametrize("sizes", [((2, 1), (2,)), ((2, 1), (2, 2)), ((2, 0), (2, 0))], ids=["leaf", "cell", "empty"])
+def test_a_parent_that_scored_something_else_is_refused(sizes) -> None:
+    scores, parent = ([np.arange(float(n)) for n in of] for of in sizes)
+    with pytest.raises(UserError, match="must score what the leaves scored"):
+        leaf_bias(scores, parent)

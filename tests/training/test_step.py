@@ -10,9 +10,10 @@ from jaxnas.config import OptimizerConfig
 from jaxnas.data import Images
 from jaxnas.nets import Network
 from jaxnas.training import NonFiniteLoss, build_epoch, build_optimizer, build_step, new_state, train
+from jaxnas.training.evaluate import build_evaluate
 from jaxnas.training.loop import check_finite
 from jaxnas.training.state import cosine_rate
-from jaxnas.training.step import StepMetrics, build_evaluate, keys_of
+from jaxnas.training.step import StepMetrics, keys_of
 from jaxnas.types import QUIET
 
 CONFIG = OptimizerConfig(rate=0.3, final_rate=0.1, momentum=0.9, weight_decay=0.01, clip=0.5)

@@ -1,0 +1,44 @@
+"""How a command ends: its exit code, and one line on stderr that says why."""
+
+from collections.abc import Callable, Mapping, Sequence
+from functools import wraps
+
+from rich.console import Console
+
+from jaxnas.types import UserError
+
+GOES_ON = "stopped; the same command goes on from here"
+
+
+def told(
+    also: Mapping[type[Exception], int] | None = None, stopped: str | None = None
+) -> Callable[[Callable[[Sequence[str]], None]], Callable[[Sequence[str]], int]]:
+    """A decorator: a main of arguments that returns the exit code, and tells errors in a line instead of raising them.
+
+    0; 2 for UserError; what `also` gives for other errors; 130 when stopped at the keyboard, with the line `stopped`
+    if there is one. Any other error is raised.
+    """
+    codes: dict[type[Exception], int] = {UserError: 2, **(also or {})}
+
+    def around(main: Callable[[Sequence[str]], None]) -> Callable[[Sequence[str]], int]:
+        @wraps(main)
+        def coded(arguments: Sequence[str]) -> int:
+            try:
+                main(arguments)
+            except tuple(codes) as error:
+                tell(f"error: {error}", "red")
+                return next(code for kind, code in codes.items() if isinstance(error, kind))
+            except KeyboardInterrupt:
+                if stopped is not None:
+                    tell(stopped, "yellow")
+                return 130
+            return 0
+
+        return coded
+
+    return around
+
+
+def tell(sentence: str, style: str) -> None:
+    """One line on stderr, as it is, in a rich style such as `red` where that is a terminal."""
+    Console(stderr=True).print(sentence, style=style, highlight=False, markup=False, soft_wrap=True)

@@ -1,0 +1,104 @@
+"""Which search algorithm, with which way to take an architecture from its supernet: all pairs, over seeds.
+
+    python -m experiments.selection_study digits --workdir out/study
+    python -m experiments.selection_study cifar10-small --workdir out/study --data.root DATA --table TABLE.csv
+    python -m experiments.selection_study digits --workdir out/leaves --splits out/digits/split_tree.json
+
+Every algorithm trains a supernet for each seed (and each leaf of a split); every selector takes an architecture from
+each. Beside them: a random search on as many images, random cells, and how well each supernet ranks a random sample.
+The same command goes on where it was stopped, cell by cell. Writes `cells.csv` (a row for each algorithm, selector,
+sub-space and seed), `supernets.csv` and `summary.csv` (means over seeds with intervals).
+"""
+
+import sys
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Annotated, Any
+
+import jax
+import tyro
+from rich import box
+from rich.console import Console
+from rich.table import Table
+
+from experiments.console import GOES_ON, told
+from experiments.presets import STUDIES
+from jaxnas.benchmarks import read_table
+from jaxnas.config import StudyConfig
+from jaxnas.data import load
+from jaxnas.methods.study import check
+from jaxnas.methods.study_run import run_study, scopes_of
+from jaxnas.parallel import use_every_core
+from jaxnas.report import note
+from jaxnas.training import NonFiniteLoss
+from jaxnas.workdir import Progress, progress
+
+Rows = list[dict[str, Any]]
+
+
+@dataclass(frozen=True)
+class Command:
+    """Search algorithms crossed with selectors."""
+
+    workdir: Path
+    """directory for the results; a stopped run goes on there"""
+    config: Annotated[StudyConfig, tyro.conf.arg(name="")]
+    splits: Path | None = None
+    """splits by metric and data set, or the split_tree.json of a run, to search each leaf; None: the whole space"""
+    split: str | None = None
+    """metric of the split, where the file holds several"""
+    leaf: int | None = None
+    """only this leaf, counted from 0"""
+
+
+def run(command: Command, show: Progress) -> tuple[Rows, Rows]:
+    """The whole study; returns the rows of `cells.csv` and `summary.csv`. Raises UserError, NonFiniteLoss."""
+    config = command.config
+    space = check(config)
+    scopes = scopes_of(space, command.splits, command.split, config.data.name, command.leaf)
+    table = None if config.table is None else read_table(space, config.table)
+    if config.quick_compile:
+        jax.config.update("jax_disable_most_optimizations", True)
+    dataset = load(config.data, config.seeds[0])
+    return run_study(config, command.workdir, dataset, table, scopes, note, show)
+
+
+def shown(summary: Rows) -> Table:
+    """Means over seeds."""
+    table = Table("algorithm", "selector", "scope", "n", "true accuracy", "regret", "evaluations", box=box.SIMPLE)
+    for row in summary:
+        cells = [row["algorithm"] or "-", row["selector"], row["scope"], _count(row)]
+        cells += [_interval(row, name) for name in ("true_accuracy", "regret")]
+        table.add_row(*cells, "-" if row["evaluations"] is None else f"{row['evaluations']:.0f}")
+    return table
+
+
+def _count(row: dict[str, Any]) -> str:
+    if row["seeds"] is None:
+        return "all"
+    return f"{row['seeds'] - row['failed']}" + (f" ({row['failed']} failed)" if row["failed"] else "")
+
+
+def _interval(row: dict[str, Any], name: str) -> str:
+    if row[name] is None:
+        return "-"
+    low, high = row[f"{name}_low"], row[f"{name}_high"]
+    return f"{row[name]:.2f}" + ("" if low is None else f" [{low:.2f}, {high:.2f}]")
+
+
+@told({NonFiniteLoss: 3}, GOES_ON)
+def main(arguments: Sequence[str]) -> None:
+    """Runs and prints. 0, 2 for bad input, 3 where every supernet diverged, 130 when stopped at the keyboard."""
+    console = Console()
+    commands = {name: (name, Command(tyro.MISSING, preset)) for name, preset in STUDIES.items()}
+    command = tyro.extras.overridable_config_cli(commands, prog="python -m experiments.selection_study", args=arguments)
+    use_every_core()
+    with progress(console) as show:
+        _, summary = run(command, show)
+    console.print(shown(summary))
+    console.print(f"written to {command.workdir}", highlight=False)
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

@@ -1,0 +1,156 @@
+"""Algorithms crossed with selectors, seeds and sub-spaces: every cell is one architecture and what it cost."""
+
+import time
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import jax
+import numpy as np
+
+from jaxnas import parallel
+from jaxnas.config import FewShotConfig, StudyConfig
+from jaxnas.data import Dataset
+from jaxnas.methods.correlation import scalar_metrics
+from jaxnas.methods.one_shot import build_judges, build_programs, train_supernets, trained_of
+from jaxnas.methods.problem import Problem, prepare
+from jaxnas.methods.problem import check as check_few_shot
+from jaxnas.search import ALGORITHMS
+from jaxnas.selection import SELECTORS, Trained
+from jaxnas.selection.magnitude import path_probabilities
+from jaxnas.spaces.base import SearchSpace
+from jaxnas.types import Mask, Stages, UserError
+from jaxnas.workdir import append_rows, read_rows
+
+RANKED, SELECT = range(2)  # what is drawn for
+CELLS, SUPERNETS = "cells.jsonl", "supernets.jsonl"  # what is kept, a row as soon as it is known
+Row = dict[str, Any]
+
+
+class Scope(NamedTuple):
+    """A sub-space that is searched."""
+
+    name: str  # whole, or the number of a leaf
+    mask: Mask
+
+
+def check(config: StudyConfig) -> SearchSpace:
+    """The space of a config. Raises UserError, before any work, for names and sizes that cannot be."""
+    for given, allowed, what in (
+        (config.algorithms, [*ALGORITHMS], "algorithms"),
+        (config.selectors, [*SELECTORS], "selectors"),
+        ((config.score,), scalar_metrics(), "score"),
+    ):
+        if not given or len(set(given)) < len(given) or not set(given) <= set(allowed):
+            raise UserError(f"{what} must be different ones of {allowed}, not {list(given)}")
+    if not config.seeds or len(set(config.seeds)) < len(config.seeds) or min(config.seeds) < 0:
+        raise UserError(f"seeds must be different numbers from 0 on, not {list(config.seeds)}")
+    for name, low in {"epochs": 1, "tune_epochs": 0, "budget": 1, "recalibrate": 0, "ranked": 0, "random": 0}.items():
+        if getattr(config, name) < low:
+            raise UserError(f"{name} must be at least {low}, it is {getattr(config, name)}")
+    return check_few_shot(_few_shot(config))
+
+
+def prepare_study(config: StudyConfig, dataset: Dataset) -> Problem:
+    """What all cells share: images, network, and how architectures are trained alone. Raises UserError."""
+    check(config)
+    problem = prepare(_few_shot(config), dataset)
+    images = problem.valid.labels.size
+    if images < config.data.batch:
+        raise UserError(f"{images} validation images are too few for a batch (data.batch {config.data.batch})")
+    needed, there = config.recalibrate * problem.valid.labels.shape[1], len(problem.train.labels)
+    if needed > there:
+        raise UserError(f"recalibrate ({config.recalibrate}) takes {needed} training images, there are {there}")
+    return problem
+
+
+def search_scopes(problem: Problem, config: StudyConfig, workdir: Path, scopes: list[Scope], stages: Stages) -> None:
+    """Trains every supernet, and appends to the work directory what each is worth and what each selector takes from it.
+
+    What the files hold already is not computed again. A supernet that diverged and a selector that cannot be have rows
+    with an `error`.
+    """
+    judges = build_judges(problem, config)
+    masks = np.stack([scope.mask for scope in scopes])
+    known = {_name(row) for row in read_rows(workdir / CELLS)}
+    ranked = {_name(row) for row in read_rows(workdir / SUPERNETS)}
+    for name in config.algorithms:
+        algorithm = ALGORITHMS[name](problem.space)
+        programs = build_programs(problem, config, algorithm)
+        with stages(f"train_{name}") as stage:
+            states = train_supernets(problem, config, programs, masks, stage)
+        items = [(seed, scope) for seed in config.seeds for scope in scopes]
+        with stages(f"select_{name}") as stage:
+            stage.resume(np.zeros(()))
+            for number, (seed, scope) in enumerate(items):
+                one = jax.tree.map(lambda leaf: leaf[None], parallel.item(states, number))
+                diverged = not all(np.isfinite(leaf).all() for leaf in jax.tree.leaves(one.subnet.params))
+                error = "the training diverged" if diverged else ""
+                view = trained_of(problem, config, programs, judges, one)
+                cell = {"algorithm": name, "scope": scope.name, "seed": seed}
+                if _name(cell) not in ranked:
+                    row = {**cell, "error": error, **({} if error else statistics(view, scope, config.ranked))}
+                    append_rows(workdir / SUPERNETS, [row])
+                for selector in config.selectors:
+                    row = {**cell, "selector": selector}
+                    if _name(row) not in known:
+                        append_rows(
+                            workdir / CELLS,
+                            [{**row, **(_failed(error) if error else select(view, config, row, scope))}],
+                        )
+                stage.advance(number + 1, len(items), np.zeros(()), [])
+
+
+def statistics(view: Trained, scope: Scope, ranked: int) -> Row:
+    """What a supernet says of a random sample of its architectures: accuracy of each path, and its probability."""
+    op_ids = sample(view.space, scope, ranked)
+    if not len(op_ids):
+        return {"op_ids": [], "accuracy": [], "probability": []}
+    return {
+        "op_ids": op_ids.tolist(),
+        "accuracy": view.accuracy(op_ids).tolist(),
+        "probability": path_probabilities(view.probabilities, op_ids).tolist(),
+    }
+
+
+def sample(space: SearchSpace, scope: Scope, wanted: int) -> np.ndarray:
+    """Connected architectures of a sub-space drawn at random, the same for every supernet; int [A, E]."""
+    cells = space.enumerate(scope.mask)
+    cells = cells[np.asarray(space.connected(cells))]
+    rng = np.random.default_rng([RANKED])
+    return cells[rng.choice(len(cells), min(wanted, len(cells)), replace=False)]
+
+
+def select(view: Trained, config: StudyConfig, cell: Row, scope: Scope) -> Row:
+    """What one selector takes from one supernet, and what that cost."""
+    rng = np.random.default_rng([SELECT, cell["seed"], config.selectors.index(cell["selector"])])
+    began = time.monotonic()
+    try:
+        found = SELECTORS[cell["selector"]]()(rng, view, scope.mask, config.budget)
+    except UserError as error:
+        return _failed(str(error))
+    return {
+        "error": "",
+        "op_ids": found.op_ids.tolist(),
+        "validation_score": found.score,
+        "evaluations": found.evaluations,
+        "seconds": round(time.monotonic() - began, 2),
+    }
+
+
+def _failed(error: str) -> Row:
+    return {"error": error, "op_ids": None, "validation_score": None, "evaluations": 0, "seconds": 0.0}
+
+
+def _name(row: Row) -> tuple[Any, ...]:
+    return row["algorithm"], row["scope"], row["seed"], row.get("selector")
+
+
+def _few_shot(config: StudyConfig) -> FewShotConfig:
+    return FewShotConfig(
+        data=config.data,
+        net=config.net,
+        optimizer=config.optimizer,
+        alone_epochs=config.alone_epochs,
+        strategy=config.strategy,
+        seed=config.seeds[0] if config.seeds else 0,
+    )

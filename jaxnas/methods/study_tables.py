@@ -1,0 +1,175 @@
+"""What the cells of a study were worth: true accuracies, controls, and means over seeds with intervals."""
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from jaxnas.analysis import kendall, mean_interval
+from jaxnas.analysis.intervals import expected_best
+from jaxnas.benchmarks import Table
+from jaxnas.config import StudyConfig
+from jaxnas.data import Dataset
+from jaxnas.data.pipeline import padded_batches
+from jaxnas.methods.alone import accuracy_alone, train_alone
+from jaxnas.methods.problem import Problem, architecture_name, steps_per_epoch
+from jaxnas.methods.study import CELLS, SUPERNETS, Scope
+from jaxnas.search import ALGORITHMS
+from jaxnas.types import Stages
+from jaxnas.workdir import read_rows
+
+TRUTH, RANDOM_SEARCH = 100, 101  # what keys are for, beside the purposes of few-shot runs
+Row = dict[str, Any]
+Truth = dict[tuple[int, ...], float]  # op_ids -> true accuracy, percent
+
+
+def random_search(problem: Problem, config: StudyConfig, scopes: list[Scope], stages: Stages) -> list[Row]:
+    """The control: for each seed and scope, the best by validation images of `random` architectures trained alone.
+
+    Together they see as many images, forward and backward, as the dearest algorithm sends through one supernet.
+    """
+    if not config.random:
+        return []
+    draws = {}
+    for seed in config.seeds:
+        for place, scope in enumerate(scopes):
+            cells = problem.space.enumerate(scope.mask)
+            cells = cells[np.asarray(problem.space.connected(cells))]
+            rng = np.random.default_rng([RANDOM_SEARCH, seed, place])
+            draws[seed, scope.name] = cells[rng.choice(len(cells), min(config.random, len(cells)), replace=False)]
+    op_ids = np.unique(np.concatenate([*draws.values()]), axis=0)
+    with stages("random_search") as stage:
+        states = train_alone(problem, op_ids, random_epochs(problem, config), RANDOM_SEARCH, stage)
+        scores = dict(
+            zip(map(tuple, op_ids.tolist()), accuracy_alone(problem, states, op_ids, problem.valid), strict=True)
+        )
+    rows = []
+    for (seed, scope_name), drawn in draws.items():
+        found = [scores[tuple(row)] for row in drawn.tolist()]
+        best = int(np.argmax(found))
+        rows.append(
+            {
+                **{"algorithm": "", "selector": "random_search", "scope": scope_name, "seed": seed, "error": ""},
+                **{"op_ids": drawn[best].tolist(), "validation_score": float(found[best])},
+                **{"evaluations": len(drawn), "seconds": None},
+            }
+        )
+    return rows
+
+
+def random_epochs(problem: Problem, config: StudyConfig) -> int:
+    """Epochs of each network of the random search."""
+    dearest = max(ALGORITHMS[name](problem.space).passes for name in config.algorithms)
+    return max(1, round(dearest * config.epochs / config.random))
+
+
+def true_accuracies(
+    problem: Problem, config: StudyConfig, dataset: Dataset, table: Table | None, op_ids: np.ndarray, stages: Stages
+) -> Truth:
+    """Of architectures [A, E]: by the table, or by training each alone and testing it."""
+    rows = np.unique(op_ids, axis=0)
+    if table is not None:
+        values = table.query(rows, config.data.name)
+    else:
+        with stages("alone") as stage:
+            states = train_alone(problem, rows, config.alone_epochs, TRUTH, stage)
+            values = accuracy_alone(problem, states, rows, padded_batches(dataset.test(), config.data.eval_batch))
+    return dict(zip(map(tuple, rows.tolist()), map(float, values), strict=True))
+
+
+def conclude(
+    problem: Problem,
+    config: StudyConfig,
+    workdir: Path,
+    dataset: Dataset,
+    table: Table | None,
+    scopes: list[Scope],
+    stages: Stages,
+) -> tuple[list[Row], list[Row], list[Row]]:
+    """Rows of `cells.csv`, `supernets.csv` and `summary.csv`."""
+    cells, supernets = _kept(workdir / CELLS, config), _kept(workdir / SUPERNETS, config)
+    cells = [*cells, *random_search(problem, config, scopes, stages)]
+    asked = [row["op_ids"] for row in cells if row["op_ids"]]
+    asked += [op_ids for row in supernets for op_ids in row.get("op_ids", ())]
+    truth = true_accuracies(problem, config, dataset, table, np.array(asked, np.int32), stages)
+    known = {} if table is None else {scope.name: _values(problem, scope, table, config) for scope in scopes}
+    cell_rows = [_cell(problem, row, truth, known.get(row["scope"])) for row in cells]
+    supernet_rows = [_supernet(problem, config, row, truth) for row in supernets]
+    return cell_rows, supernet_rows, [*summaries(cell_rows), *_chance(config, known)]
+
+
+def summaries(cells: list[Row]) -> list[Row]:
+    """Means over seeds of the cells that did not fail, with Student's intervals."""
+    rows = []
+    for name in dict.fromkeys((row["algorithm"], row["selector"], row["scope"]) for row in cells):
+        of = [row for row in cells if (row["algorithm"], row["selector"], row["scope"]) == name]
+        good = [row for row in of if not row["error"]]
+        rows.append({**dict(zip(("algorithm", "selector", "scope"), name, strict=True)), **_mean(of, good)})
+    return rows
+
+
+def _mean(of: list[Row], good: list[Row]) -> Row:
+    row: Row = {"seeds": len(of), "failed": len(of) - len(good)}
+    for column in ("true_accuracy", "regret"):
+        values = [r[column] for r in good if r[column] is not None]
+        found = mean_interval(np.array(values)) if values else None
+        row[column] = None if found is None else found.value
+        row[f"{column}_low"] = None if found is None else found.low
+        row[f"{column}_high"] = None if found is None else found.high
+    return {**row, "evaluations": float(np.mean([r["evaluations"] for r in good])) if good else None}
+
+
+def _cell(problem: Problem, row: Row, truth: Truth, known: np.ndarray | None) -> Row:
+    """One row of `cells.csv`; rank and regret are among the connected architectures of its sub-space, `known` [A]."""
+    found: Row = {"architecture": "", "true_accuracy": None, "true_rank": None, "regret": None}
+    if row["op_ids"]:
+        value = truth[tuple(row["op_ids"])]
+        found |= {"architecture": architecture_name(problem, np.array(row["op_ids"])), "true_accuracy": value}
+        if known is not None:
+            found |= {"true_rank": 1 + int((known > value).sum()), "regret": float(known.max()) - value}
+    names = ("algorithm", "selector", "scope", "seed")
+    rest = ("validation_score", "evaluations", "seconds", "error")
+    return {**{n: row[n] for n in names}, **found, **{n: row[n] for n in rest}}
+
+
+def _supernet(problem: Problem, config: StudyConfig, row: Row, truth: Truth) -> Row:
+    """How well one supernet ranks the sample, by the accuracy of its paths and by their probabilities."""
+    values = np.array([truth[tuple(op_ids)] for op_ids in row.get("op_ids", ())])
+    found: Row = {**{n: row[n] for n in ("algorithm", "scope", "seed")}, "n": len(values)}
+    for column in ("accuracy", "probability"):
+        tau = kendall(np.array(row[column]), values) if len(values) else None
+        found[f"kendall_{column}"] = None if tau is None else tau.value
+        found[f"kendall_{column}_low"] = None if tau is None else tau.low
+        found[f"kendall_{column}_high"] = None if tau is None else tau.high
+    images = (
+        ALGORITHMS[row["algorithm"]](problem.space).passes
+        * config.epochs
+        * steps_per_epoch(problem)
+        * config.data.batch
+    )
+    return {**found, "images": images, "error": row["error"]}
+
+
+def _chance(config: StudyConfig, known: dict[str, np.ndarray]) -> list[Row]:
+    """What a random connected architecture has, and the expected best of several if one could see the truth."""
+    rows: list[Row] = []
+    for scope, values in known.items():
+        for k in dict.fromkeys((1, config.random or 1, 100)):
+            value = expected_best(values, k)
+            row: Row = {"algorithm": "", "selector": "random cell" if k == 1 else f"best of {k} by the truth"}
+            row |= {"scope": scope, "seeds": None, "failed": 0, "true_accuracy": value}
+            row |= {"true_accuracy_low": None, "true_accuracy_high": None, "regret": float(values.max()) - value}
+            rows.append({**row, "regret_low": None, "regret_high": None, "evaluations": k})
+    return rows
+
+
+def _values(problem: Problem, scope: Scope, table: Table, config: StudyConfig) -> np.ndarray:
+    cells = problem.space.enumerate(scope.mask)
+    return table.query(cells[np.asarray(problem.space.connected(cells))], config.data.name)
+
+
+def _kept(path: Path, config: StudyConfig) -> list[Row]:
+    """Rows of a file in the order of the config."""
+    rows = read_rows(path)
+    place = {name: i for i, name in enumerate(config.algorithms)}
+    return sorted(rows, key=lambda row: (place[row["algorithm"]], row["scope"], row["seed"]))

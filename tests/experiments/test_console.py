@@ -1,0 +1,43 @@
+"""Exit codes of commands, and the line that says why."""
+
+import pytest
+
+from experiments.console import told
+from jaxnas.types import UserError
+
+
+def ending(capsys, error: BaseException | None, **settings) -> tuple[int, str, str]:
+    """(code, stdout, stderr) of a main that prints its arguments and then raises `error`."""
+
+    @told(**settings)
+    def main(arguments) -> None:
+        print(*arguments)
+        if error is not None:
+            raise error
+
+    code = main(["a", "b"])
+    return (code, *capsys.readouterr())
+
+
+def test_a_main_that_ends_returns_0_and_says_nothing_more(capsys) -> None:
+    assert ending(capsys, None, stopped="stopped") == (0, "a b\n", "")
+
+
+def test_errors_are_told_in_a_line_as_they_are_with_their_code(capsys) -> None:
+    long = "no [red]such[/] thing: " + "x" * 300
+    assert ending(capsys, UserError(long)) == (2, "a b\n", f"error: {long}\n")
+    also = {ArithmeticError: 3, OSError: 4}
+    assert ending(capsys, ZeroDivisionError("by 0"), also=also) == (3, "a b\n", "error: by 0\n")
+    assert ending(capsys, FileNotFoundError(2, "gone"), also=also)[0] == 4
+    assert ending(capsys, UserError("bad"), also=also)[0] == 2
+
+
+def test_what_stops_at_the_keyboard_ends_with_130_and_only_its_own_line(capsys) -> None:
+    assert ending(capsys, KeyboardInterrupt(), stopped="stopped; go on") == (130, "a b\n", "stopped; go on\n")
+    assert ending(capsys, KeyboardInterrupt()) == (130, "a b\n", "")
+
+
+@pytest.mark.parametrize("error", [OSError("disk"), ValueError("of the program"), SystemExit(1)])
+def test_other_errors_are_raised(capsys, error) -> None:
+    with pytest.raises(type(error)):
+        ending(capsys, error)

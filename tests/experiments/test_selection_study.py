@@ -1,0 +1,191 @@
+"""A study on the toy space: the tables against what was kept, stops, cells that fail, leaves of a split."""
+
+import csv
+import json
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from experiments import search, selection_study
+from experiments.presets import STUDIES
+from experiments.selection_study import Command, run
+from jaxnas.methods.study import CELLS, SUPERNETS, Scope, check, sample
+from jaxnas.methods.study_run import scopes_of
+from jaxnas.search import ALGORITHMS
+from jaxnas.spaces import TOY
+from jaxnas.types import UserError
+
+# Enumeration does not fit the budget of 3 and fails as a cell.
+CONFIG = replace(
+    STUDIES["smoke"],
+    algorithms=("uniform", "gdas"),
+    selectors=("magnitude", "best_of_sampled", "enumeration"),
+    budget=3,
+    table=Path("replaced by the fixture"),
+    strategy="loop",
+)
+TRUTH = {(1, 1): 60.0, (1, 2): 70.0, (2, 1): 90.0, (2, 2): 80.0}
+
+
+def quiet(stage: str, done: int, total: int, note: str) -> None:
+    pass
+
+
+@pytest.fixture(autouse=True)
+def devices_as_they_are(monkeypatch):
+    """The commands would ask for as many devices as there are cores; tests have theirs already."""
+    monkeypatch.setenv("JAX_NUM_CPU_DEVICES", "4")
+
+
+def read(path: Path) -> list[dict[str, str]]:
+    with open(path) as handle:
+        return list(csv.DictReader(handle))
+
+
+@pytest.fixture(scope="module")
+def config(tmp_path_factory):
+    path = tmp_path_factory.mktemp("table") / "table.csv"
+    rows = [f"|{TOY.ops[a]}~0|+|{TOY.ops[b]}~1|,{TRUTH.get((a, b), 10.0)}" for a in range(3) for b in range(3)]
+    path.write_text("architecture,digits\n" + "\n".join(rows) + "\n")
+    return replace(CONFIG, table=path)
+
+
+@pytest.fixture(scope="module")
+def finished(config, tmp_path_factory):
+    workdir = tmp_path_factory.mktemp("study")
+    return workdir, run(Command(workdir, config), quiet)
+
+
+def test_cells_are_judged_by_the_table(finished) -> None:
+    rows = read(finished[0] / "cells.csv")
+    assert len(rows) == 2 * 3 * 2 + 2  # algorithms, selectors, seeds; and the random search of each seed
+    for row in rows:
+        if row["error"]:
+            assert row["selector"] == "enumeration" and "4 evaluations, the budget is 3" in row["error"]
+            assert row["architecture"] == row["true_accuracy"] == ""
+            continue
+        value = TRUTH[TOY.decode(row["architecture"]).op_ids]
+        assert float(row["true_accuracy"]) == value and float(row["regret"]) == 90 - value
+        assert int(row["true_rank"]) == [90, 80, 70, 60].index(value) + 1
+    spent = {row["selector"]: int(row["evaluations"]) for row in rows}
+    assert spent == {"magnitude": 0, "best_of_sampled": 3, "enumeration": 0, "random_search": 2}
+
+
+def test_the_summary_is_the_mean_over_seeds_and_has_its_controls(finished) -> None:
+    workdir, (_, summary) = finished
+    cells = read(workdir / "cells.csv")
+    of = {(row["algorithm"], row["selector"]): row for row in summary}
+    for (algorithm, selector), row in of.items():
+        mine = [
+            float(c["true_accuracy"])
+            for c in cells
+            if (c["algorithm"], c["selector"]) == (algorithm, selector) and not c["error"]
+        ]
+        if mine:
+            assert row["true_accuracy"] == pytest.approx(np.mean(mine)) and row["seeds"] == 2
+    assert of["uniform", "enumeration"]["failed"] == 2 and of["uniform", "enumeration"]["true_accuracy"] is None
+    assert of["", "random cell"]["true_accuracy"] == pytest.approx(75)
+    # Of two draws of four: 90 with 7/16, 80 with 5/16, 70 with 3/16, 60 with 1/16.
+    assert of["", "best of 2 by the truth"]["true_accuracy"] == pytest.approx((7 * 90 + 5 * 80 + 3 * 70 + 60) / 16)
+
+
+def test_supernets_are_compared_with_the_truth(finished) -> None:
+    rows = read(finished[0] / "supernets.csv")
+    assert [(row["algorithm"], row["seed"], row["n"]) for row in rows] == [
+        ("uniform", "0", "4"), ("uniform", "1", "4"), ("gdas", "0", "4"), ("gdas", "1", "4")]  # fmt: skip
+    assert {row["algorithm"]: int(row["images"]) for row in rows} == {"uniform": 2 * 128, "gdas": 2 * 2 * 128}
+    assert all(row["kendall_probability"] == "" for row in rows if row["algorithm"] == "uniform")
+    assert all(-1 <= float(row["kendall_accuracy"]) <= 1 for row in rows)
+
+
+def test_a_killed_study_goes_on_with_the_cells_that_are_missing(finished, config, monkeypatch) -> None:
+    workdir, _ = finished
+    tables = {name: (workdir / f"{name}.csv").read_bytes() for name in ("cells", "supernets", "summary")}
+    cells = (workdir / CELLS).read_bytes().splitlines(keepends=True)
+    (workdir / CELLS).write_bytes(b"".join(cells[:4]) + cells[4][:20])
+    (workdir / SUPERNETS).write_bytes(b"".join((workdir / SUPERNETS).read_bytes().splitlines(keepends=True)[:1]))
+    run(Command(workdir, config), quiet)
+    again = [json.loads(line) for line in (workdir / CELLS).read_bytes().splitlines()]
+    assert [{**row, "seconds": 0} for row in again] == [{**json.loads(line), "seconds": 0} for line in cells]
+    assert (workdir / "supernets.csv").read_bytes() == tables["supernets"]
+    assert (workdir / "summary.csv").read_bytes() == tables["summary"]
+
+
+def test_the_likeliest_architecture_of_each_epoch_is_on_record(finished) -> None:
+    rows = [json.loads(line) for line in (finished[0] / "metrics.jsonl").read_text().splitlines()]
+    of = [row for row in rows if row["stage"] == "train_gdas"]
+    assert [(row["epoch"], row["leaf"]) for row in of] == [(1, 0), (1, 1), (2, 0), (2, 1)]
+    last = {row["leaf"]: TOY.decode(row["likeliest"]).op_ids for row in of if row["epoch"] == 2}
+    chosen = [
+        row for row in read(finished[0] / "cells.csv") if (row["algorithm"], row["selector"]) == ("gdas", "magnitude")
+    ]
+    for seed, row in enumerate(chosen):
+        assert TOY.decode(row["architecture"]).op_ids == last[seed] or not TOY.connected(np.array(last[seed]))
+
+
+def test_one_search_inside_a_leaf_stays_there(config, tmp_path, capsys) -> None:
+    splits = tmp_path / "splits.json"
+    masks = [[[1, 1, 0], [1, 1, 1]], [[0, 0, 1], [1, 1, 1]]]
+    splits.write_text(json.dumps({"splits": {"mine": {"digits": masks}}}))
+    arguments = ["smoke", "--workdir", str(tmp_path / "out"), "--algorithm", "darts", "--selection", "enumeration"]
+    arguments += ["--splits", str(splits), "--leaf", "1", "--table", str(config.table), "--strategy", "loop"]
+    assert search.main(arguments) == 0
+    (row,) = read(tmp_path / "out" / "cells.csv")
+    assert TOY.decode(row["architecture"]).op_ids[0] == 2 and row["scope"] == "mine 1"
+    assert row["architecture"] in capsys.readouterr().out
+    assert int(row["evaluations"]) == 2
+
+
+def test_the_sample_is_connected_distinct_and_inside() -> None:
+    scope = Scope("leaf", np.array([[False, True, True], [True, True, False]]))
+    assert sorted(map(tuple, sample(TOY, scope, 9).tolist())) == [(1, 1), (2, 1)]
+    assert len(sample(TOY, Scope("whole", TOY.full_mask()), 3)) == 3
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"algorithms": ("uniform", "nope")}, "algorithms must be different ones of"),
+        ({"algorithms": ()}, "algorithms must be different ones of"),
+        ({"selectors": ("magnitude", "magnitude")}, "selectors must be different ones of"),
+        ({"score": "gradient_matching"}, "score must be different ones of"),
+        ({"seeds": (0, 0)}, "seeds must be different numbers"),
+        ({"budget": 0}, "budget must be at least 1, it is 0"),
+        ({"tune_epochs": -1}, "tune_epochs must be at least 0"),
+    ],
+)
+def test_bad_settings_are_told_before_work(changes, message) -> None:
+    with pytest.raises(UserError, match=message):
+        check(replace(CONFIG, **changes))
+
+
+def test_leaves_need_a_file_and_exist(tmp_path) -> None:
+    with pytest.raises(UserError, match="no file of splits"):
+        scopes_of(TOY, None, None, "digits", 1)
+    path = tmp_path / "splits.json"
+    masks = [[[1, 1, 0], [1, 1, 1]], [[0, 0, 1], [1, 1, 1]]]
+    path.write_text(json.dumps({"splits": {"a": {"digits": masks}, "b": {"digits": masks}}}))
+    with pytest.raises(UserError, match=r"has 2 splits of that name on digits; name one .* of \['a', 'b'\]"):
+        scopes_of(TOY, path, None, "digits", None)
+    with pytest.raises(UserError, match=r"leaf must lie in 0 \.\. 1, it is 2"):
+        scopes_of(TOY, path, "a", "digits", 2)
+    assert [scope.name for scope in scopes_of(TOY, path, "b", "digits", None)] == ["b 0", "b 1"]
+
+
+def test_the_command_line_tells_a_bad_name_in_one_line(tmp_path, capsys) -> None:
+    arguments = ["smoke", "--workdir", str(tmp_path), "--algorithms", "uniform", "nope"]
+    assert selection_study.main(arguments) == 2
+    assert "error: algorithms must be different ones of" in capsys.readouterr().err
+
+
+def test_every_algorithm_says_what_a_step_costs() -> None:
+    passes = {name: build(TOY).passes for name, build in ALGORITHMS.items()}
+    assert (passes["uniform"], passes["fairnas"], passes["darts"], passes["darts2"], passes["reinforce"]) == (
+        1,
+        3,
+        2,
+        4,
+        10,
+    )

@@ -1,0 +1,178 @@
+"""Every selector by one contract, and those that need no removal by brute force."""
+
+from fractions import Fraction
+from math import prod
+
+import numpy as np
+import pytest
+
+from jaxnas.config import SearchConfig
+from jaxnas.selection import SELECTORS, Evaluated, no_history, propose
+from jaxnas.selection.magnitude import path_probabilities
+from jaxnas.spaces import NAS_BENCH_201, TOY
+from jaxnas.types import UserError
+from tests.selection.planted import FORK, MASKS, additive, connected, dirichlet, index, only, planted, uniform
+
+FULL = NAS_BENCH_201.full_mask()
+BUDGET = {"enumeration": 15_284}  # of the others: 300
+FREE = ("magnitude", "random")
+
+
+def select(name, trained, mask, budget, seed=0, **settings):
+    return SELECTORS[name](**settings)(np.random.default_rng(seed), trained, mask, budget)
+
+
+@pytest.mark.parametrize("where", MASKS)
+@pytest.mark.parametrize("name", SELECTORS)
+def test_every_selector_stays_inside_counts_rightly_and_is_deterministic(name, where) -> None:
+    space, mask = MASKS[where]
+    budget = BUDGET.get(name, 300)
+    found = []
+    for _ in range(2):
+        before = mask.copy()
+        trained, calls = planted(space, additive(space, 1), dirichlet(mask, 2), noise=5.0)
+        chosen = select(name, trained, mask, budget, seed=3)
+        np.testing.assert_array_equal(mask, before)
+        assert calls.evaluations == chosen.evaluations <= budget
+        assert isinstance(chosen.evaluations, int) and type(chosen.score) is float and np.isfinite(chosen.score)
+        found.append(chosen)
+    op_ids = found[0].op_ids
+    assert op_ids.shape == (len(space.edges),) and np.issubdtype(op_ids.dtype, np.integer)
+    assert mask[np.arange(len(mask)), op_ids].all() and space.connected(op_ids)
+    np.testing.assert_array_equal(op_ids, found[1].op_ids)
+    assert found[0][1:] == found[1][1:]
+    assert (found[0].evaluations == 0) == (name in FREE or (where == "one cell" and name == "perturbation"))
+
+
+@pytest.mark.parametrize("name", SELECTORS)
+def test_a_mask_without_a_connected_architecture_is_refused_before_any_work(name) -> None:
+    mask = only((1, 2), (0,), (1, 2), (0,), (0,), (0,))
+    trained, calls = planted(NAS_BENCH_201, additive(NAS_BENCH_201, 0), uniform(mask))
+    with pytest.raises(UserError, match="no connected architecture"):
+        select(name, trained, mask, 1000)
+    assert not calls.shapes
+
+
+@pytest.mark.parametrize("name", sorted(set(SELECTORS) - set(FREE)))
+def test_a_budget_that_cannot_hold_a_run_is_refused_before_any_work(name) -> None:
+    trained, calls = planted(NAS_BENCH_201, additive(NAS_BENCH_201, 0), uniform(FULL))
+    least = {"perturbation": 30, "zero_cost_perturbation": 130, "enumeration": 15_284}.get(name, 1)
+    with pytest.raises(UserError, match=rf"needs {least} evaluations, the budget is {least - 1}"):
+        select(name, trained, FULL, least - 1)
+    assert not calls.shapes
+    assert select(name, trained, FULL, least).evaluations == least == calls.evaluations
+
+
+# Where the probabilities point at the optimum and the effects of operations add up, all but chance find it, given
+# candidates enough. Where the probabilities are wrong `magnitude` does not, and where operations only work together
+# removals need not (test_perturbation.py).
+@pytest.mark.parametrize("name", sorted(set(SELECTORS) - {"random"}))
+def test_a_planted_optimum_is_found(name) -> None:
+    space, mask = MASKS["leaf"]
+    for seed in range(2):
+        table = additive(space, seed)
+        inside = connected(space, mask)
+        optimum = inside[np.argmax(table[index(space, inside)])]
+        at_optimum = np.eye(5)[optimum]
+        probabilities = np.where(mask, 0.01 * uniform(mask) + 0.99 * at_optimum, 0.0)
+        settings = {"n": 510} if name == "best_of_sampled" else {}
+        chosen = select(name, planted(space, table, probabilities, noise=0.1)[0], mask, 510, **settings)
+        np.testing.assert_array_equal(chosen.op_ids, optimum)
+
+
+@pytest.mark.parametrize("connected_only", [True, False])
+def test_magnitude_is_the_most_probable_architecture_by_exact_products(connected_only) -> None:
+    space, disconnected = FORK, 0
+    for seed in range(60):
+        rng = np.random.default_rng(seed)
+        mask = rng.random(space.shape) < 0.8
+        mask[:, 0] |= ~mask.any(1)
+        if not space.viable(mask):
+            continue
+        # Few values, so that there are ties, also of products of other factors: 2 * 2 = 1 * 4.
+        probabilities = np.where(mask, rng.choice([1.0, 2.0, 4.0], space.shape) / 8, 0.0)
+        every = connected(space, mask) if connected_only else space.enumerate(mask)
+        products = [prod(Fraction(probabilities[e, o]) for e, o in enumerate(row)) for row in every.tolist()]
+        expected = every[products.index(max(products))]
+        chosen = select(
+            "magnitude", planted(space, additive(space, 0), probabilities)[0], mask, 0, connected=connected_only
+        )
+        np.testing.assert_array_equal(chosen.op_ids, expected)
+        assert chosen.score == max(products)
+        disconnected += not space.connected(probabilities.argmax(1))
+    assert disconnected > 5
+
+
+def test_products_of_the_same_factors_in_another_order_tie() -> None:
+    assert 0.1 * 0.2 * 0.3 != 0.3 * 0.2 * 0.1
+    first, second = path_probabilities(np.array([[0.1, 0.2, 0.3]] * 3), np.array([[0, 1, 2], [2, 1, 0]]))
+    assert first == second == pytest.approx(0.006)
+
+
+def test_the_probable_draw_takes_the_largest_products_and_the_uniform_one_distinct_cells() -> None:
+    space, mask = MASKS["leaf"]
+    table, probabilities = additive(space, 4), dirichlet(mask, 5)
+    inside = connected(space, mask)
+    products = [-prod(Fraction(probabilities[e, o]) for e, o in enumerate(row)) for row in inside.tolist()]
+    top = inside[np.argsort(np.array(products, object), kind="stable")[:7]]
+    trained, calls = planted(space, table, probabilities)
+    chosen = select("best_of_sampled", trained, mask, 100, n=7, draw="probable")
+    np.testing.assert_array_equal(calls.choices[0], top)
+    assert chosen.score == table[index(space, top)].max() and len(calls.shapes) == 1
+    trained, calls = planted(space, table, probabilities)
+    select("best_of_sampled", trained, mask, 9, n=200)
+    assert len({tuple(row) for row in calls.choices[0].tolist()}) == 9 == calls.evaluations
+
+
+def test_equal_accuracies_go_to_the_first() -> None:
+    trained, calls = planted(TOY, np.full(9, 50.0), uniform(TOY.full_mask()))
+    for name in ("enumeration", "best_of_sampled", "evolution", "regularised_evolution"):
+        calls.choices.clear()
+        chosen = select(name, trained, TOY.full_mask(), 4, seed=6)
+        np.testing.assert_array_equal(chosen.op_ids, calls.choices[0][0])
+
+
+@pytest.mark.parametrize(("name", "settings"), [("random", {}), ("best_of_sampled", {"n": 1})])
+def test_chance_is_uniform_over_the_connected(name, settings) -> None:
+    trained, _ = planted(FORK, np.zeros(27), dirichlet(FORK.full_mask(), 0))
+    drawn = SELECTORS[name](**settings)
+    rng = np.random.default_rng(0)
+    counts = np.zeros(27)
+    for _ in range(2200):
+        counts[index(FORK, drawn(rng, trained, FORK.full_mask(), 1).op_ids)] += 1
+    of_connected = counts[FORK.connected(FORK.enumerate())]  # 22 cells, 100 each
+    assert len(of_connected) == 22 and counts.sum() == of_connected.sum()
+    assert ((of_connected - 100) ** 2 / 100).sum() < 46.8  # chi-squared, 21 degrees: 1 in 1000
+
+
+@pytest.mark.parametrize("budget", [40, 600])
+def test_evolution_is_propose_repeated(budget) -> None:
+    space, mask = MASKS["leaf"]
+    table = additive(space, 8)
+    config = SearchConfig(budget=budget, population=12, parents=5, mutation=0.3)
+    rng, history = np.random.default_rng(9), no_history(space)
+    while len(history.scores) < min(budget, 510):
+        op_ids = np.concatenate([history.op_ids, propose(rng, space, mask, history, config)])
+        history = Evaluated(op_ids, table[index(space, op_ids)])
+    trained, calls = planted(space, table, uniform(mask))
+    chosen = select("evolution", trained, mask, budget, seed=9, population=12, parents=5, mutation=0.3)
+    np.testing.assert_array_equal(np.concatenate(calls.choices), history.op_ids)
+    assert chosen.score == pytest.approx(history.scores.max())
+
+
+@pytest.mark.parametrize(
+    ("name", "settings", "message"),
+    [
+        ("best_of_sampled", {"draw": "biased"}, "unknown draw 'biased'"),
+        ("perturbation", {"criterion": "loss_"}, "unknown criterion"),
+        ("perturbation", {"order": "backward"}, "unknown order"),
+        ("zero_cost_perturbation", {"order": "backward"}, "unknown order"),
+        ("zero_cost_perturbation", {"rounds": 0}, "rounds must be at least 1, it is 0"),
+        ("evolution", {"parents": 0}, "parents must be at least 1"),
+        ("regularised_evolution", {"tournament": 0}, "tournament must be at least 1"),
+        ("best_of_sampled", {"n": 0}, "n must be at least 1"),
+    ],
+)
+def test_wrong_settings_are_refused_when_the_selector_is_made(name, settings, message) -> None:
+    with pytest.raises(UserError, match=message):
+        SELECTORS[name](**settings)
