@@ -7,9 +7,14 @@ from jaxnas.search.alpha import Logits
 from jaxnas.search.base import Forwards, Problem, SearchAlgorithm
 from jaxnas.search.darts import darts
 from jaxnas.search.dirichlet import drnas
+from jaxnas.search.enas import enas
+from jaxnas.search.greedynas import greedynas
 from jaxnas.search.gumbel import gdas, snas
+from jaxnas.search.one_shot import one_shot
+from jaxnas.search.proxyless import proxyless
 from jaxnas.search.sampling import sample_connected
 from jaxnas.search.scored_paths import dsnas, reinforce
+from jaxnas.search.setn import setn
 from jaxnas.search.uniform import fairnas, uniform
 
 ALGORITHMS: dict[str, Callable[..., SearchAlgorithm]] = {
@@ -22,6 +27,12 @@ ALGORITHMS: dict[str, Callable[..., SearchAlgorithm]] = {
     "dsnas": dsnas,
     "reinforce": reinforce,
     "drnas": drnas,
+    "proxyless": proxyless,
+    "proxyless2": partial(proxyless, gates="two"),
+    "setn": setn,
+    "one_shot": one_shot,
+    "greedynas": greedynas,
+    "enas": enas,
 }
 
 __all__ = ["ALGORITHMS", "Forwards", "Logits", "Problem", "SearchAlgorithm", "darts", "sample_connected"]

@@ -21,6 +21,8 @@ class Problem(NamedTuple):
     """(params, choice) -> [], on the training batch"""
     valid_loss: Callable[[Params, Choice], Array]
     """(params, choice) -> [], on the validation batch"""
+    valid_accuracy: Callable[[Params, Choice], Array]
+    """(params, choice) -> [] in 0 .. 1, on the validation batch"""
     params: Params
     unrolled: Callable[[Params], Params]
     """gradients of the training loss -> the weights after the step their own optimizer would take; differentiable"""

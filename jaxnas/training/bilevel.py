@@ -9,7 +9,7 @@ from jax import lax
 
 from jaxnas.config import OptimizerConfig
 from jaxnas.data.pipeline import Images, epoch_order
-from jaxnas.nets.losses import cross_entropy
+from jaxnas.nets.losses import cross_entropy, percent_correct
 from jaxnas.nets.network import Network
 from jaxnas.search.base import Problem, SearchAlgorithm, SearchState
 from jaxnas.training.state import SubnetState
@@ -50,9 +50,11 @@ def build_bilevel_step(
         update_key, choice_key = jax.random.split(choice_key)
         train_key, valid_key = jax.random.split(augment_key)
         images = augment(train_key, train.images)
+        valid_images = augment(valid_key, valid.images)
         problem = Problem(
-            train_loss=_loss(network, images, train.labels),
-            valid_loss=_loss(network, augment(valid_key, valid.images), valid.labels),
+            train_loss=_measured(network, images, train.labels, cross_entropy),
+            valid_loss=_measured(network, valid_images, valid.labels, cross_entropy),
+            valid_accuracy=_measured(network, valid_images, valid.labels, lambda *of: percent_correct(*of) / 100),
             params=state.params,
             unrolled=lambda gradients: descend(state, gradients)[0],
             progress=jnp.minimum(state.step / state.steps, 1.0),
@@ -93,5 +95,7 @@ def build_search_epoch(
     return epoch
 
 
-def _loss(network: Network, images: Array, labels: Array) -> Callable[[Params, Choice], Array]:
-    return lambda params, choice: cross_entropy(network.forward(params, images, choice)[0], labels)
+def _measured(
+    network: Network, images: Array, labels: Array, measure: Callable[[Array, Array], Array]
+) -> Callable[[Params, Choice], Array]:
+    return lambda params, choice: measure(network.forward(params, images, choice)[0], labels)

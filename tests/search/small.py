@@ -64,6 +64,7 @@ def problem(progress: Array = 0.5) -> Problem:
     return Problem(
         train_loss=lambda w, choice: (loss(mixed(choice), w) - 2.0) ** 2,
         valid_loss=lambda w, choice: loss(mixed(choice), w),
+        valid_accuracy=lambda w, choice: jax.nn.sigmoid(-loss(mixed(choice), w)),
         params=params,
         unrolled=lambda gradient: params - 0.01 * gradient,
         progress=jnp.asarray(progress),

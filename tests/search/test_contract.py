@@ -13,6 +13,7 @@ from jaxnas.spaces import TOY
 from tests.search.small import MASKS, matrices, problem
 
 STEPS = 3
+WITHOUT_LOGITS = {"uniform", "fairnas", "one_shot", "greedynas", "enas"}  # what they learn is not [E, O]
 
 
 @cache
@@ -65,7 +66,7 @@ def test_probabilities_and_what_runs_stay_inside_the_mask(name: str, mask: np.nd
             assert (choices[:, :, ~mask] == 0).all() and np.isfinite(choices).all()
 
 
-@pytest.mark.parametrize("name", [name for name in ALGORITHMS if ALGORITHMS[name](TOY).update is not None])
+@pytest.mark.parametrize("name", sorted(set(ALGORITHMS) - WITHOUT_LOGITS))
 def test_what_is_learnt_of_closed_operations_never_changes(name: str) -> None:
     mask = MASKS["narrow"]
     start, states, *_ = run(name, mask)

@@ -24,6 +24,7 @@ def mixture(op_weights):
 PROBLEM = Problem(  # one weight w, that the training batch draws to c(p) and the validation batch to 3 c(p)
     train_loss=lambda w, p: 0.5 * (w - mixture(p)) ** 2,
     valid_loss=lambda w, p: 0.5 * (w - 3 * mixture(p)) ** 2,
+    valid_accuracy=lambda w, p: jnp.zeros(()),  # unused
     params=jnp.asarray(WEIGHT),
     unrolled=lambda gradient: WEIGHT - RATE * gradient,
     progress=jnp.zeros(()),

@@ -80,6 +80,7 @@ def gradients(clip) -> list:
     whole = Problem(
         train_loss=lambda w, p: batch_loss(w, p, TRAIN, jnp),
         valid_loss=lambda w, p: batch_loss(w, p, VALID, jnp),
+        valid_accuracy=lambda w, p: jnp.zeros(()),  # unused
         params=params,
         unrolled=lambda gradients: descend(state, gradients)[0],
         progress=jnp.zeros(()),

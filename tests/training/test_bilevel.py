@@ -8,7 +8,8 @@ import pytest
 from jaxnas.config import OptimizerConfig
 from jaxnas.data import Images
 from jaxnas.nets import Network
-from jaxnas.search import darts
+from jaxnas.search import SearchAlgorithm, darts
+from jaxnas.search.base import one
 from jaxnas.spaces.base import SearchSpace
 from jaxnas.training import build_bilevel_step, build_optimizer, build_step, new_state
 
@@ -80,3 +81,30 @@ def test_one_program_serves_all_masks_and_steps_and_closed_operations_keep_their
     assert step._cache_size() == 1
     np.testing.assert_array_equal(after.params["weights"][1], closed.params["weights"][1])
     assert (np.asarray(after.params["weights"][0]) != np.asarray(closed.params["weights"][0])).any()
+
+
+def test_an_algorithm_is_told_both_losses_the_accuracy_and_how_far_it_is() -> None:
+    op_weights = jnp.array([[0.3, 0.9]])
+
+    def told(key, state, mask, problem):
+        measures = (problem.train_loss, problem.valid_loss, problem.valid_accuracy)
+        return jnp.stack([*(measure(problem.params, op_weights) for measure in measures), problem.progress])
+
+    algorithm = SearchAlgorithm(
+        init=lambda key, mask: jnp.zeros(4),
+        forwards=lambda key, state, mask, problem: one(op_weights),
+        update=told,
+        probabilities=lambda state, mask: mask / 2,
+    )
+    step = jax.jit(build_bilevel_step(NETWORK, lambda key, x: x, CONFIG, algorithm))
+    state = start().replace(step=jnp.asarray(4, jnp.int32))
+    first, second = np.asarray(state.params["weights"], np.float64)
+    expected = []
+    for batch in (TRAIN, VALID):
+        x = batch.images.reshape(-1, 4)
+        logits = 0.3 * x @ first + 0.9 * np.tanh(x @ second)
+        loss = (np.log(np.exp(logits).sum(1)) - logits[np.arange(6), batch.labels]).mean()
+        expected.append((loss, (logits.argmax(1) == batch.labels).mean()))
+    got = step(state, jnp.zeros(4), TRAIN, VALID)[1]
+    np.testing.assert_allclose(got, [expected[0][0], *expected[1], 0.4], rtol=1e-5)
+    assert 0 < expected[1][1] < 1
