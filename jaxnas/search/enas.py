@@ -72,7 +72,7 @@ def enas(space: SearchSpace, samples: int = 5) -> SearchAlgorithm:
     def probabilities(state: EnasState, mask: Array) -> Array:
         return draw(None, state.controller, mask).probabilities
 
-    return SearchAlgorithm(init, forwards, update, probabilities)
+    return SearchAlgorithm(init, forwards, update, probabilities, samples + 1)
 
 
 def new_controller(key: Key, operations: int) -> Params:

@@ -28,7 +28,8 @@ def greedynas(
 
     A path comes from the pool with probability `from_pool`, 0 -> .8 linearly, and is uniform else; the pool holds the
     `pool` lowest losses of what was kept, each path once, with its newest loss. The numbers are the paper's; there the
-    kept paths take a step each, one batch after the other, and the pool may end the training early. Probabilities are
+    kept paths take a step each, one batch after the other, and the pool may end the training early. Where a space has
+    few architectures, those that lead by their initial weights may be the only ones to be trained. Probabilities are
     the operations' shares of the pool. Raises ValueError unless 1 <= kept <= paths.
     """
     if not 1 <= kept <= paths:
@@ -61,7 +62,7 @@ def greedynas(
         shares = jnp.mean(jax.nn.one_hot(state.pool, space.shape[1]), 0, where=filled[:, None, None])
         return jnp.where(filled.any(), shares, mask / mask.sum(-1, keepdims=True))
 
-    return SearchAlgorithm(init, forwards, update, probabilities)
+    return SearchAlgorithm(init, forwards, update, probabilities, paths + kept)
 
 
 def merge(state: GreedyState, kept: Array, losses: Array) -> GreedyState:

@@ -17,7 +17,9 @@ from tests.methods.planted import NETWORK, PLANTED, draw, trained
 RIGHT, SHUFFLED = 4, 24  # supernets
 EPOCHS, BATCH = 30, 32
 CONFIG = OptimizerConfig(rate=0.3, final_rate=0.1, weight_decay=1e-3)
-NO_LOGITS = ("uniform", "fairnas")
+NO_LOGITS = ("uniform", "fairnas", "one_shot", "greedynas", "enas")
+# Keeping half, GreedyNAS would train only the two of the four paths that lead by the weights they were drawn with.
+SETTINGS = {name: {} for name in NO_LOGITS} | {"greedynas": {"kept": 8}}
 DATA = [draw(k, k >= RIGHT) for k in range(RIGHT + SHUFFLED)]
 BUDGET = 200
 
@@ -25,7 +27,7 @@ BUDGET = 200
 @functools.cache
 def supernets(name: str) -> tuple[np.ndarray, np.ndarray]:
     """Weights [K, 4, 2] and probabilities [K, E, O] of all supernets of an algorithm, by one program."""
-    settings = {} if name in NO_LOGITS else {"logits": Logits(rate=0.05)}
+    settings = SETTINGS.get(name, {"logits": Logits(rate=0.05)})
     algorithm = ALGORITHMS[name](TOY, **settings)
     epoch = build_search_epoch(build_bilevel_step(NETWORK, lambda key, x: x, CONFIG, algorithm), BATCH)
     mask, steps = jnp.asarray(TOY.full_mask()), EPOCHS * 128 // BATCH
