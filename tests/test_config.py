@@ -135,11 +135,12 @@ def test_a_whole_number_is_a_float_where_a_float_is_wanted() -> None:
     assert (rate, type(rate)) == (1.0, float)
 
 
-CLASSES = [node for node in ast.parse(Path(configs.__file__).read_text()).body if isinstance(node, ast.ClassDef)]
+FILES = sorted(Path(configs.__file__).parent.glob("*.py"))
+CLASSES = [node for path in FILES for node in ast.parse(path.read_text()).body if isinstance(node, ast.ClassDef)]
 
 
 def test_every_config_is_looked_at() -> None:
-    assert {"DataConfig", "NetConfig", "FewShotConfig"} <= {node.name for node in CLASSES}
+    assert {"DataConfig", "NetConfig", "FewShotConfig", "StudyConfig"} <= {node.name for node in CLASSES}
 
 
 @pytest.mark.parametrize("node", CLASSES, ids=lambda node: node.name)

@@ -1,0 +1,21 @@
+"""The settings of a run: frozen dataclasses, one comment a field; unknown names are errors."""
+
+from jaxnas.config.parts import DataConfig, NetConfig, OptimizerConfig, SearchConfig, SplitConfig
+from jaxnas.config.plain import from_dict, to_dict
+from jaxnas.config.runs import AblationConfig, ControlConfig, CorrelationConfig, FewShotConfig, StudyConfig, TruthConfig
+
+__all__ = [
+    "AblationConfig",
+    "ControlConfig",
+    "CorrelationConfig",
+    "DataConfig",
+    "FewShotConfig",
+    "NetConfig",
+    "OptimizerConfig",
+    "SearchConfig",
+    "SplitConfig",
+    "StudyConfig",
+    "TruthConfig",
+    "from_dict",
+    "to_dict",
+]

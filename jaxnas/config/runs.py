@@ -1,0 +1,163 @@
+"""The settings of each kind of run."""
+
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Literal
+
+from jaxnas.config.parts import DataConfig, NetConfig, OptimizerConfig, SearchConfig, SplitConfig
+
+
+@dataclass(frozen=True)
+class ControlConfig:
+    """What the method is compared with; every control sees as many training images as the method."""
+
+    unsplit: bool = True
+    """one supernet that is not split, trained and searched as long as all leaves together"""
+    random_splits: int = 1
+    """trees with the same numbers of groups, drawn at random instead of by the metric"""
+    random_architectures: int = 8
+    """architectures drawn at random and trained alone, of which the best on validation images is taken; 0: none"""
+
+
+@dataclass(frozen=True)
+class TruthConfig:
+    """True accuracies, by which rankings are judged and nothing is chosen."""
+
+    table: Path | None = None
+    """benchmark table: CSV, or a file written by experiments.import_benchmark; None: train architectures alone"""
+    alone: int = 32
+    """architectures of the ranking sample where there is no table, each trained alone; 0: no ranking is judged"""
+    queried: int = 200
+    """architectures of the ranking sample where there is a table"""
+
+
+@dataclass(frozen=True)
+class FewShotConfig:
+    """Few-shot NAS with its controls: warm-up, split, train the leaves, search, select, judge."""
+
+    data: DataConfig = field(default_factory=DataConfig)
+    """images and how they are fed"""
+    net: NetConfig = field(default_factory=NetConfig)
+    """the supernet"""
+    optimizer: OptimizerConfig = field(default_factory=OptimizerConfig)
+    """how weights are updated, in every phase"""
+    split: SplitConfig = field(default_factory=SplitConfig)
+    """scoring and splitting"""
+    search: SearchConfig = field(default_factory=SearchConfig)
+    """evolution in every leaf"""
+    control: ControlConfig = field(default_factory=ControlConfig)
+    """what the method is compared with"""
+    truth: TruthConfig = field(default_factory=TruthConfig)
+    """true accuracies, by which rankings are judged"""
+    warmup_epochs: int = 50
+    """epochs of the full supernet before it is scored and split"""
+    leaf_epochs: int = 50
+    """epochs of each leaf, from the warmed-up weights"""
+    alone_epochs: int = 200
+    """epochs of the chosen architecture trained alone, from new weights"""
+    strategy: Literal["auto", "loop", "map", "vmap", "shard"] = "auto"
+    """how the K leaves run: one after the other, as one program, vectorised, or spread over the devices"""
+    quick_compile: bool = False
+    """compile with few optimisations: slower steps, right for runs of seconds"""
+    seed: int = 0
+    """one seed for everything"""
+
+
+@dataclass(frozen=True)
+class StudyConfig:
+    """One-shot search: every algorithm trains a supernet, from which every selector takes an architecture."""
+
+    data: DataConfig = field(default_factory=DataConfig)
+    """images and how they are fed; validation images also move the algorithm's logits"""
+    net: NetConfig = field(default_factory=NetConfig)
+    """the supernet"""
+    optimizer: OptimizerConfig = field(default_factory=OptimizerConfig)
+    """how weights are updated"""
+    algorithms: tuple[str, ...] = ("uniform", "darts", "snas", "dsnas", "drnas")
+    """how the supernet is trained"""
+    selectors: tuple[str, ...] = ("magnitude", "perturbation", "best_of_sampled", "evolution")
+    """how an architecture is taken from it"""
+    seeds: tuple[int, ...] = (0, 1, 2)
+    """supernets of each algorithm; all see the same images"""
+    epochs: int = 50
+    """epochs of a supernet"""
+    tune_epochs: int = 0
+    """epochs between two decisions of a selector that decides edge by edge, at a tenth of the learning rate"""
+    budget: int = 100
+    """most evaluations of a selector"""
+    recalibrate: int = 0
+    """training batches whose statistics normalise what is validated; 0: those of each validation batch"""
+    score: str = "naswot"
+    """metric of the selectors that need no accuracy"""
+    ranked: int = 200
+    """random architectures on which supernets are compared with the truth; 0: none"""
+    random: int = 8
+    """architectures of the random search: trained alone on as many images as the dearest supernet, together"""
+    alone_epochs: int = 200
+    """epochs of architectures that are trained alone for the truth, where there is no table"""
+    table: Path | None = None
+    """benchmark table of true accuracies; None: what is chosen is trained alone"""
+    strategy: Literal["auto", "loop", "map", "vmap", "shard"] = "auto"
+    """how supernets of one algorithm run: one after the other, as one program, vectorised, or over the devices"""
+    quick_compile: bool = False
+    """compile with few optimisations: slower steps, right for runs of seconds"""
+
+
+@dataclass(frozen=True)
+class AblationConfig:
+    """Splits crossed with search algorithms and seeds, beside unsplit supernets and random architectures."""
+
+    data: DataConfig = field(default_factory=DataConfig)
+    """images and how they are fed"""
+    net: NetConfig = field(default_factory=NetConfig)
+    """the supernet"""
+    optimizer: OptimizerConfig = field(default_factory=OptimizerConfig)
+    """how weights are updated, in every phase"""
+    splits: tuple[str, ...] = ("random:2", "none")
+    """names in the file of splits; random:N, N random trees like the first of them; none, as many unsplit supernets"""
+    algorithms: tuple[str, ...] = ("uniform", "darts", "dsnas")
+    """how the sub-supernets are trained"""
+    selector: str = "best_of_sampled"
+    """how an architecture is taken from each"""
+    seeds: tuple[int, ...] = (0, 1, 2)
+    """runs of everything; all see the same images"""
+    warmup_epochs: int = 50
+    """epochs of the full supernet on uniform paths, from which all sub-supernets of a seed start"""
+    epochs: int = 50
+    """epochs of each sub-supernet"""
+    tune_epochs: int = 0
+    """epochs between two decisions of a selector that decides edge by edge"""
+    budget: int = 100
+    """most evaluations of the selector in each sub-supernet"""
+    ranked: int = 25
+    """random architectures of each sub-supernet, by whose accuracies rules compare sub-supernets"""
+    recalibrate: int = 0
+    """training batches whose statistics normalise what is validated; 0: those of each validation batch"""
+    score: str = "naswot"
+    """metric of the selectors that need no accuracy"""
+    random: int = 8
+    """architectures of the random search, trained alone on as many images as a split"""
+    alone_epochs: int = 200
+    """epochs of architectures that are trained alone for the truth, where there is no table"""
+    table: Path | None = None
+    """benchmark table of true accuracies; None: what is chosen is trained alone"""
+    strategy: Literal["auto", "loop", "map", "vmap", "shard"] = "auto"
+    """how the sub-supernets run: one after the other, as one program, vectorised, or over the devices"""
+    quick_compile: bool = False
+    """compile with few optimisations: slower steps, right for runs of seconds"""
+
+
+@dataclass(frozen=True)
+class CorrelationConfig:
+    """Metrics of untrained networks against true accuracies."""
+
+    data: DataConfig = field(default_factory=DataConfig)
+    """images; one batch of data.batch training images, not augmented, is scored on"""
+    net: NetConfig = field(default_factory=lambda: NetConfig(channels=8))
+    """the networks"""
+    metrics: tuple[str, ...] = ()
+    """metrics to compare; none: all that score an architecture"""
+    architectures: int = 300
+    """architectures, drawn from the whole space"""
+    seed: int = 0
+    """one seed for everything"""
