@@ -1,0 +1,192 @@
+"""Splits crossed with search algorithms and seeds: the leaves of all of them train on one axis.
+
+Every seed has one warmed-up supernet, from which all its sub-supernets start. Splits that are alike are trained once.
+"""
+
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+from jaxnas import parallel
+from jaxnas.config import AblationConfig, StudyConfig
+from jaxnas.methods.one_shot import (
+    Programs,
+    build_judges,
+    build_programs,
+    flat,
+    train_from,
+    train_supernets,
+    trained_of,
+)
+from jaxnas.methods.problem import Problem
+from jaxnas.methods.study import Scope, sample, select
+from jaxnas.methods.study import check as check_study
+from jaxnas.search import ALGORITHMS
+from jaxnas.spaces import SearchSpace, SplitTree
+from jaxnas.splitting import at_random, grow
+from jaxnas.types import Array, Stages, UserError
+from jaxnas.workdir import append_rows, read_rows
+
+WARM_UP, LEAVES, DRAW = range(3)  # what keys and draws are for
+NONE, RANDOM = "none", "random"
+CELLS = "leaves.jsonl"
+Row = dict[str, Any]
+Trees = Callable[[str, int], np.ndarray]
+"""(name of a split, seed) -> its masks, bool [K, E, O]"""
+
+
+class Leaf(NamedTuple):
+    """One sub-supernet to train."""
+
+    split: str  # the first of the splits that are alike
+    seed: int
+    number: int  # in its split
+    mask: np.ndarray  # bool [E, O]
+
+
+def study_of(config: AblationConfig) -> StudyConfig:
+    """The settings that an ablation shares with a study."""
+    names = (
+        *("data", "net", "optimizer", "algorithms", "seeds", "epochs", "tune_epochs", "budget", "ranked", "recalibrate"),
+        *("score", "random", "alone_epochs", "table", "strategy", "quick_compile"),
+    )
+    return StudyConfig(**{name: getattr(config, name) for name in names}, selectors=(config.selector,))
+
+
+def check(config: AblationConfig) -> SearchSpace:
+    """The space of a config. Raises UserError, before any work, for names and sizes that cannot be."""
+    space = check_study(study_of(config))
+    if config.warmup_epochs < 1:
+        raise UserError(f"warmup_epochs must be at least 1, it is {config.warmup_epochs}")
+    expanded(config.splits)
+    return space
+
+
+def expanded(splits: tuple[str, ...]) -> tuple[str, ...]:
+    """Names with `random:N` as random 1 .. random N. Raises UserError for a name twice, or no number."""
+    names: list[str] = []
+    for name in splits:
+        kind, _, count = name.partition(":")
+        if kind == RANDOM and not (count.isascii() and count.isdigit() and 1 <= int(count) <= 100):
+            raise UserError(f"random splits are asked for as random:N with N in 1 .. 100, not {name!r}")
+        names += [f"{RANDOM} {i + 1}" for i in range(int(count))] if kind == RANDOM else [name]
+    if not names or len(set(names)) < len(names):
+        raise UserError(f"splits must be different names, not {list(splits)}")
+    return tuple(names)
+
+
+def random_masks(space: SearchSpace, groups: tuple[int, ...], name: str, seed: int) -> np.ndarray:
+    """The leaves of a random tree of so many groups at each level, bool [K, E, O]; fixed by its name and the seed."""
+    rng = np.random.default_rng([DRAW, seed, int(name.split()[1])])
+    tree: SplitTree = grow(space, groups, at_random(space, rng))
+    return tree.masks()
+
+
+def leaves_of(
+    config: AblationConfig, space: SearchSpace, trees: Trees
+) -> tuple[list[Leaf], dict[tuple[str, int], str]]:
+    """Every leaf that is trained, and which split stands for each (split, seed) of those that are alike.
+
+    Unsplit supernets are as many as the split with the most leaves has, the whole space each.
+    """
+    leaves, stands, masks = [], {}, {}
+    names = expanded(config.splits)
+    for seed in config.seeds:
+        found = {name: trees(name, seed) for name in names if name != NONE}
+        most = max(map(len, found.values()), default=1)
+        if NONE in names:
+            found[NONE] = np.tile(space.full_mask(), (most, 1, 1))
+        for name in names:
+            content = (seed, name == NONE, *sorted(mask.tobytes() for mask in found[name]))
+            stands[name, seed] = masks.setdefault(content, name)
+            if stands[name, seed] == name:
+                leaves += [Leaf(name, seed, k, mask) for k, mask in enumerate(found[name])]
+    return leaves, stands
+
+
+def warm_up(problem: Problem, config: AblationConfig, stages: Stages) -> Any:
+    """Weights of one full supernet for each seed, trained on uniform paths; leaves [seeds, ...]."""
+    settings = StudyConfig(
+        data=config.data, optimizer=config.optimizer, seeds=config.seeds, epochs=config.warmup_epochs
+    )
+    programs = build_programs(problem, settings, ALGORITHMS["uniform"](problem.space))
+    with stages("warm_up") as stage:
+        states = train_supernets(problem, settings, programs, problem.space.full_mask()[None], stage)
+    return states.subnet.params
+
+
+def run_leaves(
+    problem: Problem, config: AblationConfig, workdir: Path, leaves: list[Leaf], parents: Any, stages: Stages
+) -> None:
+    """Trains all leaves by each algorithm as one stacked state, and appends what each gives to the work directory.
+
+    parents: weights of the seeds' warmed-up supernets, leaves [seeds, ...]. What the file holds is not done again.
+    """
+    study = study_of(config)
+    judges = build_judges(problem, study)
+    known = {_name(row) for row in read_rows(workdir / CELLS)}
+    rows = np.array([config.seeds.index(leaf.seed) for leaf in leaves])
+    params = jax.jit(lambda tree: jax.tree.map(lambda w: w[rows], tree))(parents)
+    masks = jnp.asarray(np.stack([leaf.mask for leaf in leaves]))
+    for name in config.algorithms:
+        programs = build_programs(problem, study, ALGORITHMS[name](problem.space))
+        with stages(f"train_{name}") as stage:
+            states = train_from(problem, study, programs, _keys(leaves), masks, params, stage)
+        with stages(f"select_{name}") as stage:
+            stage.resume(np.zeros(()))
+            for number, leaf in enumerate(leaves):
+                row = {"algorithm": name, "split": leaf.split, "seed": leaf.seed, "leaf": leaf.number}
+                if _name(row) not in known:
+                    one = jax.tree.map(lambda part: part[None], parallel.item(states, number))
+                    append_rows(workdir / CELLS, [{**row, **_leaf_row(problem, study, programs, judges, one, row, leaf)}])
+                stage.advance(number + 1, len(leaves), np.zeros(()), [])
+
+
+def _leaf_row(
+    problem: Problem, study: StudyConfig, programs: Programs, judges: Any, one: Any, row: Row, leaf: Leaf
+) -> Row:
+    """What the selector takes from a leaf, its validation accuracy, and those of a random sample of the leaf."""
+    began = time.monotonic()
+    nothing = {"op_ids": None, "validation_score": None, "sample": [], "evaluations": 0, "seconds": 0.0}
+    if not all(np.isfinite(part).all() for part in jax.tree.leaves(one.subnet.params)):
+        return {**nothing, "error": "the training diverged"}
+    view, scope = trained_of(problem, study, programs, judges, one), Scope("", leaf.mask)
+    found = select(view, study, {**row, "selector": study.selectors[0]}, scope)
+    if found["error"]:
+        return {**nothing, "error": found["error"]}
+    drawn = sample(problem.space, scope, study.ranked)
+    accuracy = view.accuracy(np.concatenate([np.array([found["op_ids"]], np.int32), drawn.astype(np.int32)]))
+    return {
+        "op_ids": found["op_ids"],
+        "validation_score": float(accuracy[0]),
+        "sample": accuracy[1:].tolist(),
+        "evaluations": found["evaluations"] + len(accuracy),
+        "seconds": round(time.monotonic() - began, 2),
+        "error": "",
+    }
+
+
+def _keys(leaves: list[Leaf]) -> Array:
+    """A key for each leaf, the same whichever other splits are trained: by seed, split and number."""
+    keys = []
+    for leaf in leaves:
+        base = jax.random.fold_in(jax.random.key(leaf.seed), LEAVES)
+        digest = int.from_bytes(leaf.split.encode().ljust(4, b"\0")[:4], "little") ^ (hash_of(leaf.split) & 0xFFFFFFFF)
+        keys.append(jax.random.fold_in(jax.random.fold_in(base, digest & 0x7FFFFFFF), leaf.number))
+    return jnp.stack(keys)
+
+
+def hash_of(text: str) -> int:
+    """A number of a name that no run changes."""
+    from zlib import crc32
+
+    return crc32(text.encode())
+
+
+def _name(row: Row) -> tuple[Any, ...]:
+    return row["algorithm"], row["split"], row["seed"], row["leaf"]
