@@ -37,7 +37,7 @@ def cells_table(rows: Sequence[Row]) -> Html:
         "true accuracy, %": [estimate(estimated(row, "true_accuracy")) for row in kept],
         "rank": [_number(row["true_rank"]) for row in kept],
         "regret, points": [estimate(estimated(row, "regret")) for row in kept],
-        "score that chose it": [_number(row["validation_score"], 2) for row in kept],
+        "score that chose it": [_score(row["validation_score"]) for row in kept],
         "evaluations": [_number(row["evaluations"]) for row in kept],
         "seconds": [_number(row["seconds"], 2) for row in kept],
         "architecture": [architecture_cell(str(row["architecture"])) for row in kept],
@@ -86,6 +86,12 @@ def _number(value: object, digits: int = 0) -> str:
     if found is None:
         return UNKNOWN
     return f"{found:,.0f}" if found.is_integer() else f"{found:,.{max(digits, 1)}f}"
+
+
+def _score(value: object) -> str:
+    """A score of any magnitude: an accuracy, minus a loss, or what a metric gives."""
+    found = number(value)
+    return UNKNOWN if found is None else f"{found:.6g}"
 
 
 def _table(
