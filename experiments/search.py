@@ -64,7 +64,7 @@ def main(arguments: Sequence[str]) -> None:
     console.print(selection_study.shown(summary))
     for cell in cells:
         console.print(cell["error"] or cell["architecture"], highlight=False, markup=False)
-    console.print(f"written to {command.workdir}", highlight=False)
+    console.print(f"written to {command.workdir}; open {command.workdir / 'report.html'}", highlight=False)
 
 
 if __name__ == "__main__":

@@ -7,7 +7,8 @@
 Every algorithm trains a supernet for each seed (and each leaf of a split); every selector takes an architecture from
 each. Beside them: a random search on as many images, random cells, and how well each supernet ranks a random sample.
 The same command goes on where it was stopped, cell by cell. Writes `cells.csv` (a row for each algorithm, selector,
-sub-space and seed), `supernets.csv` and `summary.csv` (means over seeds with intervals).
+sub-space and seed), `supernets.csv`, `summary.csv` (means over seeds with intervals), and `report.html`, all of it on a
+page.
 """
 
 import sys
@@ -31,6 +32,9 @@ from jaxnas.methods.study import check
 from jaxnas.methods.study_run import run_study, scopes_of
 from jaxnas.parallel import use_every_core
 from jaxnas.report import note
+from jaxnas.report.document import write_page
+from jaxnas.report.rows import read_rows
+from jaxnas.report.study_page import study_page
 from jaxnas.training import NonFiniteLoss
 from jaxnas.workdir import Progress, progress
 
@@ -61,7 +65,10 @@ def run(command: Command, show: Progress) -> tuple[Rows, Rows]:
     if config.quick_compile:
         jax.config.update("jax_disable_most_optimizations", True)
     dataset = load(config.data, config.seeds[0])
-    return run_study(config, command.workdir, dataset, table, scopes, note, show)
+    found = run_study(config, command.workdir, dataset, table, scopes, note, show)
+    tables = [read_rows(command.workdir / f"{name}.csv") for name in ("cells", "supernets", "summary")]
+    write_page(command.workdir / "report.html", study_page(*tables))
+    return found
 
 
 def shown(summary: Rows) -> Table:
@@ -97,7 +104,7 @@ def main(arguments: Sequence[str]) -> None:
     with progress(console) as show:
         _, summary = run(command, show)
     console.print(shown(summary))
-    console.print(f"written to {command.workdir}", highlight=False)
+    console.print(f"written to {command.workdir}; open {command.workdir / 'report.html'}", highlight=False)
 
 
 if __name__ == "__main__":

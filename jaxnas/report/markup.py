@@ -35,6 +35,11 @@ def architecture_code(text: str) -> Html:
     return tag("code", first, *(part for piece in rest for part in (join("|", tag("wbr")), piece)))
 
 
+def architecture_cell(text: str) -> Html:
+    """An architecture string for a table: on some lines, in a column wide enough for them to be few."""
+    return tag("div", architecture_code(text), class_="architecture")
+
+
 def table(head: list[str], rows: list[list[str | Html]], caption: str, marked: int | None = None) -> Html:
     """A caption and a table in a box of its own that scrolls sideways on a narrow screen; row `marked` stands out."""
     body = [

@@ -101,6 +101,12 @@ def test_supernets_are_compared_with_the_truth(finished) -> None:
     assert all(-1 <= float(row["kendall_accuracy"]) <= 1 for row in rows)
 
 
+def test_the_page_holds_means_controls_and_failures(finished) -> None:
+    page = (finished[0] / "report.html").read_text()
+    for said in ("gdas with magnitude", "best of 2 by the truth", "tau by accuracy of paths", "the budget is 3"):
+        assert said in page
+
+
 def test_a_killed_study_goes_on_with_the_cells_that_are_missing(finished, config, monkeypatch) -> None:
     workdir, _ = finished
     tables = {name: (workdir / f"{name}.csv").read_bytes() for name in ("cells", "supernets", "summary")}

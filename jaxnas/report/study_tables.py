@@ -1,0 +1,103 @@
+"""The tables of a study: means over seeds, every cell, every supernet, and what failed."""
+
+from collections.abc import Mapping, Sequence
+
+from jaxnas.report.markup import Html, architecture_cell, table, tag
+from jaxnas.report.rows import Row, estimated, number, plain
+from jaxnas.report.study_words import Values, best_of, difference
+from jaxnas.report.words import UNKNOWN, estimate, listed
+
+
+def name_of(row: Row) -> str:
+    """`darts with magnitude`; of a control, its own name."""
+    return f"{plain(row['algorithm'])} with {plain(row['selector'])}" if row["algorithm"] else plain(row["selector"])
+
+
+def summary_table(rows: Sequence[Row], values: Values) -> Html:
+    """Means over seeds; `values` [name -> seed -> true accuracy] are compared with the best of them."""
+    best = best_of(values)
+    columns = {
+        "true accuracy, %": [estimate(estimated(row, "true_accuracy")) for row in rows],
+        "behind the best, points": [_behind(values, best, name_of(row)) for row in rows],
+        "regret, points": [estimate(estimated(row, "regret")) for row in rows],
+        "evaluations": [_number(row["evaluations"]) for row in rows],
+        "seeds": [_number(row["seeds"]) for row in rows],
+        "failed": [_number(row["failed"]) for row in rows],
+    }
+    marked = next((i for i, row in enumerate(rows) if name_of(row) == best), None)
+    caption = "Means over seeds [95 % interval]; the best by its mean in bold; behind it: the difference, seed by seed"
+    return _table([name_of(row) for row in rows], columns, caption, marked)
+
+
+def cells_table(rows: Sequence[Row]) -> Html:
+    """Every cell that was chosen, folded."""
+    kept = [row for row in rows if row["architecture"]]
+    columns: dict[str, list[str | Html]] = {
+        "seed": [str(row["seed"]) for row in kept],
+        "true accuracy, %": [estimate(estimated(row, "true_accuracy")) for row in kept],
+        "rank": [_number(row["true_rank"]) for row in kept],
+        "regret, points": [estimate(estimated(row, "regret")) for row in kept],
+        "score that chose it": [_score(row["validation_score"]) for row in kept],
+        "evaluations": [_number(row["evaluations"]) for row in kept],
+        "seconds": [_number(row["seconds"], 2) for row in kept],
+        "architecture": [architecture_cell(str(row["architecture"])) for row in kept],
+    }
+    shown = _table([name_of(row) for row in kept], columns, "Of each seed, what was chosen and what that took")
+    return tag("details", tag("summary", "Every chosen architecture"), shown)
+
+
+def supernets_table(rows: Sequence[Row]) -> Html:
+    """Every supernet, folded."""
+    columns = {
+        "seed": [str(row["seed"]) for row in rows],
+        "tau by accuracy": [estimate(estimated(row, "kendall_accuracy"), 3) for row in rows],
+        "tau by probability": [estimate(estimated(row, "kendall_probability"), 3) for row in rows],
+        "architectures": [_number(row["n"]) for row in rows],
+        "training images seen": [_number(row["images"]) for row in rows],
+    }
+    caption = "Kendall's tau of each supernet [95 % interval over the architectures]"
+    shown = _table([plain(row["algorithm"]) for row in rows], columns, caption)
+    return tag("details", tag("summary", "Every supernet"), shown)
+
+
+def failures(cells: Sequence[Row], supernets: Sequence[Row]) -> Html | None:
+    """What could not be, and why; the same error of several seeds once."""
+    seeds: dict[tuple[str, str, str], list[str]] = {}
+    for row in [*supernets, *cells]:
+        if row["error"]:
+            name = name_of(row) if "selector" in row else f"supernet of {plain(row['algorithm'])}"
+            seeds.setdefault((str(row["scope"]), name, str(row["error"])), []).append(str(row["seed"]))
+    items = [
+        tag("li", tag("b", f"{name} ({scope}), seed{'s' if len(of) > 1 else ''} {listed(of)}: "), error)
+        for (scope, name, error), of in seeds.items()
+    ]
+    return tag("section", tag("h2", "What failed"), tag("ul", *items), class_="warning") if items else None
+
+
+def _behind(values: Values, best: str | None, name: str) -> str:
+    if best is None or name not in values or name == best:
+        return ""
+    return estimate(difference(values[best], values[name]))
+
+
+def _number(value: object, digits: int = 0) -> str:
+    """A number in a table: with decimals only where it has some."""
+    found = number(value)
+    if found is None:
+        return UNKNOWN
+    return f"{found:,.0f}" if found.is_integer() else f"{found:,.{max(digits, 1)}f}"
+
+
+def _score(value: object) -> str:
+    """A score of any magnitude: an accuracy, minus a loss, or what a metric gives."""
+    found = number(value)
+    return UNKNOWN if found is None else f"{found:.6g}"
+
+
+def _table(
+    names: Sequence[str], columns: Mapping[str, Sequence[str | Html]], caption: str, marked: int | None = None
+) -> Html:
+    """Names and columns; one in which nothing is known is left out."""
+    kept = {head: cells for head, cells in columns.items() if any(cell not in ("", UNKNOWN) for cell in cells)}
+    rows: list[list[str | Html]] = [[name, *(cells[i] for cells in kept.values())] for i, name in enumerate(names)]
+    return table(["", *kept], rows, caption, marked)
