@@ -85,7 +85,10 @@ class SplitConfig:
     leaves: int | None = None
     """K, if given, is checked against `groups`"""
     batches: int = 8
-    """training batches R that each similarity is averaged over"""
+    """training batches R that each similarity is averaged over; with `stability` the most"""
+    stability: float | None = None
+    """share of the resamplings in which a node's grouping must win before no more batches are scored; None: all
+    `batches`"""
     background: Literal["path", "uniform"] = "path"
     """the other edges while one is scored: a random connected path, or the uniform mixture of open operations"""
     objective: str = "cross_mean_minus_within_mean"

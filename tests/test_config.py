@@ -28,7 +28,7 @@ def test_a_config_without_any_default_survives_json() -> None:
     config = FewShotConfig(
         data=DataConfig("digits", Path("/some/where"), 1, 2, 3, 4, 5, 6, 7, False, 8),
         net=NetConfig("toy", 1, 2),
-        split=SplitConfig("other", (3,), 3, 1, "uniform", "cross_sum", "fixed", (1, 0), "keep", 2),
+        split=SplitConfig("other", (3,), 3, 1, 0.5, "uniform", "cross_sum", "fixed", (1, 0), "keep", 2),
         warmup_epochs=1,
         strategy="shard",
         seed=9,

@@ -52,10 +52,16 @@ def epoch_images(problem: Problem) -> int:
 
 
 def scoring_images(problem: Problem, tree: SplitTree) -> int:
-    """Training images that scored the open operations of every edge of every node that was to be split."""
-    config = problem.config
-    scored = [as_mask(node) for node in tree.nodes if node.split is not None or node.kept is not None]
-    return sum(passes(mask, config.split.batches) for mask in scored) * config.data.batch
+    """Training images that scored the open operations of every scored edge of every node that was to be split.
+
+    As many batches as the node's split took; all of them where it stays whole.
+    """
+    settings, total = problem.config.split, 0
+    for node in tree.nodes:
+        if node.split is not None or node.kept is not None:
+            taken = None if node.split is None else node.split.batches
+            total += passes(as_mask(node), settings, settings.batches if taken is None else taken)
+    return total * problem.config.data.batch
 
 
 def method_images(problem: Problem, tree: SplitTree) -> int:

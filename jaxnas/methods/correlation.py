@@ -11,6 +11,7 @@ from jaxnas.analysis.ranks import rank_correlation
 from jaxnas.config import CorrelationConfig
 from jaxnas.data import Dataset, build_pipeline
 from jaxnas.metrics import METRICS, Metric, architecture_scores
+from jaxnas.metrics.base import refusal
 from jaxnas.nets import Network, build_network
 from jaxnas.spaces import SPACES, Architecture, SearchSpace
 from jaxnas.types import Array, UserError
@@ -103,7 +104,8 @@ def build_scorer(config: CorrelationConfig, dataset: Dataset) -> Scorer:
         bad = [name for name, value in scores.items() if not np.isfinite(value)]
         if bad:
             text = space.encode(Architecture(tuple(op_ids.tolist())))
-            raise UserError(f"metric {bad[0]} is not finite ({scores[bad[0]]}) for architecture {text}")
+            reason = refusal(METRICS[bad[0]](network, space))
+            raise UserError(f"metric {bad[0]} is not finite ({scores[bad[0]]}) for architecture {text}{reason}")
         return scores
 
     return Scorer(names, run)

@@ -14,11 +14,12 @@ import numpy as np
 from jaxnas import parallel
 from jaxnas.config import SearchConfig
 from jaxnas.methods.problem import Problem, purpose_key, steps_per_epoch
+from jaxnas.metrics import METRICS
 from jaxnas.metrics.probes import check_similarity
 from jaxnas.selection import ESTIMATES, Evaluated, evaluations, leaf_bias, propose
 from jaxnas.spaces.base import mask_size
 from jaxnas.spaces.tree import Node, SplitTree, as_mask
-from jaxnas.splitting import by_similarity, grow
+from jaxnas.splitting import FEWEST, by_batches, grow, looked_at, scored_edges
 from jaxnas.training import SubnetState, initial_weights, new_states, train
 from jaxnas.types import Array, Key, Params, Stage
 
@@ -44,39 +45,56 @@ def warm_up(problem: Problem, stage: Stage) -> Params:
 
 
 def split(problem: Problem, params: Params, stage: Stage) -> tuple[SplitTree, dict[int, np.ndarray]]:
-    """The split tree, and for every scored node its similarities [E, R, O, O].
+    """The split tree, and for every scored node its similarities [E, R, O, O], NaN for edges that were not scored.
 
-    Every node is scored with the same warmed-up weights and the same R training batches, whose spread says how far
-    to trust each split. Raises UserError naming metric, edge and operation if a connected probe gives a similarity
-    that is not finite.
+    Every node is scored with the same warmed-up weights and the same R training batches, or with `split.stability` as
+    many of them as settle its split; their spread says how far to trust it. Raises UserError naming metric, edge and
+    operation if a connected probe gives a similarity that is not finite.
     """
-    config, space = problem.config, problem.space
+    config, space = problem.config.split, problem.space
+    metric = METRICS[config.metric](problem.programs.network, space)
     images, labels = _scoring_batches(problem)
-    edges = jnp.arange(len(space.edges))
-    total = 1 + sum(int(np.prod(config.split.groups[:level])) for level in range(1, len(config.split.groups)))
+    nodes = 1 + sum(int(np.prod(config.groups[:level])) for level in range(1, len(config.groups)))
+    chunk = config.batches if config.stability is None else FEWEST
+    looks = config.batches // chunk  # at most, of every node
+    (edges, ops), total = space.shape, nodes * looks
     # Nodes are scored in the order the tree asks for them, which what was kept determines again.
-    ops = len(space.ops)
-    done, measured = stage.resume(np.zeros((total, len(edges), config.split.batches, ops, ops), np.float32))
-    measured = np.array(measured)
+    start = {
+        "measured": np.full((nodes, edges, config.batches, ops, ops), np.nan, np.float32),
+        "counts": np.zeros(nodes, np.int32),
+    }
+    done, kept = stage.resume(start)
+    kept = {name: np.array(value) for name, value in kept.items()}
     order: list[int] = []
 
-    def score(node: Node) -> np.ndarray:
+    def measure(node: Node, first: int, end: int) -> np.ndarray:
         nonlocal done
-        order.append(node.id)
+        if first == 0:
+            order.append(node.id)
         place = len(order) - 1
-        if place >= done:
-            keys = jax.random.split(purpose_key(problem, SCORE, 1 + node.id), len(edges))
-            mask = jnp.asarray(as_mask(node))
-            values, alive = jax.device_get(problem.programs.similarities((keys, edges), params, mask, images, labels))
-            check_similarity(space, config.split.metric, values, alive)
-            measured[place] = values
-            done = len(order)
-            stage.advance(done, total, measured, [])
-        return measured[place]
+        if end > kept["counts"][place]:
+            mask = as_mask(node)
+            asked, scored = looked_at(config, mask), scored_edges(config, mask)
+            keys = jax.random.split(_chunk_key(problem, node, first), edges)[np.array(asked)]
+            batches = (images[first:end], labels[first:end])
+            found = problem.programs.similarities((keys, jnp.array(asked)), params, jnp.asarray(mask), *batches)
+            values = np.full((edges, end - first, ops, ops), np.nan, np.float32)
+            alive = np.zeros((edges, end - first, ops), bool)
+            values[asked], alive[asked] = jax.device_get(found)
+            unread = [edge for edge in range(edges) if edge not in scored]
+            values[unread], alive[unread] = np.nan, False
+            check_similarity(space, config.metric, metric, values, alive)
+            kept["measured"][place, :, first:end], kept["counts"][place] = values, end
+            done = place * looks + end // chunk
+            stage.advance(done, total, kept, [])
+        return kept["measured"][place, :, first:end]
 
-    rng = np.random.default_rng([config.seed, SCORE])
-    tree = grow(space, config.split.groups, by_similarity(space, score, config.split, rng))
-    return tree, dict(zip(order, measured, strict=False))  # below a node that stays whole nothing is scored
+    rng = np.random.default_rng([problem.config.seed, SCORE])
+    tree = grow(space, config.groups, by_batches(space, measure, config, rng))
+    if done < total:  # below a node that stays whole nothing is scored, nor after a split is settled
+        stage.advance(total, total, kept, [])
+    taken = zip(order, kept["measured"], kept["counts"], strict=False)
+    return tree, {node: values[:, :count] for node, values, count in taken}
 
 
 def train_leaves(
@@ -204,6 +222,12 @@ def train_supernets(
     programs = problem.programs
     states = new_states(keys, masks, params, programs.optimizer, epochs * steps_per_epoch(problem))
     return train(states, problem.train, programs.epoch, epochs, stage)
+
+
+def _chunk_key(problem: Problem, node: Node, first: int) -> Key:
+    """The key by which batches from `first` on are scored."""
+    key = purpose_key(problem, SCORE, 1 + node.id)
+    return key if first == 0 else jax.random.fold_in(key, first)
 
 
 def _scoring_batches(problem: Problem) -> tuple[Array, Array]:

@@ -12,6 +12,7 @@ from jaxnas.data import Images
 from jaxnas.methods.few_shot import compared, first_generation
 from jaxnas.methods.problem import Problem, steps_per_epoch
 from jaxnas.search import sample_connected
+from jaxnas.splitting import scored_edges
 from jaxnas.training import build_epoch, build_evaluate, build_step, initial_weights, new_states
 from jaxnas.training.state import SubnetState
 
@@ -37,11 +38,12 @@ class Forecast(NamedTuple):
 
 
 def works(problem: Problem, with_table: bool) -> list[Work]:
-    """The stages in order. A scored operation counts as a step; trees are not known yet, so scoring is at most this."""
+    """The stages in order. A scored operation counts as a step; which will be open and when a split is settled are not
+    known yet, so scoring is at most this."""
     config, each = problem.config, steps_per_epoch(problem)
     leaves, valid = math.prod(config.split.groups), problem.valid.labels.shape[0]
     nodes = sum(math.prod(config.split.groups[:level]) for level in range(len(config.split.groups)))
-    edges, ops = problem.space.shape
+    edges, ops = len(scored_edges(config.split, problem.space.full_mask())), len(problem.space.ops)
     probes = nodes * edges * ops * config.split.batches  # each a gradient of one batch
     budget = config.search.budget * valid
     first = first_generation(config.search) * valid if compared(config.search, leaves) else 0  # by the parent

@@ -24,7 +24,7 @@ from jaxnas.training import (
     new_state,
     train,
 )
-from jaxnas.training.loop import Epoch
+from jaxnas.training.loop import Describe, Epoch
 from jaxnas.types import QUIET, Array, Key, Mask, Stage
 
 WEIGHTS, SEARCH, TRAINING, SCORES = range(4)  # what a key is for
@@ -90,12 +90,18 @@ def build_judges(problem: Problem, config: StudyConfig) -> Judges:
 
 
 def train_supernets(
-    problem: Problem, config: StudyConfig, programs: Programs, masks: np.ndarray, stage: Stage
+    problem: Problem,
+    config: StudyConfig,
+    programs: Programs,
+    masks: np.ndarray,
+    stage: Stage,
+    describe: Describe | None = None,
 ) -> Searching:
     """A supernet for every seed and mask [M, E, O], seeds first; leaves [seeds * M, ...].
 
     Supernets of one seed and mask start from the same weights under every algorithm. One that diverges does not stop
-    the others. The rows of `metrics.jsonl` hold the likeliest operation of every edge after each epoch.
+    the others. The rows of `metrics.jsonl` hold what `describe` says after each epoch; by default, the likeliest
+    operations.
     """
     keys = [jax.random.fold_in(jax.random.key(seed), m) for seed in config.seeds for m in range(len(masks))]
     states = programs.start(jnp.stack(keys), jnp.asarray(np.tile(masks, (len(config.seeds), 1, 1))))
@@ -104,8 +110,9 @@ def train_supernets(
         found = np.asarray(programs.probabilities(states)).argmax(-1)
         return [{"likeliest": architecture_name(problem, op_ids)} for op_ids in found]
 
-    data = (problem.train, _flat(problem.valid))
-    return train(states, data, programs.epoch, config.epochs, stage, independent=True, describe=likeliest)
+    data = (problem.train, flat(problem.valid))
+    told = describe or likeliest
+    return train(states, data, programs.epoch, config.epochs, stage, independent=True, describe=told)
 
 
 def trained_of(problem: Problem, config: StudyConfig, programs: Programs, judges: Judges, state: Searching) -> Trained:
@@ -131,7 +138,7 @@ def trained_of(problem: Problem, config: StudyConfig, programs: Programs, judges
         inside = Searching(subnet, state.search)
         if not config.tune_epochs:
             return trained_of(problem, config, programs, judges, inside)
-        data = (problem.train, _flat(problem.valid))
+        data = (problem.train, flat(problem.valid))
         tuned = train(inside, data, programs.tune, config.tune_epochs, QUIET)
         return trained_of(problem, config, programs, judges, tuned)
 
@@ -163,5 +170,6 @@ def _in_rounds(problem: Problem, choices: np.ndarray, run: Callable[[Array], Any
     return jax.tree.map(lambda *parts: np.concatenate(parts)[: len(rows)], *found)
 
 
-def _flat(batches: Images) -> Images:
+def flat(batches: Images) -> Images:
+    """All images of some batches, [n * B, ...]."""
     return jax.tree.map(lambda leaf: leaf.reshape(-1, *leaf.shape[2:]), batches)

@@ -41,6 +41,13 @@ class Metric(NamedTuple):
     """(signatures [O, ...] of the operations of an edge, bool [O] which are open) -> what `compare` is given"""
     halves: tuple[Callable[[Probe], Any], Callable[[Probe, Any], Signature]] | None = None
     """`measure` as two steps, if other metrics can share the first, which they then name by the same function"""
+    not_finite: str = ""
+    """why a measurement of a connected network is not finite, and what helps: the end of the message that refuses it"""
+
+
+def refusal(metric: Metric) -> str:
+    """What follows the sentence that a measurement is not finite."""
+    return f": {metric.not_finite}" if metric.not_finite else ""
 
 
 def scalar(measure: Callable[[Probe], Array], dead: float | None, larger_is_better: bool = True) -> Metric:

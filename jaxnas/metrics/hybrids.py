@@ -31,7 +31,9 @@ def weighted(*parts: tuple[float, Metric], ranks: bool = False) -> Metric:
         of_parts = zip(parts, a, b, strict=True)
         return sum((weight * metric.compare(x, y) for (weight, metric), x, y in of_parts), start=jnp.zeros(()))
 
-    return Metric(measure, compare, tuple(metric.dead for _, metric in parts), None, normalise)
+    dead = tuple(metric.dead for _, metric in parts)
+    reasons = dict.fromkeys(metric.not_finite for _, metric in parts if metric.not_finite)
+    return Metric(measure, compare, dead, None, normalise, not_finite="; or ".join(reasons))
 
 
 def _standardised(values: Array, counted: Array) -> Array:

@@ -41,7 +41,8 @@ def linear_regions(network: Network, space: SearchSpace) -> Metric:
     is small enough; in one of usual size every image has a pattern of its own, and the count says nothing but B. Here
     64 sets of 8 units are drawn from every layer, the same for every probe of a batch, and their counts averaged, each
     layer as often as convolutions own it. A set that tells all images apart says no more than B: where all do, the
-    value is not finite, which the check of connected probes refuses.
+    value is not finite, which the check of connected probes refuses. Eight units have 256 patterns, so that a batch of
+    more images than that never gets there.
     """
 
     def score(probe: Probe, rectified: Rectified) -> Array:
@@ -53,7 +54,10 @@ def linear_regions(network: Network, space: SearchSpace) -> Metric:
         mean = jnp.sum(jnp.stack(regions)) / jnp.sum(jnp.stack(layers))
         return jnp.where(mean < len(probe.images), mean, jnp.inf)
 
-    return halved(_rectified(network, space), score, dead=1.0)
+    return halved(_rectified(network, space), score, dead=1.0)._replace(
+        not_finite=f"every set of {UNITS} units tells all images of the batch apart, so that the count says only how "
+        f"many images there are; a larger batch helps, and one of more than {2**UNITS} images always does"
+    )
 
 
 @lru_cache(maxsize=16)
@@ -64,7 +68,7 @@ def _rectified(network: Network, space: SearchSpace) -> Callable[[Probe], Rectif
         one = jnp.ones(())
         found = [(stage[:, source], owners[source]) for stage in seen.nodes for source in range(space.nodes - 1)]
         found += [(features[None], one) for reduction in seen.reductions for features in reduction[:2]]
-        return [*found, (seen.nodes[-1][-1:, -1], one)]
+        return [*found, (seen.head[None], one)]
 
     return rectified
 

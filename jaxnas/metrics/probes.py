@@ -9,7 +9,7 @@ import jax.numpy as jnp
 import numpy as np
 from jax import lax
 
-from jaxnas.metrics.base import Metric, Probe, Signature, measure_together, settle
+from jaxnas.metrics.base import Metric, Probe, Signature, measure_together, refusal, settle
 from jaxnas.search.sampling import sample_until
 from jaxnas.spaces.base import SearchSpace
 from jaxnas.types import Array, Choice, Key, Params, UserError
@@ -55,15 +55,16 @@ def edge_similarity(
     images float [R, B, H, W, C], labels int [R, B]. For each of the R batches one background is drawn for the other
     edges and shared by the probes of all operations, so that they differ in nothing else. A disconnected probe
     compares by the metric's declared value; entries of closed operations are 0. Edge, mask and weights are data: one
-    compilation serves all edges, nodes and seeds. Closed operations are skipped, not computed. The key is consumed.
+    compilation serves all edges, nodes and seeds. Closed operations are skipped, not computed, and so is an operation
+    with none to compare with: of an edge with a single open one all is 0. The key is consumed.
     """
 
     def compare(signatures: Signature, alive: Array, is_open: Array) -> Array:
         signatures = metric.normalise(signatures, is_open)
         values = jax.vmap(jax.vmap(metric.compare, (None, 0)), (0, None))(signatures, signatures)
-        return jnp.where(is_open[:, None] & is_open[None, :], values, 0.0)
+        return jnp.where(is_open[:, None] & is_open[None, :] & (is_open.sum() > 1), values, 0.0)
 
-    return _on_edge(metric, space, background, compare)
+    return _on_edge(metric, space, background, compare, fewest=2)
 
 
 def operation_scores(
@@ -103,9 +104,16 @@ def architecture_scores(metrics: dict[str, Metric], space: SearchSpace) -> Calla
 
 
 def _on_edge(
-    metric: Metric, space: SearchSpace, background: str, gather: Callable[[Signature, Array, Array], Array]
+    metric: Metric,
+    space: SearchSpace,
+    background: str,
+    gather: Callable[[Signature, Array, Array], Array],
+    fewest: int = 1,
 ) -> Callable[..., tuple[Array, Array]]:
-    """The loops: `gather(signatures [O, ...], connected [O], open [O])` of every batch."""
+    """The loops: `gather(signatures [O, ...], connected [O], open [O])` of every batch.
+
+    Nothing is measured on an edge with fewer open operations than `fewest`.
+    """
     draw = BACKGROUNDS[background](space)
     operations = jnp.arange(len(space.ops))
 
@@ -132,6 +140,7 @@ def _on_edge(
             def measure(op: Array) -> Signature:
                 alive = _connected(space, probe(op).choice) & mask[edge, op]
                 needed = mask[edge, op] if None in jax.tree.leaves(metric.dead, is_leaf=_is_none) else alive
+                needed &= mask[edge].sum() >= fewest
                 measured = lax.cond(needed, lambda: metric.measure(probe(op)), lambda: blank)
                 return settle(metric, measured, alive), alive
 
@@ -166,15 +175,15 @@ def _connected(space: SearchSpace, choice: Choice) -> Array:
     return jnp.asarray(space.viable(choice != 0))
 
 
-def check_similarity(space: SearchSpace, metric: str, values: np.ndarray, connected: np.ndarray) -> None:
+def check_similarity(space: SearchSpace, name: str, metric: Metric, values: np.ndarray, connected: np.ndarray) -> None:
     """Raises UserError naming metric, edge and operation if a connected probe has a similarity that is not finite.
 
-    values [E, R, O, O], connected [E, R, O].
+    values [E, R, O, O], connected [E, R, O]. The message ends with the metric's own reason, if it has one.
     """
     bad = ~np.isfinite(values).all(-1) & connected
     if bad.any():
         edge, batch, op = (int(i) for i in np.argwhere(bad)[0])
         raise UserError(
-            f"metric {metric} is not finite for operation {space.ops[op]} on edge {space.edge_name(edge)} "
-            f"(batch {batch}; {int(bad.sum())} of {int(connected.sum())} connected probes)"
+            f"metric {name} is not finite for operation {space.ops[op]} on edge {space.edge_name(edge)} "
+            f"(batch {batch}; {int(bad.sum())} of {int(connected.sum())} connected probes){refusal(metric)}"
         )

@@ -26,6 +26,8 @@ class Watched(NamedTuple):
     others are what the rectifiers of the edges that leave them see"""
     reductions: tuple[tuple[Array, Array, Array], ...]
     """by reduction: what its first and its second rectifier see, and its output"""
+    head: Array
+    """what the last rectifier sees: the output of the last cell, normalised"""
 
 
 class Network(NamedTuple):
@@ -90,7 +92,7 @@ def build_network(
         seen = variables["watched"]
         nodes = tuple(seen[f"stage{stage + 1}"]["nodes"][0] for stage in range(STAGES))
         reductions = tuple(seen[f"reduction{stage}"]["features"][0] for stage in range(1, STAGES))
-        return Watched(logits, used, nodes, reductions)
+        return Watched(logits, used, nodes, reductions, seen["last"][0])
 
     def init_stats() -> Stats:
         def unit(path: Any, leaf: Any) -> Array:

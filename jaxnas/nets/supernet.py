@@ -48,7 +48,8 @@ class Supernet(nn.Module):
         statistics hold "log_scale" [], the sum of its logarithms.
 
         The collection "watched", if mutable, receives the features of all nodes of every stage's cells,
-        [N, nodes, H, B, W, C], and the inputs of both rectifiers and the output of every reduction.
+        [N, nodes, H, B, W, C], the inputs of both rectifiers and the output of every reduction, and the input of the
+        last rectifier.
         """
         check_image_size(images.shape[1:3])
         given = stats or {}
@@ -66,6 +67,7 @@ class Supernet(nn.Module):
             x, used[name] = module(x, choice, norm_mode, given.get(name))
             x, log_scale = _rescaled(x, log_scale, norm_mode)
         x, used["head"] = Norm(name="head")(x, norm_mode, given.get("head"))
+        self.sow("watched", "last", x)
         if norm_mode == "none":
             used["log_scale"] = log_scale
         return Classifier(self.classes, name="classifier")(relu(x).mean((0, 2))), used

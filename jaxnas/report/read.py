@@ -28,6 +28,8 @@ class Cut(NamedTuple):
     margin_low: float | None  # 95 % interval of the margin over batches; None: not known
     margin_high: float | None
     stability: float | None
+    batches: int | None  # that it was decided on
+    settled: bool | None  # whether they settled it; None: all batches were to be scored
 
 
 class TreeNode(NamedTuple):
@@ -66,7 +68,7 @@ class Run(NamedTuple):
     environment: dict[str, Any]
     result: Result | None
     tree: Tree | None
-    similarities: dict[int, np.ndarray]  # node -> [E, R, O, O]
+    similarities: dict[int, np.ndarray]  # node -> [E, R, O, O]; NaN for edges that were not scored
     scores: Scores | None
     metrics: list[dict[str, Any]]
 
@@ -178,10 +180,23 @@ def _node(data: dict[str, Any], shape: tuple[int, int]) -> TreeNode:
     if cut is not None:
         groups = tuple(tuple(int(o) for o in group) for group in cut["groups"])
         margin, decided = cut["margin"], cut.get("decided")
-        noise = [None if cut.get(name) is None else float(cut[name]) for name in NOISE]
+        low, high, stability = [None if cut.get(name) is None else float(cut[name]) for name in NOISE]
         policy = None if decided is None else str(decided)
         margin = margin and float(margin)
-        split = Cut(int(cut["edge"]), groups, float(cut["value"]), margin, int(cut["ties"]), policy, *noise)
+        batches, settled = cut.get("batches"), cut.get("settled")
+        split = Cut(
+            int(cut["edge"]),
+            groups,
+            float(cut["value"]),
+            margin,
+            int(cut["ties"]),
+            policy,
+            margin_low=low,
+            margin_high=high,
+            stability=stability,
+            batches=None if batches is None else int(batches),
+            settled=None if settled is None else bool(settled),
+        )
         if not 0 <= split.edge < shape[0] or not all(0 <= o < shape[1] for group in groups for o in group):
             raise ValueError(f"a split of edge {split.edge} into {groups}")
     parent, kept = data["parent"], data.get("kept")

@@ -10,7 +10,7 @@ from jaxnas.report import figures, svg, tree_figures
 from jaxnas.report.markup import Html, architecture_code, figure, join, table, tag
 from jaxnas.report.read import Run
 from jaxnas.report.records import Contender, Estimate, RandomDraw, Result
-from jaxnas.report.words import UNKNOWN, count, doubts, estimate, listed, percent, stage_name, verdict
+from jaxnas.report.words import UNKNOWN, count, doubts, effort, estimate, listed, percent, stage_name, verdict
 
 
 def controls(result: Result) -> Html | None:
@@ -57,7 +57,7 @@ def split(run: Run) -> Html | None:
         drawn = any(node.cut is not None and node.cut.decided == "random" for node in tree.nodes)
         taken = "one was drawn" if drawn else "the first was taken"
         below = f"Ties at node {listed(tied)}: of the groupings that scored exactly alike {taken}."
-    below = " ".join([below, *doubts(tree)])
+    below = " ".join([below, *effort(tree), *doubts(tree)])
     parts = [figure(below, tree_figures.tree_picture(tree, run.result and run.result.leaf))]
     if run.similarities:
         parts.append(_similarities(run))
@@ -226,16 +226,17 @@ def _similarities(run: Run) -> Html:
             continue
         for edge, name in enumerate(tree.edges):
             chosen = edge == node.cut.edge
-            if not chosen and node.id != 0:
-                continue
             mask = node.mask[edge]
             values = np.where(mask[:, None] & mask[None, :], means[node.id][edge], np.nan)
+            if not chosen and (node.id != 0 or not np.isfinite(values).any()):  # that edge was not scored
+                continue
             groups = node.cut.groups if chosen else (tuple(np.flatnonzero(mask).tolist()),)
             margin = "no other grouping" if node.cut.margin is None else f"margin {node.cut.margin:.4f}"
             note = f"cut {node.cut.value:.4f}, {margin}" if chosen else "not chosen"
             drawing = tree_figures.heat_map(f"node {node.id}, edge {name}", values, tree.ops, groups, limit, note)
             (drawings if chosen else rest).append(drawing)
-    batches = next(iter(run.similarities.values())).shape[1]
+    counts = sorted({values.shape[1] for values in run.similarities.values()})
+    batches = listed([str(n) for n in counts]) if len(counts) < 3 else f"{counts[0]} to {counts[-1]}"
     below = (
         f"How alike the operations of an edge are (mean over {batches} batches): orange alike, white 0, blue opposed, "
         f"full colour at ±{limit:.2f}. The edge that each node splits, its groups framed. "

@@ -121,6 +121,15 @@ def doubts(tree: Tree) -> list[str]:
     return said
 
 
+def effort(tree: Tree) -> list[str]:
+    """How many batches each node was scored on, where that was left to the node."""
+    asked = [(node.id, node.cut) for node in tree.nodes if node.cut is not None and node.cut.settled is not None]
+    if not asked:
+        return []
+    took = [f"node {i} {cut.batches}{'' if cut.settled else ' without being settled'}" for i, cut in asked]
+    return [f"Batches scored until the split was settled: {listed(took)}."]
+
+
 def sign(value: Estimate | None) -> int | None:
     """1 or -1 if the whole interval lies on that side of zero, 0 if it holds zero, None if there is no interval."""
     if value is None or value.low is None or value.high is None:

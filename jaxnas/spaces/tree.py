@@ -8,7 +8,14 @@ import numpy as np
 from jaxnas.spaces.base import SearchSpace, mask_size
 from jaxnas.types import Mask, UserError
 
-LATER = ("decided", "margin_low", "margin_high", "stability")  # fields of a split that older trees lack
+LATER = (
+    "decided",
+    "margin_low",
+    "margin_high",
+    "stability",
+    "batches",
+    "settled",
+)  # fields of a split that older trees lack
 
 
 @dataclass(frozen=True)
@@ -24,6 +31,10 @@ class Split:
     margin_low: float | None = None  # ends of the 95 % interval of the margin over batches, by bootstrap;
     margin_high: float | None = None  # None: too few batches, or no other grouping
     stability: float | None = None  # share of the resamplings of the batches in which this grouping wins its edge
+    batches: int | None = None  # that it was decided on; None: not by batches, or an older tree
+    settled: bool | None = (
+        None  # False: the most batches were reached before it was stable; None: all were to be scored
+    )
 
 
 @dataclass(frozen=True)

@@ -1,6 +1,7 @@
 """How one node is split: by the similarity of its operations, or at random."""
 
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from functools import partial
 
 import numpy as np
@@ -8,16 +9,19 @@ import numpy as np
 from jaxnas.config import SplitConfig
 from jaxnas.spaces.base import SearchSpace
 from jaxnas.spaces.tree import Node, Split, as_mask, child_masks
-from jaxnas.splitting.edges import EDGE_RULES, Candidate
+from jaxnas.splitting.edges import EDGE_RULES, Candidate, looked_at
 from jaxnas.splitting.objectives import OBJECTIVES, Groups, cross_sum
 from jaxnas.splitting.partition import best_partition, set_partitions
 from jaxnas.splitting.settings import check_settings
 from jaxnas.splitting.ties import TIES, Tie
-from jaxnas.splitting.trust import bootstrap
+from jaxnas.splitting.trust import bootstrap, repeats_needed
 from jaxnas.types import Mask
 
 Similarity = Callable[[Node], np.ndarray]
-"""node -> [E, O, O], or [E, R, O, O] of R batches, whose mean decides; rows of closed operations are not read"""
+"""node -> [E, O, O], or [E, R, O, O] of R batches, whose mean decides; rows of closed operations are not read,
+nor edges that the rule does not look at"""
+Measure = Callable[[Node, int, int], np.ndarray]
+"""(node, first batch, end) -> similarities of these batches, [E, end - first, O, O]; what is read is as above"""
 Choose = Callable[[Node, int], Split | str | None]
 """(node, number of groups) -> how to split it; text: why it stays whole; None: it cannot be split"""
 
@@ -28,14 +32,35 @@ def by_similarity(
     settings: SplitConfig | None = None,
     rng: np.random.Generator | None = None,
 ) -> Choose:
-    """The edge and grouping that the settings name; `similarity(node)` scores all edges of one node.
+    """The edge and grouping that the settings name; `similarity(node)` scores the edges of one node.
 
-    `rng` draws what the settings leave to chance, and the resamplings of batches; None: seeded 0. Raises UserError for
-    settings that cannot be.
+    `rng` draws what the settings leave to chance, and the resamplings of batches; None: seeded 0. How many batches
+    there are is the caller's: `settings.stability` is not read. Raises UserError for settings that cannot be.
     """
     settings, rng = settings or SplitConfig(), rng or np.random.default_rng(0)
     check_settings(space, settings)
     return lambda node, parts: choose_split(space, as_mask(node), similarity(node), parts, settings, rng)
+
+
+def by_batches(space: SearchSpace, measure: Measure, settings: SplitConfig, rng: np.random.Generator) -> Choose:
+    """As `by_similarity`, measuring what it needs: all `settings.batches`, or with `settings.stability` as many of
+    them as settle the split (`repeats_needed`)."""
+    check_settings(space, settings)
+
+    def choose(node: Node, parts: int) -> Split | str | None:
+        mask, level = as_mask(node), settings.stability
+        if level is None:
+            return choose_split(space, mask, measure(node, 0, settings.batches), parts, settings, rng)
+        seed = int(rng.integers(2**63))  # the same dice at every look, so that only the batches can change its mind
+
+        def decide(similarity: np.ndarray) -> Split | str | None:
+            return choose_split(space, mask, similarity, parts, settings, np.random.default_rng(seed))
+
+        found = repeats_needed(partial(measure, node), decide, level, settings.batches)
+        decided = found.decision
+        return replace(decided, settled=found.settled) if isinstance(decided, Split) else decided
+
+    return choose
 
 
 def choose_split(
@@ -53,8 +78,10 @@ def choose_split(
     `keep` the reason not to split is returned. None if nothing can be split.
     """
     objective, mean = OBJECTIVES[settings.objective], similarity.mean(1) if similarity.ndim == 4 else similarity
-    candidates = []
+    candidates, looked = [], looked_at(settings, mask)
     for edge, operations in _candidates(mask, parts):
+        if edge not in looked:
+            continue
         allowed = partial(_keeps_cells, space, mask, edge)
         found = best_partition(mean[edge], operations, parts, objective, settings.min_size, allowed)
         if found is not None:
@@ -82,6 +109,7 @@ def choose_split(
         margin_low=None if trust is None else trust.margin_low,
         margin_high=None if trust is None else trust.margin_high,
         stability=None if trust is None else trust.stability,
+        batches=similarity.shape[1] if similarity.ndim == 4 else None,
     )
 
 

@@ -32,12 +32,7 @@ def fixed(settings: SplitConfig, rng: np.random.Generator) -> EdgeRule:
 
     The metric-driven study's rule (Ly-Manson et al. 2024), with order (0, 1, 2). None if that edge cannot be split.
     """
-
-    def rule(mask: Mask, candidates: list[Candidate]) -> list[Candidate]:
-        edge = next((edge for edge in settings.order if mask[edge].all()), None)
-        return [candidate for candidate in candidates if candidate.edge == edge]
-
-    return rule
+    return lambda mask, candidates: [c for c in candidates if c.edge in _in_turn(settings, mask)]
 
 
 def random(settings: SplitConfig, rng: np.random.Generator) -> EdgeRule:
@@ -69,6 +64,29 @@ EDGE_RULES: dict[str, Callable[[SplitConfig, np.random.Generator], EdgeRule]] = 
     "cheapest_cut": cheapest_cut,
     "cheapest_cut_inverted": cheapest_cut_inverted,
 }
+
+
+def looked_at(settings: SplitConfig, mask: Mask) -> list[int]:
+    """The edges of a node whose similarities the rule reads; as many at every node of a tree."""
+    return LOOKS.get(settings.edges, lambda settings, mask: list(range(len(mask))))(settings, mask)
+
+
+def scored_edges(settings: SplitConfig, mask: Mask) -> list[int]:
+    """Of the edges that the rule looks at, those with operations to compare: two or more open ones."""
+    return [edge for edge in looked_at(settings, mask) if mask[edge].sum() > 1]
+
+
+def passes(mask: Mask, settings: SplitConfig, batches: int) -> int:
+    """Passes, each forward and backward, that score a node: open operations of the scored edges, times batches."""
+    return int(mask[scored_edges(settings, mask)].sum()) * batches
+
+
+def _in_turn(settings: SplitConfig, mask: Mask) -> list[int]:
+    return [edge for edge in settings.order if mask[edge].all()][:1]
+
+
+LOOKS: dict[str, Callable[[SplitConfig, Mask], list[int]]] = {"fixed": _in_turn}
+"""Which edges a rule reads; one that is not named here reads all of them"""
 
 
 def _smallest(candidates: list[Candidate], of: Callable[[Candidate], float]) -> list[Candidate]:

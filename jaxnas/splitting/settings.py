@@ -8,6 +8,7 @@ from jaxnas.spaces.base import SearchSpace
 from jaxnas.splitting.edges import EDGE_RULES
 from jaxnas.splitting.objectives import OBJECTIVES
 from jaxnas.splitting.ties import TIES
+from jaxnas.splitting.trust import FEWEST
 from jaxnas.types import UserError
 
 SPLIT_PRESETS: dict[str, SplitConfig] = {
@@ -52,7 +53,8 @@ def check_groups(space: SearchSpace, groups: tuple[int, ...], leaves: int | None
 
 
 def check_settings(space: SearchSpace, settings: SplitConfig) -> None:
-    """Raises UserError for an unknown rule, groups that no edge is large enough for, or an order that is too short."""
+    """Raises UserError for an unknown rule, groups that no edge is large enough for, an order that is too short, or a
+    stability that is no share or has too few batches."""
     for name, registry in (("objective", OBJECTIVES), ("edges", EDGE_RULES), ("ties", TIES)):
         if getattr(settings, name) not in registry:
             raise UserError(f"unknown split.{name} {getattr(settings, name)!r}; allowed: {sorted(registry)}")
@@ -62,6 +64,14 @@ def check_settings(space: SearchSpace, settings: SplitConfig) -> None:
         raise UserError(
             f"split.min_size must be from 1 to {most // largest}, as {largest} groups of {most} operations allow, "
             f"not {settings.min_size}"
+        )
+    level, batches = settings.stability, settings.batches
+    if level is not None and not 0 < level <= 1:
+        raise UserError(f"split.stability must lie in (0, 1], a share of resamplings, or be left out, not {level:g}")
+    if level is not None and (batches < 2 * FEWEST or batches % FEWEST):
+        raise UserError(
+            f"split.batches must be a multiple of {FEWEST}, from {2 * FEWEST} on, where split.stability is given: they "
+            f"are scored {FEWEST} at a time until two looks agree; it is {batches}"
         )
     order, levels = settings.order, len(settings.groups)
     if settings.edges == "fixed" and (len(set(order)) < levels or not set(order) <= set(range(edges))):

@@ -6,9 +6,10 @@ from typing import NamedTuple
 
 import numpy as np
 
+from jaxnas.spaces.tree import Split
 from jaxnas.splitting.objectives import Groups, Objective, size_normalised_cut
-from jaxnas.splitting.partition import Allowed, best_partition, groupings
-from jaxnas.types import Mask, UserError
+from jaxnas.splitting.partition import Allowed, groupings
+from jaxnas.types import UserError
 
 RESAMPLES = 1000
 TAILS = (2.5, 97.5)  # percentiles of an interval of 95 %
@@ -86,49 +87,41 @@ def agreement(partitions: Sequence[Groups]) -> float:
 
 
 class Repeats(NamedTuple):
-    """How many batches a grouping took, and whether that settled it."""
+    """What was decided of a node, how many batches that took, and whether they settled it."""
 
-    groups: Groups
+    decision: Split | str | None
     batches: int
-    stability: float | None  # None: no other grouping is allowed, or too few batches
-    settled: bool  # False: the budget ended first
-    passes: int  # forward and backward passes spent on this edge
+    settled: bool  # False: the cap was reached first
 
 
 def repeats_needed(
     measure: Callable[[int, int], np.ndarray],
-    operations: Sequence[int],
-    groups: int,
-    rng: np.random.Generator,
-    objective: Objective = size_normalised_cut,
+    decide: Callable[[np.ndarray], Split | str | None],
     level: float = 0.95,
-    step: int = FEWEST,
     most: int = 64,
+    step: int = FEWEST,
 ) -> Repeats:
-    """Batches added, `step` at a time and `most` in all, until the grouping of an edge is settled.
+    """Batches added, `step` at a time and `most` in all, until the split of a node is settled.
 
-    `measure(start, stop)` gives the similarities of these batches, [stop - start, O, O]. Settled: the grouping won at
-    the last two looks, and in a share of at least `level` of the resamplings of all batches so far. Looking again and
-    again makes a false end likelier than 1 - level; that the winner must have been the same before makes up for some
-    of that. Raises UserError for a step or a cap below 1.
+    `measure(start, stop)` gives the similarities of these batches, [E, stop - start, O, O]; `decide` makes of those of
+    all batches so far, [E, R, O, O], the split, or text: why the node stays whole. Settled: edge and groups are those
+    of the last look, and the grouping wins in a share of at least `level` of the resamplings, or has no other beside
+    it. Looking again and again makes a false end likelier than 1 - level; that the winner must have been the same
+    before makes up for some of that. Raises UserError for a step or a cap below 1.
     """
     if step < 1 or most < 1:
         raise UserError(f"step and most must be at least 1 batch, not {step} and {most}")
-    batches, winner = measure(0, min(step, most)), None
+    batches, last = measure(0, min(step, most)), None
     while True:
-        found = best_partition(batches.mean(0), operations, groups, objective)
-        if found is None:
-            raise UserError(f"{len(operations)} operations cannot be put into {groups} groups")
-        trust = bootstrap(batches, operations, found.groups, rng, objective)
-        alone = found.margin is None
-        settled = alone or (found.groups == winner and trust is not None and trust.stability >= level)
-        count, winner = len(batches), found.groups
+        found, count = decide(batches), batches.shape[1]
+        settled = found is None or _settles(found, last, level)  # None: no similarity can make it be split
         if settled or count >= most:
-            spent = count * len(operations)
-            return Repeats(winner, count, None if trust is None else trust.stability, settled, spent)
-        batches = np.concatenate([batches, measure(count, min(count + step, most))])
+            return Repeats(found, count, settled)
+        batches, last = np.concatenate([batches, measure(count, min(count + step, most))], axis=1), found
 
 
-def passes(mask: Mask, batches: int) -> int:
-    """Passes, each forward and backward, that score all edges of a node: open operations of its mask times batches."""
-    return int(mask.sum()) * batches
+def _settles(found: Split | str, last: Split | str | None, level: float) -> bool:
+    if not isinstance(found, Split) or not isinstance(last, Split):
+        return False
+    same = (found.edge, found.groups) == (last.edge, last.groups)
+    return same and (found.margin is None or (found.stability is not None and found.stability >= level))

@@ -1,15 +1,19 @@
 """The correlation of metrics with the truth: a planted truth, and runs that are stopped."""
 
 import csv
+import re
 from dataclasses import replace
 
+import jax.numpy as jnp
 import numpy as np
 import pytest
 
 from experiments import correlate_metrics
 from experiments.correlate_metrics import PRESETS, Command, main, run
-from jaxnas.methods.correlation import PUBLISHED, check, correlations, scalar_metrics
-from jaxnas.metrics import METRICS
+from jaxnas.config import NetConfig
+from jaxnas.data import load
+from jaxnas.methods.correlation import PUBLISHED, build_scorer, check, correlations, scalar_metrics
+from jaxnas.metrics import METRICS, scalar
 from jaxnas.spaces import NAS_BENCH_201, Architecture
 from jaxnas.spaces.counts import on_live_paths
 from jaxnas.types import UserError
@@ -92,6 +96,18 @@ def test_a_batch_that_cannot_be_filled_or_cut_is_refused(batch, table, tmp_path)
     config = replace(CONFIG, data=replace(CONFIG.data, batch=batch))
     with pytest.raises(UserError, match=rf"8 \.\. 1024 images, it is {batch}"):
         run(Command(table, tmp_path, config), quiet)
+
+
+@pytest.mark.parametrize(("reason", "end"), [("", ""), ("all is lost", ": all is lost")])
+def test_a_score_that_is_not_finite_is_refused_with_its_reason(reason, end, monkeypatch) -> None:
+    lost = scalar(lambda probe: jnp.inf * probe.images.sum(), None)._replace(not_finite=reason)
+    monkeypatch.setitem(METRICS, "lost", lambda network, space: lost)
+    config = replace(CONFIG, net=NetConfig("toy", 2, 1), metrics=("lost",), architectures=5)
+    scorer = build_scorer(config, load(config.data, 0))
+    with pytest.raises(UserError) as error:
+        scorer.run(0, np.array([1, 2]))
+    told = r"metric lost is not finite \((-?inf|nan)\) for architecture \|skip_connect~0\|\+\|nor_conv_3x3~1\|"
+    assert re.fullmatch(told + re.escape(end), str(error.value))
 
 
 def test_the_command_tells_what_is_wrong_in_a_sentence(table, tmp_path, capsys) -> None:

@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from experiments import search, selection_study
+from experiments import drift, search, selection_study
 from experiments.presets import STUDIES
 from experiments.selection_study import Command, run
 from jaxnas.methods.study import CELLS, SUPERNETS, Scope, check, sample
@@ -191,3 +191,18 @@ def test_every_algorithm_says_what_a_step_costs() -> None:
         4,
         10,
     )
+
+
+def test_a_drift_is_followed_and_read_again(config, tmp_path) -> None:
+    settings = replace(drift.PRESETS["smoke"], table=config.table, strategy="loop", epochs=3)
+    rows = drift.run(drift.Command(tmp_path, settings, every=2), quiet)
+    assert [(row["epoch"], row["seed"], row["selector"]) for row in rows] == [
+        (epoch, seed, selector) for epoch in (2, 3) for seed in (0, 1) for selector in ("magnitude", "perturbation")
+    ]
+    for row in rows:
+        op_ids = TOY.decode(row["architecture"]).op_ids
+        assert row["skips"] == op_ids.count(1) and row["edges"] == 2
+        assert row["true_accuracy"] == TRUTH.get(op_ids, 10.0)
+    assert drift.run(drift.Command(tmp_path, settings, every=2), quiet) == rows
+    with pytest.raises(UserError, match="one algorithm that learns logits"):
+        drift.run(drift.Command(tmp_path, replace(settings, algorithms=("uniform",))), quiet)

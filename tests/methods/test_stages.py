@@ -10,13 +10,16 @@ import pytest
 from jaxnas import parallel
 from jaxnas.config import SearchConfig
 from jaxnas.methods import few_shot
-from jaxnas.methods.controls import contend
+from jaxnas.methods.controls import contend, scoring_images
 from jaxnas.methods.few_shot import SCORE, SEARCH
+from jaxnas.methods.forecast import works
 from jaxnas.selection import ESTIMATES, Evaluated
 from jaxnas.spaces import TOY
-from jaxnas.splitting import bootstrap, size_normalised_cut
+from jaxnas.spaces.tree import SplitTree, as_mask
+from jaxnas.splitting import bootstrap, looked_at, scored_edges, size_normalised_cut
 from jaxnas.training import initial_weights
 from jaxnas.types import QUIET
+from jaxnas.workdir import open_stage, stages
 
 
 @pytest.fixture(scope="module")
@@ -151,10 +154,15 @@ def test_the_split_is_the_smallest_size_normalised_cut_of_the_mean_over_batches(
 
 def scored(problem, similarities: np.ndarray, **settings):
     """The problem with similarities [E, R, O, O] that are given, not measured, and other settings of the split."""
-    alive = np.ones(similarities.shape[:3], bool)
-    programs = problem.programs._replace(similarities=lambda items, *rest: (similarities, alive))
-    config = replace(problem.config, split=replace(problem.config.split, batches=alive.shape[1], **settings))
-    return problem._replace(programs=programs, config=config)
+    config = replace(problem.config, split=replace(problem.config.split, batches=similarities.shape[1], **settings))
+    drawn, _ = few_shot._scoring_batches(problem._replace(config=config))
+
+    def found(items, params, mask, images, labels):
+        first = next(r for r, batch in enumerate(drawn) if (batch == images[0]).all())
+        values = similarities[np.asarray(items[1])][:, first : first + len(images)]
+        return values, np.ones(values.shape[:3], bool)
+
+    return problem._replace(programs=problem.programs._replace(similarities=found), config=config)
 
 
 def test_batches_enough_say_how_far_to_trust_the_split(problem, params) -> None:
@@ -167,11 +175,112 @@ def test_batches_enough_say_how_far_to_trust_the_split(problem, params) -> None:
     trust = bootstrap(similarities[0][found.edge], range(3), found.groups, rng, allowed=allowed.__contains__)
     assert (found.margin_low, found.margin_high, found.stability) == trust[2:]
     assert few_shot.split(scored(problem, given), params, QUIET)[0] == tree
-    other, _ = few_shot.split(scored(problem, given, edges="fixed", order=(1 - found.edge,)), params, QUIET)
-    assert other.nodes[0].split.edge == 1 - found.edge
+    assert (found.batches, found.settled) == (4, None)
 
 
-def test_a_root_that_ties_stays_whole_and_its_similarities_are_kept(problem, params) -> None:
-    tree, similarities = few_shot.split(scored(problem, np.full((2, 2, 3, 3), 0.5), ties="keep"), params, QUIET)
+def test_only_the_edge_that_is_split_is_scored(problem, tree, params) -> None:
+    """What is scored is what all edges give there, the program is asked for it alone, and it counts alone."""
+    both, whole = few_shot.split(problem, parallel.item(params, 0), QUIET)
+    asked = []
+
+    def similarities(items, *rest):
+        asked.append(np.asarray(items[1]).tolist())
+        return problem.programs.similarities(items, *rest)
+
+    config = replace(problem.config, split=replace(problem.config.split, edges="fixed", order=(1,)))
+    fixed = problem._replace(programs=problem.programs._replace(similarities=similarities), config=config)
+    found, values = few_shot.split(fixed, parallel.item(params, 0), QUIET)
+    assert asked == [[1]] and found.nodes[0].split.edge == 1
+    np.testing.assert_array_equal(values[0][1], whole[0][1])
+    assert np.isnan(values[0][0]).all() and np.isfinite(whole[0]).all()
+    assert scoring_images(fixed, found) == 3 * 2 * 32 == scoring_images(problem, both) / 2
+    assert works(fixed, False)[1] == ("split", 1, 3 * 2, 0)
+    closed = np.array([[1, 0, 0], [1, 1, 1]], bool)
+    assert (looked_at(config.split, closed), scored_edges(config.split, closed)) == ([1], [1])
+    assert (looked_at(problem.config.split, closed), scored_edges(problem.config.split, closed)) == ([0, 1], [1])
+
+
+def test_an_edge_with_one_open_operation_is_not_measured_and_not_on_record(problem, params) -> None:
+    deep = replace(problem.config, split=replace(problem.config.split, groups=(2, 2)))
+    tree, values = few_shot.split(problem._replace(config=deep), parallel.item(params, 0), QUIET)
+    for node in tree.nodes[:3]:
+        single = as_mask(node).sum(1) == 1
+        assert np.isnan(values[node.id][single]).all() and np.isfinite(values[node.id][~single]).all()
+    assert any((as_mask(node).sum(1) == 1).any() for node in tree.nodes[:3])
+    rest = (jnp.array([[0, 1, 0], [1, 1, 1]], bool), *few_shot._scoring_batches(problem))
+    keys = jax.random.split(jax.random.key(0), 2)
+    alone, _ = problem.programs.similarities((keys, jnp.arange(2)), parallel.item(params, 0), *rest)
+    assert (alone[0] == 0).all() and (alone[1] != 0).any()
+
+
+def blocks(batches: int, noise: float) -> np.ndarray:
+    """Similarities [2, R, 3, 3]: on edge 2<-1 `none` and skip alike, the convolution apart; noise on all, of opposite
+    signs in batches 0 and 1, 2 and 3, ..., which never settles by luck."""
+    drawn = np.random.default_rng(1).normal(size=(2, batches // 2, 3, 3))
+    values = noise * np.stack([drawn, -drawn], 2).reshape(2, batches, 3, 3)
+    values = values + values.swapaxes(2, 3)
+    values[1, :, 0, 1] += 1
+    values[1, :, 1, 0] += 1
+    return values.astype(np.float32)
+
+
+@pytest.mark.parametrize(("noise", "batches", "settled"), [(0.1, 8, True), (30.0, 32, False)])
+def test_batches_are_scored_until_the_split_is_settled_or_there_are_no_more(
+    noise, batches, settled, problem, params
+) -> None:
+    given = blocks(32, noise)
+    asking = scored(problem, given, stability=0.999)
+    tree, similarities = few_shot.split(asking, params, QUIET)
+    found = tree.nodes[0].split
+    assert (found.batches, found.settled) == (batches, settled)
+    np.testing.assert_array_equal(similarities[0], given[:, :batches])
+    assert scoring_images(asking, tree) == 6 * batches * 32
+    # What was decided is what these batches decide when they are all there are.
+    alone, _ = few_shot.split(scored(problem, given[:, :batches]), params, QUIET)
+    by_all = alone.nodes[0].split
+    assert (found.edge, found.groups, found.value, found.margin) == (
+        *(by_all.edge, by_all.groups),
+        *(by_all.value, by_all.margin),
+    )
+    assert SplitTree.from_json(TOY, tree.to_json()) == tree
+
+
+class Killed(Exception):
+    pass
+
+
+def test_scoring_that_is_killed_within_a_node_goes_on_to_the_same_tree(problem, params, tmp_path, monkeypatch) -> None:
+    monkeypatch.setattr(stages, "EVERY", 0.0)
+    asking = scored(problem, blocks(16, 30.0), stability=0.999, groups=(2, 2))
+    whole, similarities = few_shot.split(asking, params, QUIET)
+    scorings = []
+
+    def run(most: int):
+        def show(stage: str, done: int, total: int, note: str) -> None:
+            scorings.append(done)
+            if len(scorings) == most:
+                raise Killed
+
+        with open_stage(tmp_path, "split", lambda rows: "", show) as stage:
+            return few_shot.split(asking, params, stage)
+
+    for most in (2, 5):  # within the root, and within its first child
+        with pytest.raises(Killed):
+            run(most)
+    tree, again = run(99)
+    assert tree == whole and list(again) == list(similarities)
+    for node, values in similarities.items():
+        np.testing.assert_array_equal(again[node], values)
+    assert len(scorings) == len(set(scorings)) and scorings[-1] == 3 * 4  # nothing was scored twice
+    before = len(scorings)
+    assert run(99)[0] == whole and len(scorings) == before  # and nothing is when the stage is opened again
+
+
+def test_a_root_that_ties_stays_whole_and_its_similarities_are_kept(problem, params, tmp_path) -> None:
+    alike = scored(problem, np.full((2, 2, 3, 3), 0.5, np.float32), ties="keep", groups=(2, 2))
+    tree, similarities = few_shot.split(alike, params, QUIET)
     assert [node.kept for node in tree.nodes] == ["4 groupings of 1<-0, 2<-1 scored exactly alike"]
-    assert len(tree.leaves) == 1 and (similarities[0] == 0.5).all()
+    assert len(tree.leaves) == 1 and list(similarities) == [0] and (similarities[0] == 0.5).all()
+    for _ in range(2):  # nodes that are never scored do not keep what was from being kept
+        with open_stage(tmp_path, "split", lambda rows: "", lambda *shown: None) as stage:
+            assert few_shot.split(alike, params, stage)[0] == tree

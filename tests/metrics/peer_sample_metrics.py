@@ -1,5 +1,6 @@
 """Metrics that compare samples, and plain counts, on the PyTorch peer; arguments as in `peer_metrics`."""
 
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -50,6 +51,31 @@ def pattern_agreement(model: Any, images: Any, op_weights: Any) -> Tensor:
 def naswot(model: Any, images: Any, op_weights: Any) -> float:
     """Log of the determinant of the agreement of patterns (Mellor et al., ICML 2021)."""
     return torch.linalg.slogdet(pattern_agreement(model, images, op_weights))[1].item()
+
+
+def linear_regions(model: Any, images: Any, op_weights: Any, units: Callable[[int, int], np.ndarray]) -> float:
+    """Mean number of distinct patterns, over sets of units of every live rectifier (after Chen et al., ICLR 2021).
+
+    `units(place, size)` are the sets, int [sets, units], drawn from the `size` units of the rectifiers at a place, in
+    the order (height, width, channel): the nodes that edges leave, stage by stage, the same for all cells of a stage;
+    the rectifiers of the reductions; that of the head.
+    """
+    places: dict[nn.Module, int] = {}
+    nodes = len(model.stages[0][0].arriving)
+    for number, stage in enumerate(model.stages):
+        for cell in stage:
+            for e, source in (pair for arriving in cell.arriving for pair in arriving):
+                places |= dict.fromkeys(cell.edges[e].modules(), number * nodes + source)
+    blocks = [part for reduction in model.reductions for part in (reduction.first, reduction.second)]
+    for number, part in enumerate([*blocks, model.head]):
+        places |= dict.fromkeys(part.modules(), len(model.stages) * nodes + number)
+    counts = []
+    rectifiers = live_modules(model, op_weights, nn.ReLU)
+    for module, x in zip(rectifiers, inputs_of(rectifiers, model, images, op_weights), strict=True):
+        on = (x > 0).permute(0, 2, 3, 1).flatten(1)
+        chosen = torch.tensor(np.array(units(places[module], on.shape[1])))
+        counts += [len(torch.unique(on[:, members], dim=0)) for members in chosen]
+    return float(np.mean(counts))
 
 
 def input_jacobian(model: Any, images: Any, op_weights: Any) -> Tensor:

@@ -7,6 +7,7 @@ import pytest
 
 from jaxnas.metrics import METRICS, Probe
 from jaxnas.metrics.jacobians import jacob_cov
+from jaxnas.metrics.patterns import SETS, UNITS
 from jaxnas.nets import build_network
 from jaxnas.spaces import NAS_BENCH_201, TOY
 
@@ -22,9 +23,9 @@ MIXED[0] = [0, 0.3, 0, 0.7, 0]  # closed operations too
 # All of them on a path of the toy space, which compiles in seconds; a mixture of NAS-Bench-201 by those
 # that between them differentiate, drop the norms, watch the rectifiers and give the statistics.
 OF_PATHS = ("grad_norm", "snip", "plain", "grasp", "fisher", "l2_norm", "zico", "synflow", "ntk_condition")
-OF_PATHS += ("ntk_smallest", "jacob_cov", "epe_nas", "naswot", "parameters", "loss", "accuracy")
-OF_MIXTURES = ("snip", "l2_norm", "synflow", "naswot", "jacob_cov")
-TOLERANCE = {"ntk_condition": 2e-2, "ntk_smallest": 2e-2, "grasp": 5e-3}
+OF_PATHS += ("ntk_smallest", "jacob_cov", "epe_nas", "naswot", "linear_regions", "parameters", "loss", "accuracy")
+OF_MIXTURES = ("snip", "l2_norm", "synflow", "naswot", "linear_regions", "jacob_cov")
+TOLERANCE = {"linear_regions": 1e-6, "ntk_condition": 2e-2, "ntk_smallest": 2e-2, "grasp": 5e-3}
 
 
 @pytest.fixture(scope="module", params=[TOY, NAS_BENCH_201], ids=lambda space: space.name)
@@ -46,6 +47,11 @@ def images() -> np.ndarray:
 
 
 LABELS = np.array([0, 1, 1, 2, 2, 2, 5, 9])
+
+
+def sets_of_units(place: int, size: int) -> np.ndarray:
+    """The sets that `linear_regions` draws by the key of the probes here."""
+    return np.asarray(jax.random.randint(jax.random.fold_in(jax.random.key(0), place), (SETS, UNITS), 0, size))
 
 
 def measured(space, network, names, params, choice, images, **more) -> dict[str, float]:
@@ -79,6 +85,7 @@ def expected(space, names, params, op_weights, images) -> dict[str, float]:
         "jacob_cov": lambda: by_samples.jacob_cov(model, theirs, op_weights),
         "epe_nas": lambda: by_samples.epe_nas(model, theirs, LABELS, op_weights),
         "naswot": lambda: by_samples.naswot(model, theirs, op_weights),
+        "linear_regions": lambda: by_samples.linear_regions(model, theirs, op_weights, sets_of_units),
         "parameters": lambda: by_samples.parameters(model, op_weights) / 1e3,
         "loss": lambda: by_samples.validation_loss(model, theirs, LABELS, op_weights),
         "accuracy": lambda: by_samples.accuracy(model, theirs, LABELS, op_weights),

@@ -6,10 +6,12 @@ import numpy as np
 import pytest
 
 from jaxnas.metrics import METRICS, architecture_score, edge_similarity, operation_scores
+from jaxnas.metrics.probes import check_similarity
 from jaxnas.metrics.structure import parameters
 from jaxnas.nets import build_network
 from jaxnas.spaces import NAS_BENCH_201, TOY
 from jaxnas.splitting import by_similarity, grow
+from jaxnas.types import UserError
 
 NONE, SKIP, CONV = range(3)
 
@@ -65,3 +67,18 @@ def test_labels_count_where_the_loss_has_them_and_only_there(name, toy, toy_prob
         float(score(probe.key, probe.params, probe.choice, probe.images, y)) for y in (probe.labels, probe.labels[::-1])
     )
     assert (one != other) == (name in ("grad_norm", "snip"))
+
+
+def test_linear_regions_that_only_count_the_images_are_refused_with_what_helps(toy, toy_probe, paired) -> None:
+    """One image is told apart by every set."""
+    metric = METRICS["linear_regions"](toy, TOY)
+    similarity = jax.jit(edge_similarity(metric, TOY))
+    images, labels = (part[:, :1] for part in paired)
+    found = similarity(jax.random.key(0), toy_probe(CONV, CONV).params, TOY.full_mask(), 1, images, labels)
+    with pytest.raises(UserError) as error:
+        check_similarity(TOY, "linear_regions", metric, *(np.stack([part, part]) for part in found))
+    assert str(error.value) == (
+        "metric linear_regions is not finite for operation skip_connect on edge 1<-0 (batch 0; 8 of 8 connected "
+        "probes): every set of 8 units tells all images of the batch apart, so that the count says only how many "
+        "images there are; a larger batch helps, and one of more than 256 images always does"
+    )

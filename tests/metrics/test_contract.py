@@ -73,6 +73,14 @@ def test_scores_of_operations_are_those_behind_the_similarity(toy, toy_probe, pa
     assert (scores[:, [SKIP, CONV]] > 0).all() and connected[:, CONV].all()
 
 
+def test_a_mixture_gives_the_reasons_of_its_parts_each_once(toy) -> None:
+    regions, plain = METRICS["linear_regions"](toy, TOY), METRICS["grad_norm"](toy, TOY)
+    assert weighted((1.0, regions), (0.5, plain), (0.5, regions)).not_finite == regions.not_finite != ""
+    assert weighted((1.0, plain)).not_finite == ""
+    two = weighted((1.0, regions), (1.0, plain._replace(not_finite="weights are 0")))
+    assert two.not_finite == f"{regions.not_finite}; or weights are 0"
+
+
 def test_what_metrics_share_runs_once(toy, toy_probe) -> None:
     passes = []
 

@@ -5,7 +5,7 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from jaxnas.metrics import METRICS, edge_similarity
+from jaxnas.metrics import METRICS, edge_similarity, scalar
 from jaxnas.metrics.gradient_matching import cosine
 from jaxnas.metrics.probes import check_similarity
 from jaxnas.nets.losses import cross_entropy
@@ -128,12 +128,13 @@ def test_cosine_by_hand() -> None:
 
 def test_a_value_that_is_not_finite_names_metric_edge_and_operation() -> None:
     values, connected = np.zeros((2, 1, 3, 3)), np.ones((2, 1, 3), bool)
-    check_similarity(TOY, "gradient_matching", values, connected)
+    metric = scalar(lambda probe: probe.images.mean(), None)
+    check_similarity(TOY, "brightness", metric, values, connected)
     values[1, 0, CONV] = np.nan
-    with pytest.raises(UserError, match=r"gradient_matching .* nor_conv_3x3 on edge 2<-1 .*1 of 6"):
-        check_similarity(TOY, "gradient_matching", values, connected)
+    with pytest.raises(UserError, match=r"brightness .* nor_conv_3x3 on edge 2<-1 .*1 of 6 connected probes\)$"):
+        check_similarity(TOY, "brightness", metric, values, connected)
     connected[1, 0, CONV] = False
-    check_similarity(TOY, "gradient_matching", values, connected)
+    check_similarity(TOY, "brightness", metric, values, connected)
 
 
 def test_cross_entropy_by_hand() -> None:

@@ -271,6 +271,26 @@ def test_every_rectifier_of_a_live_convolution_counts(model, images, op_weights)
     assert by_samples.naswot(model, images, op_weights) == pytest.approx(np.linalg.slogdet(agreement.numpy())[1])
 
 
+def test_regions_are_counted_by_hand_where_the_sets_are_one_unit_or_images_repeat(model, images) -> None:
+    def first(place: int, size: int) -> np.ndarray:
+        return np.zeros((1, 1), int)  # of one unit: one region or two
+
+    rectifiers = by_weights.live_modules(model, PATH, torch.nn.ReLU)
+    active = [x[:, 0, 0, 0] > 0 for x in by_weights.inputs_of(rectifiers, model, images, PATH)]
+    expected = np.mean([1 + bool(0 < on.sum() < 8) for on in active])
+    assert by_samples.linear_regions(model, images, PATH, first) == pytest.approx(expected)
+    places: dict[int, int] = {}
+
+    def all_units(place: int, size: int) -> np.ndarray:
+        places[place] = size
+        return np.arange(size)[None]
+
+    repeated = images[[0, 1, 2, 0, 1, 2, 2, 2]]
+    assert by_samples.linear_regions(model, repeated, PATH, all_units) == 3
+    sizes = [4 * 64] * 3 + [8 * 16] * 3 + [16 * 4] * 3  # edges leave three nodes of a cell
+    assert places == dict(enumerate([*sizes, 4 * 64, 8 * 16, 8 * 16, 16 * 4, 16 * 4]))
+
+
 def test_parameters_are_those_the_space_counts() -> None:
     model = PeerSupernet(NAS_BENCH_201.ops, NAS_BENCH_201.edges, channels=4, cells=2, classes=10)
     skeleton = 2 * 4 + 4 * 8 + 4 * 16 + 2 * 16 + 10  # norms, and the bias of the classifier

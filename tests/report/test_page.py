@@ -5,6 +5,7 @@ import re
 from html.parser import HTMLParser
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from jaxnas.report import write_report
@@ -121,6 +122,25 @@ def test_splits_that_noise_could_turn_are_flagged_and_others_are_not(tmp_path) -
         ("unknown", sample.TREE),
     ):
         assert flag not in page(sample.write(tmp_path / name, split_tree__json=tree)).text
+
+
+def test_a_node_says_how_many_batches_it_took_and_whether_they_settled_it(tmp_path) -> None:
+    for settled, told in ((True, "settled: node 0 8."), (False, "settled: node 0 8 without being settled.")):
+        tree = sample.tree(batches=8, settled=settled)
+        assert told in page(sample.write(tmp_path / str(settled), split_tree__json=tree)).text
+    for name, tree in (("all", sample.tree(batches=8, settled=None)), ("older", sample.TREE)):
+        assert "Batches scored until" not in page(sample.write(tmp_path / name, split_tree__json=tree)).text
+
+
+def test_an_edge_that_was_not_scored_is_not_drawn(tmp_path) -> None:
+    folder = sample.write(tmp_path)
+    assert "node 0, edge 1<-0" in (whole := page(folder).text) and "node 0, edge 2<-1" in whole
+    with np.load(folder / "similarities.npz") as arrays:
+        values = arrays["node_0"]
+    values[0] = np.nan
+    np.savez(folder / "similarities.npz", node_0=values)
+    found = page(folder).text
+    assert "node 0, edge 2<-1" in found and "node 0, edge 1<-0" not in found and "nan" not in found
 
 
 @pytest.mark.parametrize(

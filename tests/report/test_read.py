@@ -29,10 +29,11 @@ def test_a_run_is_read_as_it_was_written(tmp_path) -> None:
 
 def test_the_noise_of_a_split_is_read_and_older_trees_have_none(tmp_path) -> None:
     older = read_run(sample.write(tmp_path)).tree.nodes
-    assert older[0].cut[5:] == (None,) * 4 and older[1].kept is None
-    noise = {"margin_low": -0.5, "margin_high": 0.25, "stability": 0.75, "decided": "random"}
-    found = read_run(sample.write(tmp_path, split_tree__json=sample.tree("all alike", **noise))).tree.nodes
-    assert found[0].cut[5:] == ("random", -0.5, 0.25, 0.75)
+    assert older[0].cut[5:] == (None,) * 6 and older[1].kept is None
+    noise = {"margin_low": -0.5, "margin_high": 0.25, "stability": 0.75, "decided": "random", "batches": 8}
+    tree = sample.tree("all alike", **noise, settled=False)
+    found = read_run(sample.write(tmp_path, split_tree__json=tree)).tree.nodes
+    assert found[0].cut[5:] == ("random", -0.5, 0.25, 0.75, 8, False)
     assert [node.kept for node in found] == [None, "all alike", None]
 
 

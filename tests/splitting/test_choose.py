@@ -8,10 +8,19 @@ import pytest
 
 from jaxnas.config import SplitConfig
 from jaxnas.spaces import NAS_BENCH_201, TOY
-from jaxnas.spaces.tree import SplitTree
-from jaxnas.splitting import EDGE_RULES, OBJECTIVES, SPLIT_PRESETS, TIES, by_similarity, check_settings, grow
+from jaxnas.spaces.tree import SplitTree, as_mask
+from jaxnas.splitting import (
+    EDGE_RULES,
+    OBJECTIVES,
+    SPLIT_PRESETS,
+    TIES,
+    by_similarity,
+    check_settings,
+    grow,
+    scored_edges,
+)
 from jaxnas.splitting.choose import choose_split
-from jaxnas.splitting.edges import Candidate
+from jaxnas.splitting.edges import LOOKS, Candidate
 from jaxnas.splitting.partition import Partition
 from jaxnas.types import UserError
 from tests.splitting.test_plan import planted, random_similarity
@@ -84,6 +93,27 @@ def test_a_fixed_edge_that_cannot_be_split_is_not_passed_over() -> None:
         assert found.edge == edge
     mask[1] = [True, False, True]
     assert choose_split(TOY, mask, random_similarity(0, TOY), 2, settings, np.random.default_rng(0)) is None
+
+
+@pytest.mark.parametrize("edges", EDGE_RULES)
+def test_edges_that_a_rule_does_not_look_at_are_not_read(edges) -> None:
+    settings = SplitConfig(groups=(2, 2), edges=edges, order=(4, 2))
+
+    def similarity(node, unread: float):
+        values = random_similarity(node.id, NAS_BENCH_201)
+        scored = scored_edges(settings, as_mask(node))
+        return np.stack([edge if e in scored else np.full((5, 5), unread) for e, edge in enumerate(values)])
+
+    poisoned, plain, whole = (
+        grow(NAS_BENCH_201, (2, 2), by_similarity(NAS_BENCH_201, scores, settings, np.random.default_rng(0)))
+        for scores in (
+            lambda node: similarity(node, np.nan),
+            lambda node: similarity(node, -9.0),
+            lambda node: random_similarity(node.id, NAS_BENCH_201),
+        )
+    )
+    assert poisoned == plain == whole
+    assert len(scored_edges(settings, FULL)) == (1 if edges == "fixed" else 6) and set(LOOKS) <= set(EDGE_RULES)
 
 
 def test_random_edges_are_drawn_uniformly_and_grouped_by_the_objective() -> None:
@@ -189,6 +219,10 @@ def test_the_original_study_peels_single_operations_off_positive_similarities() 
         ({"edges": "fixed", "order": (0, 1, 6)}, r"not \[0, 1, 6\]"),
         ({"edges": "fixed", "order": (-1, 0, 1)}, r"not \[-1, 0, 1\]"),
         ({"groups": ()}, r"split\.groups must be"),
+        ({"stability": 0.0}, r"split\.stability must lie in \(0, 1\], .* not 0$"),
+        ({"stability": 1.5}, r"not 1\.5$"),
+        ({"stability": 0.9, "batches": 4}, r"split\.batches must be a multiple of 4, from 8 on, .* it is 4$"),
+        ({"stability": 0.9, "batches": 10}, r"it is 10$"),
         ({"leaves": 6}, r"K = 8 leaves, not 6"),
     ],
 )

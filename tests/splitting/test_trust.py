@@ -6,11 +6,12 @@ from scipy import stats
 
 from jaxnas.config import SplitConfig
 from jaxnas.spaces import NAS_BENCH_201
-from jaxnas.spaces.tree import SplitTree
+from jaxnas.spaces.tree import Split, SplitTree
 from jaxnas.splitting import (
     agreement,
     best_partition,
     bootstrap,
+    by_batches,
     by_similarity,
     cross_sum,
     grow,
@@ -127,59 +128,116 @@ def test_agreement_is_refused_where_there_is_nothing_to_compare(partitions) -> N
         agreement(partitions)
 
 
-def test_batches_are_added_until_the_grouping_is_settled() -> None:
+def looks(batches: np.ndarray, operations=range(5), groups: int = 2, **settings):
+    """Repeats of one edge, batches [R, O, O], decided by its best grouping, and what was asked for."""
     asked = []
 
     def measure(start: int, stop: int) -> np.ndarray:
         asked.append((start, stop))
-        return planted(64, 0.2)[start:stop]
+        return batches[None, start:stop]
 
-    found = repeats_needed(measure, range(5), 2, rng())
-    assert found == (BLOCKS, 8, 1.0, True, 8 * 5)
+    def decide(so_far: np.ndarray) -> Split:
+        found = best_partition(so_far[0].mean(0), operations, groups)
+        trust = bootstrap(so_far[0], operations, found.groups, rng())
+        return Split(0, found.groups, found.value, found.margin, 1, stability=trust and trust.stability)
+
+    return repeats_needed(measure, decide, **settings), asked
+
+
+def test_batches_are_added_until_the_split_is_settled() -> None:
+    found, asked = looks(planted(64, 0.2))
+    assert (found.decision.groups, found.decision.stability, found.batches, found.settled) == (BLOCKS, 1.0, 8, True)
     assert asked == [(0, 4), (4, 8)]
 
 
-def test_noise_ends_with_the_budget_and_is_not_settled() -> None:
+def test_noise_ends_with_the_cap_and_is_not_settled() -> None:
     noise = planted(10, 1.0, signal=0)
-    found = repeats_needed(lambda start, stop: noise[start:stop], range(5), 2, rng(), most=10)
-    assert found.groups == best_partition(noise.mean(0), range(5), 2).groups
-    assert (found.batches, found.settled, found.passes) == (10, False, 50) and found.stability < 0.95
+    found, asked = looks(noise, most=10)
+    assert found.decision.groups == best_partition(noise.mean(0), range(5), 2).groups
+    assert (found.batches, found.settled, asked[-1]) == (10, False, (8, 10)) and found.decision.stability < 0.95
 
 
 def test_a_weak_signal_takes_more_batches_than_a_strong_one() -> None:
     def needed(noise: float) -> int:
-        batches = planted(96, noise)
-        return repeats_needed(lambda start, stop: batches[start:stop], range(5), 2, rng(), step=16, most=96).batches
+        return looks(planted(96, noise), step=16, most=96)[0].batches
 
     assert needed(0.3) == 32 < needed(3.0)
 
 
 def test_the_same_grouping_must_have_won_before_and_the_level_be_reached() -> None:
-    clear = repeats_needed(lambda start, stop: planted(8, 0.2)[start:stop], range(5), 2, rng(), level=1.1, most=8)
-    assert (clear.batches, clear.settled, clear.stability) == (8, False, 1.0)
+    clear, _ = looks(planted(8, 0.2), level=1.1, most=8)
+    assert (clear.batches, clear.settled, clear.decision.stability) == (8, False, 1.0)
     turned = np.concatenate([planted(4, 0)[:, [0, 2, 1, 3, 4]][:, :, [0, 2, 1, 3, 4]], 9 * planted(20, 0)])
-    found = repeats_needed(lambda start, stop: turned[start:stop], range(5), 2, rng(), level=0.5, most=24)
-    assert (found.groups, found.batches) == (BLOCKS, 12)  # 02 | 134 won the first look
+    found, _ = looks(turned, level=0.5, most=24)
+    assert (found.decision.groups, found.batches) == (BLOCKS, 12)  # 02 | 134 won the first look
 
 
-def test_a_single_grouping_is_settled_at_the_first_look() -> None:
-    found = repeats_needed(lambda start, stop: planted(8, 0.1)[start:stop], [0, 3], 2, rng())
-    assert found == (((0,), (3,)), 4, None, True, 8)
+@pytest.mark.parametrize(
+    ("decisions", "batches", "settled"),
+    [
+        ([(0, 1.0), (1, 1.0), (1, 1.0)], 6, True),  # the edge changed once
+        ([(0, 1.0), "tied", (0, 1.0), (0, 1.0)], 8, True),
+        ([(0, 1.0), (0, 0.9), (0, 0.95)], 6, True),
+        (["tied"] * 4, 8, False),  # a tie is never settled
+        ([None], 2, True),  # nothing can be split, whatever the batches say
+        ([(0, None)] * 4, 8, False),
+    ],
+)
+def test_settled_is_the_same_edge_twice_with_enough_stability(decisions, batches, settled) -> None:
+    told = iter(decisions)
+
+    def decide(similarity: np.ndarray) -> Split | str | None:
+        told_now = next(told)
+        return Split(told_now[0], BLOCKS, 0, 1, 1, stability=told_now[1]) if isinstance(told_now, tuple) else told_now
+
+    found = repeats_needed(lambda start, stop: np.zeros((1, stop - start, 5, 5)), decide, 0.95, most=8, step=2)
+    assert (found.batches, found.settled) == (batches, settled)
 
 
-def test_budgets_and_groups_that_cannot_be_are_refused() -> None:
+def test_a_single_grouping_is_settled_when_its_edge_comes_twice() -> None:
+    found, _ = looks(planted(12, 0.1), [0, 3])
+    assert (found.decision.groups, found.decision.stability) == (((0,), (3,)), None)
+    assert (found.batches, found.settled) == (8, True)
+
+
+def test_steps_and_caps_that_cannot_be_are_refused() -> None:
     for sizes in ({"step": 0}, {"most": 0}):
         with pytest.raises(UserError, match="at least 1 batch"):
-            repeats_needed(lambda start, stop: planted(8, 0.1)[start:stop], range(5), 2, rng(), **sizes)
-    with pytest.raises(UserError, match="2 operations cannot be put into 3 groups"):
-        repeats_needed(lambda start, stop: planted(8, 0.1)[start:stop], [0, 1], 3, rng())
+            looks(planted(8, 0.1), **sizes)
 
 
-def test_passes_are_open_operations_of_all_edges_times_batches() -> None:
+def test_passes_are_open_operations_of_the_scored_edges_times_batches() -> None:
     mask = NAS_BENCH_201.full_mask()
-    assert passes(mask, 100) == 6 * 5 * 100  # GM-NAS's budget of the root
+    assert passes(mask, SplitConfig(), 100) == 6 * 5 * 100  # GM-NAS's budget of the root
+    assert passes(mask, SplitConfig(edges="fixed", order=(2, 0, 1)), 100) == 5 * 100
+    mask[0, 2:] = False
+    assert passes(mask, SplitConfig(), 8) == 27 * 8
     mask[0, 1:] = False
-    assert passes(mask, 8) == 26 * 8
+    assert passes(mask, SplitConfig(), 8) == 25 * 8  # a single operation has none to compare with
+
+
+def test_batches_are_measured_until_a_node_is_settled_and_all_of_them_without_a_level() -> None:
+    clear, noisy = batches_of_a_node(8, 0.2), batches_of_a_node(8, 3.0)
+    asked = []
+
+    def grown(values: list[np.ndarray], groups: tuple[int, ...], **settings) -> SplitTree:
+        def measure(node, first: int, end: int) -> np.ndarray:
+            asked.append((node.id, first, end))
+            return values[node.id][:, first:end]
+
+        asked.clear()
+        config = SplitConfig(groups=groups, batches=8, **settings)
+        return grow(NAS_BENCH_201, groups, by_batches(NAS_BENCH_201, measure, config, rng()))
+
+    whole = grown([clear], (2,))
+    assert asked == [(0, 0, 8)]
+    assert whole == grow(NAS_BENCH_201, (2,), by_similarity(NAS_BENCH_201, lambda node: clear, None, rng()))
+    tree = grown([clear, noisy, clear], (2, 2), stability=0.95)
+    assert [(node.split.batches, node.split.settled) for node in tree.nodes[:2]] == [(8, True), (8, False)]
+    assert asked == [(node, first, first + 4) for node in range(3) for first in (0, 4)]
+    # A random edge is drawn once for a node, or no two looks would agree.
+    everywhere = np.stack([planted(8, 0.2, seed=edge) for edge in range(6)])
+    assert grown([everywhere], (2,), stability=0.95, edges="random").nodes[0].split.settled
 
 
 def batches_of_a_node(batches: int, noise: float) -> np.ndarray:
@@ -208,10 +266,12 @@ def test_what_is_recorded_survives_json_and_older_trees_are_read() -> None:
     data = tree.to_json()
     assert data["nodes"][0]["split"]["margin_low"] == tree.nodes[0].split.margin_low is not None
     assert SplitTree.from_json(NAS_BENCH_201, data) == tree
+    assert {node["split"]["batches"] for node in data["nodes"] if "split" in node} == {8}
     for node in data["nodes"]:
-        for name in ("decided", "margin_low", "margin_high", "stability"):
+        for name in ("decided", "margin_low", "margin_high", "stability", "batches", "settled"):
             node.get("split", {}).pop(name, None)
     older = SplitTree.from_json(NAS_BENCH_201, data)
     splits = [node.split for node in older.nodes if node.split]
-    assert {(s.decided, s.margin_low, s.margin_high, s.stability) for s in splits} == {(None,) * 4}
+    later = {(s.decided, s.margin_low, s.margin_high, s.stability, s.batches, s.settled) for s in splits}
+    assert later == {(None,) * 6}
     assert [plain_fields(s) for s in splits] == [plain_fields(n.split) for n in tree.nodes if n.split]

@@ -1,0 +1,81 @@
+"""Which operations a search favours as it goes on: what two selectors would take from it, epoch by epoch."""
+
+from pathlib import Path
+from typing import Any
+
+import jax
+import numpy as np
+
+from jaxnas import parallel
+from jaxnas.benchmarks import Table
+from jaxnas.config import StudyConfig
+from jaxnas.methods.one_shot import build_judges, build_programs, train_supernets, trained_of
+from jaxnas.methods.problem import Problem, architecture_name, steps_per_epoch
+from jaxnas.search import ALGORITHMS, Logits
+from jaxnas.selection import Selector
+from jaxnas.selection.magnitude import magnitude
+from jaxnas.selection.perturbation import perturbation
+from jaxnas.training import Searching
+from jaxnas.types import Stage, UserError
+from jaxnas.workdir import read_rows
+
+SKIP = "skip_connect"
+FOLLOWED: dict[str, Selector] = {
+    # The arg-max as published, disconnected or not; edges one after the other, so that no chance is in the order.
+    "magnitude": magnitude(connected=False),
+    "perturbation": perturbation(order="forward"),
+}
+Row = dict[str, Any]
+
+
+def check(config: StudyConfig, every: int, rate: float) -> None:
+    """Raises UserError unless one algorithm with logits is followed, in steps of at least an epoch."""
+    without = [name for name in config.algorithms if name in ("uniform", "fairnas")]
+    if len(config.algorithms) != 1 or without:
+        raise UserError(f"one algorithm that learns logits is followed, not {list(config.algorithms)}")
+    if every < 1 or not rate > 0:
+        raise UserError(f"every must be at least 1 and rate above 0, not {every} and {rate}")
+
+
+def follow(problem: Problem, config: StudyConfig, every: int, rate: float, stage: Stage) -> None:
+    """Trains a supernet for each seed; each `every` epochs the rows of the stage hold what each selector takes.
+
+    rate: of the logits' Adam; without tuning between two decisions.
+    """
+    algorithm = ALGORITHMS[config.algorithms[0]](problem.space, logits=Logits(rate=rate))
+    programs, judges = build_programs(problem, config, algorithm), build_judges(problem, config)
+    mask = problem.space.full_mask()
+
+    def chosen(states: Searching) -> list[Row]:
+        epoch = int(parallel.item(states, 0).subnet.step) // steps_per_epoch(problem)
+        if epoch % every and epoch != config.epochs:
+            return [{}] * len(config.seeds)
+        rows = []
+        for k in range(len(config.seeds)):
+            one = jax.tree.map(lambda leaf: leaf[None], parallel.item(states, k))
+            view = trained_of(problem, config, programs, judges, one)
+            found = {name: select(np.random.default_rng(0), view, mask, mask.size) for name, select in FOLLOWED.items()}
+            rows.append({name: architecture_name(problem, taken.op_ids) for name, taken in found.items()})
+        return rows
+
+    train_supernets(problem, config, programs, mask[None], stage, chosen)
+
+
+def drift_rows(problem: Problem, config: StudyConfig, metrics: Path, table: Table | None) -> list[Row]:
+    """Rows of `drift.csv`, from what `follow` told: skip connections and true accuracy of each architecture taken."""
+    rows = []
+    for told in read_rows(metrics):
+        for selector in [name for name in FOLLOWED if name in told]:
+            op_ids = np.array(problem.space.decode(told[selector]).op_ids)
+            rows.append(
+                {
+                    "epoch": told["epoch"],
+                    "seed": config.seeds[told["leaf"]],
+                    "selector": selector,
+                    "architecture": told[selector],
+                    "skips": int((op_ids == problem.space.ops.index(SKIP)).sum()),
+                    "edges": len(op_ids),
+                    "true_accuracy": None if table is None else float(table.query(op_ids[None], config.data.name)[0]),
+                }
+            )
+    return rows
