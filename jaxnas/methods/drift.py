@@ -1,5 +1,6 @@
 """Which operations a search favours as it goes on: what two selectors would take from it, epoch by epoch."""
 
+from inspect import signature
 from pathlib import Path
 from typing import Any
 
@@ -30,8 +31,8 @@ Row = dict[str, Any]
 
 def check(config: StudyConfig, every: int, rate: float) -> None:
     """Raises UserError unless one algorithm with logits is followed, in steps of at least an epoch."""
-    without = [name for name in config.algorithms if name in ("uniform", "fairnas")]
-    if len(config.algorithms) != 1 or without:
+    with_logits = [name for name in config.algorithms if "logits" in signature(ALGORITHMS[name]).parameters]
+    if len(with_logits) != 1 or len(config.algorithms) != 1:
         raise UserError(f"one algorithm that learns logits is followed, not {list(config.algorithms)}")
     if every < 1 or not rate > 0:
         raise UserError(f"every must be at least 1 and rate above 0, not {every} and {rate}")

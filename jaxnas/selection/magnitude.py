@@ -3,7 +3,7 @@
 import numpy as np
 
 from jaxnas.selection.base import Generator, Selected, Selector, Trained, best, check_viable, connected_of
-from jaxnas.types import Mask
+from jaxnas.types import Mask, UserError
 
 
 def magnitude(connected: bool = True) -> Selector:
@@ -12,12 +12,17 @@ def magnitude(connected: bool = True) -> Selector:
     Each edge takes its most probable open operation, the first of equals: the end of DARTS (Liu et al., ICLR 2019)
     with `none` in the running, as the algorithms of NAS-Bench-201 have it. Where that is disconnected, the most
     probable connected architecture of the mask is taken, found by enumeration, the first of equals. With
-    `connected=False` the disconnected one is returned, as published codes do. The score is the product.
+    `connected=False` the disconnected one is returned, as published codes do. The score is the product. Raises
+    UserError where no operation is more probable than another, after uniform paths say: there is nothing to choose by.
     """
 
     def select(rng: Generator, trained: Trained, mask: Mask, budget: int) -> Selected:
         del rng, budget
         mask = check_viable(trained.space, mask)
+        if mask.sum(1).max() > 1 and all(
+            np.ptp(row[open_]) == 0 for row, open_ in zip(trained.probabilities, mask, strict=True)
+        ):
+            raise UserError("no operation is more probable than another: magnitude has nothing to choose by")
         op_ids = np.where(mask, trained.probabilities, -1.0).argmax(1).astype(np.int32)
         if connected and not bool(trained.space.connected(op_ids)):
             inside = connected_of(trained.space, mask)

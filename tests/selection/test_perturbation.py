@@ -19,7 +19,8 @@ def toy_table(*cells: tuple[int, int, float], others: float = 0.0) -> np.ndarray
 
 
 def run(name, trained, mask, budget=1000, seed=0, **settings):
-    return SELECTORS[name](**settings)(np.random.default_rng(seed), trained, mask, budget)
+    untuned = {"tune": False} if name == "perturbation" else {}
+    return SELECTORS[name](**untuned | settings)(np.random.default_rng(seed), trained, mask, budget)
 
 
 # Operations only work together: what is decided first settles what goes with it.

@@ -41,7 +41,7 @@ def test_every_selector_stays_inside_counts_rightly_and_is_deterministic(name, w
     assert mask[np.arange(len(mask)), op_ids].all() and space.connected(op_ids)
     np.testing.assert_array_equal(op_ids, found[1].op_ids)
     assert found[0][1:] == found[1][1:]
-    assert (found[0].evaluations == 0) == (name in FREE or (where == "one cell" and name == "perturbation"))
+    assert (found[0].evaluations == 0) == (name in FREE or (where == "one cell" and name.startswith("perturbation")))
 
 
 @pytest.mark.parametrize("name", SELECTORS)
@@ -56,7 +56,9 @@ def test_a_mask_without_a_connected_architecture_is_refused_before_any_work(name
 @pytest.mark.parametrize("name", sorted(set(SELECTORS) - set(FREE)))
 def test_a_budget_that_cannot_hold_a_run_is_refused_before_any_work(name) -> None:
     trained, calls = planted(NAS_BENCH_201, additive(NAS_BENCH_201, 0), uniform(FULL))
-    least = {"perturbation": 30, "zero_cost_perturbation": 130, "enumeration": 15_284}.get(name, 1)
+    least = {"perturbation": 30, "perturbation_loss": 30, "zero_cost_perturbation": 130, "enumeration": 15_284}.get(
+        name, 1
+    )
     with pytest.raises(UserError, match=rf"needs {least} evaluations, the budget is {least - 1}"):
         select(name, trained, FULL, least - 1)
     assert not calls.shapes
@@ -101,6 +103,15 @@ def test_magnitude_is_the_most_probable_architecture_by_exact_products(connected
         assert chosen.score == max(products)
         disconnected += not space.connected(probabilities.argmax(1))
     assert disconnected > 5
+
+
+def test_magnitude_refuses_probabilities_that_say_nothing() -> None:
+    for where in ("toy", "leaf"):
+        space, mask = MASKS[where]
+        with pytest.raises(UserError, match="nothing to choose by"):
+            select("magnitude", planted(space, additive(space, 0), uniform(mask))[0], mask, 0)
+    mask = only((1,), (1,), (2,), ops=3)
+    assert select("magnitude", planted(FORK, additive(FORK, 0), uniform(mask))[0], mask, 0).op_ids.tolist() == [1, 1, 2]
 
 
 def test_products_of_the_same_factors_in_another_order_tie() -> None:
