@@ -102,9 +102,8 @@ def bilevel(setting: Setting, order: Literal["first", "second"]) -> Program:
         return tuple(carry), metrics
 
     def start() -> Any:
-        return _start(setting), algorithm.init(
-            jax.random.key(setting.seed + 1), jnp.asarray(space(setting).full_mask())
-        )
+        state, mask = _start(setting), jnp.asarray(space(setting).full_mask())
+        return state, algorithm.init(jax.random.key(setting.seed + 1), mask, state.params)
 
     items = (_to_jax(setting), _to_jax(setting, VALID))
     return Program(lambda carry, items: lax.scan(one, carry, items), start, items)

@@ -56,7 +56,7 @@ def build_programs(problem: Problem, config: StudyConfig, algorithm: SearchAlgor
     def start(key: Key, mask: Array) -> Searching:
         keys = [jax.random.fold_in(key, purpose) for purpose in (WEIGHTS, SEARCH, TRAINING)]
         subnet = new_state(keys[2], mask, network.init(keys[0]), problem.programs.optimizer, steps)
-        return Searching(subnet, algorithm.init(keys[1], mask))
+        return Searching(subnet, algorithm.init(keys[1], mask, subnet.params))
 
     def epoch(rate: float, final_rate: float) -> Epoch:
         optimizer = replace(config.optimizer, rate=rate, final_rate=final_rate)

@@ -7,7 +7,9 @@ from jaxnas.types import Array
 
 
 def cross_entropy(logits: Array, labels: Array) -> Array:
-    """Mean cross-entropy in nats. logits [B, classes], labels int [B] -> []."""
+    """Mean cross-entropy in nats. logits [B, classes], labels int [B] or probabilities float [B, classes] -> []."""
+    if jnp.issubdtype(labels.dtype, jnp.floating):
+        return optax.softmax_cross_entropy(logits, labels).mean()
     return optax.softmax_cross_entropy_with_integer_labels(logits, labels).mean()
 
 

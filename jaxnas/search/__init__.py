@@ -5,6 +5,7 @@ from functools import partial
 
 from jaxnas.search.alpha import Logits
 from jaxnas.search.base import Forwards, Problem, SearchAlgorithm
+from jaxnas.search.cross_path import cross_path
 from jaxnas.search.darts import darts
 from jaxnas.search.dirichlet import drnas
 from jaxnas.search.enas import enas
@@ -33,6 +34,7 @@ ALGORITHMS: dict[str, Callable[..., SearchAlgorithm]] = {
     "one_shot": one_shot,
     "greedynas": greedynas,
     "enas": enas,
+    "cross_path": cross_path,
 }
 
 __all__ = ["ALGORITHMS", "Forwards", "Logits", "Problem", "SearchAlgorithm", "darts", "sample_connected"]

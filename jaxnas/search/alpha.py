@@ -10,7 +10,7 @@ import optax
 from jaxnas.search.base import Forwards, Problem, SearchAlgorithm, one
 from jaxnas.search.sampling import CLOSED
 from jaxnas.spaces.base import SearchSpace
-from jaxnas.types import Array, Key
+from jaxnas.types import Array, Key, Params
 
 
 class AlphaState(NamedTuple):
@@ -80,8 +80,8 @@ def by_gradient(
     is added to the validation loss.
     """
 
-    def init(key: Key, mask: Array) -> AlphaState:
-        del mask
+    def init(key: Key, mask: Array, params: Params) -> AlphaState:
+        del mask, params
         return begin(key, space, logits)
 
     def forwards(key: Key, state: AlphaState, mask: Array, problem: Problem) -> Forwards:

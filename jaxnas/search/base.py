@@ -19,6 +19,10 @@ class Problem(NamedTuple):
 
     train_loss: Callable[[Params, Choice], Array]
     """(params, choice) -> [], on the training batch"""
+    train_logits: Callable[[Params, Choice], Array]
+    """(params, choice) -> [B, classes], on the training batch"""
+    train_labels: Array
+    """int [B]"""
     valid_loss: Callable[[Params, Choice], Array]
     """(params, choice) -> [], on the validation batch"""
     valid_accuracy: Callable[[Params, Choice], Array]
@@ -35,13 +39,14 @@ class Forwards(NamedTuple):
 
     choices: Choice  # float [S, E, O] or int [S, E]
     coefficients: Array  # float [S]
+    targets: Array | None = None  # float [S, B, classes], soft labels of the batch; None: its own labels
 
 
 class SearchAlgorithm(NamedTuple):
     """How architectures are weighed while the weights are trained; pure functions. mask [E, O]."""
 
-    init: Callable[[Key, Array], SearchState]
-    """(key, mask) -> state; the key is consumed"""
+    init: Callable[[Key, Array, Params], SearchState]
+    """(key, mask, weights that the training starts from) -> state; the key is consumed"""
     forwards: Callable[[Key, SearchState, Array, Problem], Forwards]
     """(key, state, mask, problem) -> what runs in the next weight step; the key is consumed"""
     update: Callable[[Key, SearchState, Array, Problem], SearchState] | None

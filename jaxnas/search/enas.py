@@ -45,8 +45,8 @@ def enas(space: SearchSpace, samples: int = 5) -> SearchAlgorithm:
     along the likeliest operations, edge after edge.
     """
 
-    def init(key: Key, mask: Array) -> EnasState:
-        del mask
+    def init(key: Key, mask: Array, params: Params) -> EnasState:
+        del mask, params
         controller = new_controller(key, space.shape[1])
         return EnasState(controller, OPTIMIZER.init(controller), jnp.zeros(()))
 

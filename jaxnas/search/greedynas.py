@@ -10,7 +10,7 @@ from jax import lax
 from jaxnas.search.base import Forwards, Problem, Schedule, SearchAlgorithm, mean_of
 from jaxnas.search.sampling import sample_connected
 from jaxnas.spaces.base import SearchSpace
-from jaxnas.types import Array, Key
+from jaxnas.types import Array, Key, Params
 
 
 class GreedyState(NamedTuple):
@@ -36,7 +36,8 @@ def greedynas(
         raise ValueError(f"GreedyNAS keeps some of its {paths} paths, not {kept}")
     schedule = from_pool or optax.linear_schedule(0.0, 0.8, 1)
 
-    def init(key: Key, mask: Array) -> GreedyState:
+    def init(key: Key, mask: Array, params: Params) -> GreedyState:
+        del params
         first = jax.vmap(lambda k: sample_connected(k, space, mask))(jax.random.split(key, kept))
         return GreedyState(first, jnp.zeros((pool, first.shape[1]), jnp.int32), jnp.full(pool, jnp.inf))
 

@@ -10,7 +10,7 @@ from jaxnas.search.alpha import AlphaState, Logits, begin, descend, open_softmax
 from jaxnas.search.base import Forwards, Problem, SearchAlgorithm, mean_of, one
 from jaxnas.search.sampling import CLOSED
 from jaxnas.spaces.base import SearchSpace
-from jaxnas.types import Array, Key
+from jaxnas.types import Array, Key, Params
 
 ON_ITS_OWN = Logits(mean=1.0, deviation=0.01)  # as both codes begin
 
@@ -32,7 +32,8 @@ def dsnas(space: SearchSpace, fix_at: float | None = 0.3, logits: Logits | None 
     """
     settings = logits or ON_ITS_OWN
 
-    def init(key: Key, mask: Array) -> DsnasState:
+    def init(key: Key, mask: Array, params: Params) -> DsnasState:
+        del params
         return DsnasState(begin(key, space, settings), jnp.asarray(mask))
 
     def forwards(key: Key, state: DsnasState, mask: Array, problem: Problem) -> Forwards:
@@ -67,8 +68,8 @@ def reinforce(space: SearchSpace, samples: int = 5, logits: Logits | None = None
     def paths(key: Key, state: AlphaState, mask: Array) -> Array:
         return jax.vmap(lambda k: draw_path(k, state.alpha, mask))(jax.random.split(key, samples))
 
-    def init(key: Key, mask: Array) -> AlphaState:
-        del mask
+    def init(key: Key, mask: Array, params: Params) -> AlphaState:
+        del mask, params
         return begin(key, space, settings)
 
     def forwards(key: Key, state: AlphaState, mask: Array, problem: Problem) -> Forwards:

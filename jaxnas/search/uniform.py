@@ -6,13 +6,13 @@ import jax.numpy as jnp
 from jaxnas.search.base import Forwards, Problem, SearchAlgorithm, one
 from jaxnas.search.sampling import CLOSED, sample_connected
 from jaxnas.spaces.base import SearchSpace
-from jaxnas.types import Array, Key
+from jaxnas.types import Array, Key, Params
 
 Nothing = tuple[()]
 
 
-def _init(key: Key, mask: Array) -> Nothing:
-    del key, mask
+def _init(key: Key, mask: Array, params: Params) -> Nothing:
+    del key, mask, params
     return ()
 
 

@@ -52,6 +52,8 @@ def build_bilevel_step(
         images = augment(train_key, train.images)
         valid_images = augment(valid_key, valid.images)
         problem = Problem(
+            train_logits=lambda params, choice: network.forward(params, images, choice)[0],
+            train_labels=train.labels,
             train_loss=_measured(network, images, train.labels, cross_entropy),
             valid_loss=_measured(network, valid_images, valid.labels, cross_entropy),
             valid_accuracy=_measured(network, valid_images, valid.labels, lambda *of: percent_correct(*of) / 100),

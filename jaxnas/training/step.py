@@ -56,15 +56,16 @@ def build_update(
     """
     descend = build_descent(config)
 
-    def loss_fn(params: Params, images: Array, labels: Array, choice: Choice) -> tuple[Array, tuple[Array, Stats]]:
-        logits, stats = network.forward(params, images, choice)
-        return cross_entropy(logits, labels), (percent_correct(logits, labels), stats)
+    def loss_fn(params: Params, images: Array, labels: Array, forward: Forwards) -> tuple[Array, tuple[Array, Stats]]:
+        logits, stats = network.forward(params, images, forward.choices)
+        loss = cross_entropy(logits, labels if forward.targets is None else forward.targets)
+        return loss, (percent_correct(logits, labels), stats)
 
     def weighted(
         params: Params, images: Array, labels: Array, forward: Forwards
     ) -> tuple[Params, tuple[StepMetrics, Stats]]:
         value_and_gradient = jax.value_and_grad(loss_fn, has_aux=True)
-        (loss, (accuracy, stats)), gradients = value_and_gradient(params, images, labels, forward.choices)
+        (loss, (accuracy, stats)), gradients = value_and_gradient(params, images, labels, forward)
         return jax.tree.map(lambda g: forward.coefficients * g, gradients), (StepMetrics(loss, accuracy), stats)
 
     def summed(params: Params, images: Array, labels: Array, forwards: Forwards) -> tuple[Params, StepMetrics]:

@@ -189,6 +189,7 @@ def test_the_command_line_tells_a_bad_name_in_one_line(tmp_path, capsys) -> None
 
 def test_every_algorithm_says_what_a_step_costs() -> None:
     passes = {name: build(TOY).passes for name, build in ALGORITHMS.items()}
+    assert passes["cross_path"] == 4
     assert (passes["one_shot"], passes["proxyless2"], passes["greedynas"], passes["enas"]) == (1, 2, 15, 6)
     assert (passes["uniform"], passes["fairnas"], passes["darts"], passes["darts2"], passes["reinforce"]) == (
         1,

@@ -17,7 +17,7 @@ from tests.methods.planted import NETWORK, PLANTED, draw, trained
 RIGHT, SHUFFLED = 4, 24  # supernets
 EPOCHS, BATCH = 30, 32
 CONFIG = OptimizerConfig(rate=0.3, final_rate=0.1, weight_decay=1e-3)
-NO_LOGITS = ("uniform", "fairnas", "one_shot", "greedynas", "enas")
+NO_LOGITS = ("uniform", "fairnas", "one_shot", "greedynas", "enas", "cross_path")
 # Keeping half, GreedyNAS would train only the two of the four paths that lead by the weights they were drawn with.
 SETTINGS = {name: {} for name in NO_LOGITS} | {"greedynas": {"kept": 8}}
 DATA = [draw(k, k >= RIGHT) for k in range(RIGHT + SHUFFLED)]
@@ -35,7 +35,7 @@ def supernets(name: str) -> tuple[np.ndarray, np.ndarray]:
     def run(key, data):
         keys = jax.random.split(key, 3)
         subnet = new_state(keys[0], mask, NETWORK.init(keys[1]), build_optimizer(CONFIG), steps)
-        state = Searching(subnet, algorithm.init(keys[2], mask))
+        state = Searching(subnet, algorithm.init(keys[2], mask, subnet.params))
         state, _ = jax.lax.scan(lambda state, _: (epoch(state, data)[0], None), state, None, EPOCHS)
         return state.subnet.params["weights"], algorithm.probabilities(state.search, mask)
 

@@ -44,6 +44,12 @@ def slope(op_weights: np.ndarray) -> np.ndarray:
     return (1 + 0.6 * score(op_weights))[..., None, None] * of_score
 
 
+def outputs(op_weights: Array, pairs: Array = PAIRS) -> Any:
+    """Logits [2, 3] of two examples."""
+    s = score(op_weights, pairs)
+    return np.array([[1.0, 0.0, -1.0], [0.5, -2.0, 0.1]]) * s + np.array([[0.0, 0.2, 0.0], [0.0, 0.0, 0.4]])
+
+
 def one_hot(op_ids: Array) -> np.ndarray:
     return np.eye(3)[np.asarray(op_ids)]
 
@@ -64,6 +70,8 @@ def problem(progress: Array = 0.5) -> Problem:
     return Problem(
         train_loss=lambda w, choice: (loss(mixed(choice), w) - 2.0) ** 2,
         valid_loss=lambda w, choice: loss(mixed(choice), w),
+        train_logits=lambda w, choice: outputs(mixed(choice), w),
+        train_labels=jnp.array([2, 0]),
         valid_accuracy=lambda w, choice: jax.nn.sigmoid(-loss(mixed(choice), w)),
         params=params,
         unrolled=lambda gradient: params - 0.01 * gradient,

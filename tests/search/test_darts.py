@@ -25,6 +25,8 @@ PROBLEM = Problem(  # one weight w, that the training batch draws to c(p) and th
     train_loss=lambda w, p: 0.5 * (w - mixture(p)) ** 2,
     valid_loss=lambda w, p: 0.5 * (w - 3 * mixture(p)) ** 2,
     valid_accuracy=lambda w, p: jnp.zeros(()),  # unused
+    train_logits=lambda w, p: jnp.zeros((1, 2)),  # unused
+    train_labels=jnp.zeros(1, jnp.int32),  # unused
     params=jnp.asarray(WEIGHT),
     unrolled=lambda gradient: WEIGHT - RATE * gradient,
     progress=jnp.zeros(()),
@@ -47,7 +49,7 @@ def gradient_by_hand(alpha: np.ndarray, order: str) -> np.ndarray:
 
 def moved(order: str) -> tuple[np.ndarray, np.ndarray]:
     algorithm = darts(TOY, order)
-    state = algorithm.init(KEY, MASK)
+    state = algorithm.init(KEY, MASK, None)
     return np.asarray(state.alpha), np.asarray(algorithm.update(KEY, state, MASK, PROBLEM).alpha)
 
 
@@ -61,8 +63,8 @@ def test_the_first_step_is_adam_on_the_gradient_by_hand(order: str) -> None:
 
 def test_the_orders_differ_where_theory_says() -> None:
     # A gradient by Adam's first step shows its sign only: take two steps' moments instead.
-    states = {order: darts(TOY, order).update(KEY, darts(TOY).init(KEY, MASK), MASK, PROBLEM) for order in ORDERS}
-    alpha = np.asarray(darts(TOY).init(KEY, MASK).alpha, np.float64)
+    states = {order: darts(TOY, order).update(KEY, darts(TOY).init(KEY, MASK, None), MASK, PROBLEM) for order in ORDERS}
+    alpha = np.asarray(darts(TOY).init(KEY, MASK, None).alpha, np.float64)
     for order, state in states.items():
         moment = np.asarray(jax.tree.leaves(state.opt)[1])  # of the gradient, half of it after one step
         expected = np.where(MASK, 0.5 * (gradient_by_hand(alpha, order) + 1e-3 * alpha), 0.0)
@@ -71,7 +73,7 @@ def test_the_orders_differ_where_theory_says() -> None:
 
 def test_closed_operations_have_probability_zero_and_logits_that_never_move() -> None:
     algorithm = darts(TOY)
-    state = algorithm.init(KEY, MASK)
+    state = algorithm.init(KEY, MASK, None)
     start = np.asarray(state.alpha)
     for _ in range(3):
         state = algorithm.update(KEY, state, MASK, PROBLEM)

@@ -40,7 +40,7 @@ def by_differences(function, alpha: np.ndarray) -> np.ndarray:
 
 
 def start(algorithm, mask: np.ndarray, alpha: np.ndarray = ALPHA):
-    return algorithm.init(jax.random.key(0), mask)._replace(alpha=jnp.asarray(alpha, jnp.float32))
+    return algorithm.init(jax.random.key(0), mask, None)._replace(alpha=jnp.asarray(alpha, jnp.float32))
 
 
 @pytest.mark.parametrize("mask", MASKS.values(), ids=MASKS)

@@ -13,7 +13,7 @@ from tests.search.small import FULL, NARROW, assert_expected, loss, one_hot, pro
 torch = pytest.importorskip("torch")
 
 ALGORITHM, SAMPLES = enas(TOY, samples=5), 5
-START = ALGORITHM.init(jax.random.key(0), FULL)
+START = ALGORITHM.init(jax.random.key(0), FULL, None)
 # Weights ten times as large as a new controller's, so that paths differ in probability.
 CONTROLLER = jax.tree.map(lambda leaf: 10 * leaf, START.controller)
 KEYS = jax.random.split(jax.random.key(7), 3000)

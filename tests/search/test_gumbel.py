@@ -30,7 +30,7 @@ NOISE = -np.log(np.random.default_rng(0).exponential(size=(DRAWS, 2, 3)))
 
 
 def start(algorithm, mask: np.ndarray) -> AlphaState:
-    return algorithm.init(jax.random.key(0), mask)._replace(alpha=jnp.asarray(ALPHA, jnp.float32))
+    return algorithm.init(jax.random.key(0), mask, None)._replace(alpha=jnp.asarray(ALPHA, jnp.float32))
 
 
 def soft_draws(alpha: np.ndarray, mask: np.ndarray, temperature: float) -> np.ndarray:

@@ -15,7 +15,7 @@ FULL_GATES, TWO_GATES = proxyless(TOY, logits=PLAIN), proxyless(TOY, "two", PLAI
 
 
 def start(mask: np.ndarray):
-    return FULL_GATES.init(jax.random.key(0), mask)._replace(alpha=jnp.asarray(ALPHA, jnp.float32))
+    return FULL_GATES.init(jax.random.key(0), mask, None)._replace(alpha=jnp.asarray(ALPHA, jnp.float32))
 
 
 def expected(mask: np.ndarray) -> np.ndarray:

@@ -29,7 +29,7 @@ PATHS = one_hot(TOY.enumerate())  # [9, 2, 3]
 
 
 def start(algorithm, mask: np.ndarray):
-    state = algorithm.init(jax.random.key(0), mask)
+    state = algorithm.init(jax.random.key(0), mask, None)
     alpha = jnp.asarray(ALPHA, jnp.float32)
     return state._replace(alpha=alpha) if hasattr(state, "alpha") else state._replace(
         logits=state.logits._replace(alpha=alpha)
@@ -90,7 +90,7 @@ def test_an_edge_is_decided_when_its_best_leads_by_the_gap() -> None:
 
 def test_an_edge_once_decided_never_moves_again_and_the_other_goes_on() -> None:
     algorithm = dsnas(TOY, 0.3, Logits(rate=0.05, decay=1e-3))
-    state = algorithm.init(jax.random.key(0), FULL)
+    state = algorithm.init(jax.random.key(0), FULL, None)
     state = state._replace(logits=state.logits._replace(alpha=jnp.array([[2.0, 0, 0], [0.3, 0, 0]])))
     update = jax.jit(lambda key, state: algorithm.update(key, state, FULL, problem()))
     state = update(jax.random.key(0), state)

@@ -13,7 +13,7 @@ ALGORITHM = setn(TOY, PLAIN)
 
 
 def start(mask: np.ndarray):
-    return ALGORITHM.init(jax.random.key(0), mask)._replace(alpha=jnp.asarray(ALPHA, jnp.float32))
+    return ALGORITHM.init(jax.random.key(0), mask, None)._replace(alpha=jnp.asarray(ALPHA, jnp.float32))
 
 
 def test_alpha_follows_the_slope_at_its_softmax() -> None:

@@ -29,7 +29,7 @@ def test_uniform_paths_are_uniform_over_the_connected(mask: np.ndarray) -> None:
 
 @pytest.mark.parametrize("mask", [FULL, PAIRED], ids=["full", "paired"])
 def test_fairnas_trains_every_open_operation_once_a_step(mask: np.ndarray) -> None:
-    paths, coefficients = draws(fairnas(TOY), mask)
+    paths, coefficients, _ = draws(fairnas(TOY), mask)
     count = mask[0].sum()
     np.testing.assert_allclose(coefficients, np.broadcast_to([1 / count] * count + [0] * (3 - count), (3000, 3)))
     for e in range(2):
@@ -38,7 +38,7 @@ def test_fairnas_trains_every_open_operation_once_a_step(mask: np.ndarray) -> No
 
 
 def test_fairnas_goes_round_where_an_edge_has_fewer() -> None:
-    paths, coefficients = draws(fairnas(TOY), UNEVEN)
+    paths, coefficients, _ = draws(fairnas(TOY), UNEVEN)
     np.testing.assert_allclose(coefficients, 1 / 3)
     times = np.stack([(paths[:, :, 0] == o).sum(1) for o in range(3)], 1)
     np.testing.assert_array_equal(np.sort(times, 1), np.broadcast_to([0, 1, 2], (3000, 3)))

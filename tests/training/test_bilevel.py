@@ -48,7 +48,7 @@ def relabelled(batch: Images) -> Images:
 def steps(order: str):
     algorithm = darts(SPACE, order)
     step = jax.jit(build_bilevel_step(NETWORK, lambda key, x: x, CONFIG, algorithm))
-    return algorithm, step, algorithm.init(jax.random.key(2), MASK)
+    return algorithm, step, algorithm.init(jax.random.key(2), MASK, None)
 
 
 @pytest.mark.parametrize("order", ["first", "second"])
@@ -91,7 +91,7 @@ def test_an_algorithm_is_told_both_losses_the_accuracy_and_how_far_it_is() -> No
         return jnp.stack([*(measure(problem.params, op_weights) for measure in measures), problem.progress])
 
     algorithm = SearchAlgorithm(
-        init=lambda key, mask: jnp.zeros(4),
+        init=lambda key, mask, params: jnp.zeros(4),
         forwards=lambda key, state, mask, problem: one(op_weights),
         update=told,
         probabilities=lambda state, mask: mask / 2,

@@ -49,11 +49,13 @@ def forwards(ops: list[int], coefficients: list[float]) -> Forwards:
 def by_hand(weights: np.ndarray, buffer: np.ndarray, step: int, ran: Forwards) -> tuple[np.ndarray, ...]:
     """Softmax regression on the weighted sum of losses: new weights and momenta, and the loss of each pass."""
     x, gradient, losses = IMAGES.reshape(6, 4).astype(np.float64), np.zeros_like(weights), []
-    for op, coefficient in zip(np.asarray(ran.choices)[:, 0], np.asarray(ran.coefficients), strict=True):
+    targets = np.broadcast_to(np.eye(3)[LABELS], (len(ran.coefficients), 6, 3)) if ran.targets is None else ran.targets
+    ops = np.asarray(ran.choices)[:, 0]
+    for op, coefficient, target in zip(ops, np.asarray(ran.coefficients), targets, strict=True):
         logits = x @ weights[op]
         p = np.exp(logits) / np.exp(logits).sum(1, keepdims=True)
-        gradient[op] += coefficient * x.T @ (p - np.eye(3)[LABELS]) / 6
-        losses.append(-np.log(p[np.arange(6), LABELS]).mean())
+        gradient[op] += coefficient * x.T @ (p - target) / 6
+        losses.append(-(target * np.log(p)).sum(1).mean())
     gradient *= min(1, CONFIG.clip / np.linalg.norm(gradient))
     rate = 0.1 + 0.5 * 0.2 * (1 + np.cos(np.pi * step / 10))
     weights, buffer = weights.copy(), buffer.copy()
@@ -74,12 +76,16 @@ STEPS = {
 }
 
 
+@pytest.mark.parametrize("soft", [False, True], ids=["labels", "targets"])
 @pytest.mark.parametrize("steps", STEPS.values(), ids=STEPS)
-def test_a_step_follows_the_weighted_sum_of_the_losses_of_what_ran(steps) -> None:
+def test_a_step_follows_the_weighted_sum_of_the_losses_of_what_ran(steps, soft: bool) -> None:
     state = start()
     weights, buffer = np.asarray(state.params["weights"], np.float64), np.zeros((OPS, 4, 3))
     for number, (ops, coefficients) in enumerate(steps):
         ran = forwards(ops, coefficients)
+        if soft:
+            targets = RNG.dirichlet(np.ones(3), size=(len(ops), 6))
+            ran = ran._replace(targets=jnp.asarray(targets, jnp.float32))
         weights, buffer, losses = by_hand(weights, buffer, number, ran)
         state, metrics = update(state, IMAGES, LABELS, ran)
         np.testing.assert_allclose(state.params["weights"], weights, rtol=1e-5, atol=1e-6)
@@ -139,7 +145,7 @@ def test_a_search_of_two_epochs_is_the_same_to_the_bit_and_learns() -> None:
         return state - 0.1 * problem.valid_loss(problem.params, jax.random.randint(key, (1,), 0, OPS))
 
     algorithm = SearchAlgorithm(
-        init=lambda key, mask: jnp.zeros(()),
+        init=lambda key, mask, params: jnp.zeros(()),
         forwards=lambda key, state, mask, problem: one(jax.random.randint(key, (1,), 0, OPS)),
         update=learn,
         probabilities=lambda state, mask: mask / OPS,
@@ -152,7 +158,7 @@ def test_a_search_of_two_epochs_is_the_same_to_the_bit_and_learns() -> None:
     data = (Images(jnp.asarray(IMAGES), jnp.asarray(LABELS)),) * 2
     ends = []
     for _ in range(2):
-        state = Searching(start(), algorithm.init(jax.random.key(0), None))
+        state = Searching(start(), algorithm.init(jax.random.key(0), None, None))
         for _ in range(2):
             state, metrics = epoch(state, data)
         ends.append((state._replace(subnet=state.subnet.replace(key=jax.random.key_data(state.subnet.key))), metrics))
