@@ -114,7 +114,9 @@ class AblationConfig:
     optimizer: OptimizerConfig = field(default_factory=OptimizerConfig)
     """how weights are updated, in every phase"""
     splits: tuple[str, ...] = ("random:2", "none")
-    """names in the file of splits; random:N, N random trees like the first of them; none, as many unsplit supernets"""
+    """names in the file of splits; random:N, so many random trees; none, as many unsplit supernets"""
+    groups: tuple[int, ...] = (2, 2, 2)
+    """groups at each level of random trees"""
     algorithms: tuple[str, ...] = ("uniform", "darts", "dsnas")
     """how the sub-supernets are trained"""
     selector: str = "best_of_sampled"

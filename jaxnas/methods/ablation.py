@@ -7,6 +7,7 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any, NamedTuple
+from zlib import crc32
 
 import jax
 import jax.numpy as jnp
@@ -15,11 +16,11 @@ import numpy as np
 from jaxnas import parallel
 from jaxnas.config import AblationConfig, StudyConfig
 from jaxnas.methods.one_shot import (
+    Judges,
     Programs,
     build_judges,
     build_programs,
-    flat,
-    train_from,
+    train_on,
     train_supernets,
     trained_of,
 )
@@ -27,12 +28,13 @@ from jaxnas.methods.problem import Problem
 from jaxnas.methods.study import Scope, sample, select
 from jaxnas.methods.study import check as check_study
 from jaxnas.search import ALGORITHMS
-from jaxnas.spaces import SearchSpace, SplitTree
+from jaxnas.spaces.base import SearchSpace
 from jaxnas.splitting import at_random, grow
-from jaxnas.types import Array, Stages, UserError
+from jaxnas.training import Searching
+from jaxnas.types import Array, Params, Stages, UserError
 from jaxnas.workdir import append_rows, read_rows
 
-WARM_UP, LEAVES, DRAW = range(3)  # what keys and draws are for
+DRAW = 2  # what random trees are drawn for
 NONE, RANDOM = "none", "random"
 CELLS = "leaves.jsonl"
 Row = dict[str, Any]
@@ -52,8 +54,8 @@ class Leaf(NamedTuple):
 def study_of(config: AblationConfig) -> StudyConfig:
     """The settings that an ablation shares with a study."""
     names = (
-        *("data", "net", "optimizer", "algorithms", "seeds", "epochs", "tune_epochs", "budget", "ranked", "recalibrate"),
-        *("score", "random", "alone_epochs", "table", "strategy", "quick_compile"),
+        *("data", "net", "optimizer", "algorithms", "seeds", "epochs", "tune_epochs", "budget", "ranked"),
+        *("recalibrate", "score", "random", "alone_epochs", "table", "strategy", "quick_compile"),
     )
     return StudyConfig(**{name: getattr(config, name) for name in names}, selectors=(config.selector,))
 
@@ -83,8 +85,7 @@ def expanded(splits: tuple[str, ...]) -> tuple[str, ...]:
 def random_masks(space: SearchSpace, groups: tuple[int, ...], name: str, seed: int) -> np.ndarray:
     """The leaves of a random tree of so many groups at each level, bool [K, E, O]; fixed by its name and the seed."""
     rng = np.random.default_rng([DRAW, seed, int(name.split()[1])])
-    tree: SplitTree = grow(space, groups, at_random(space, rng))
-    return tree.masks()
+    return grow(space, groups, at_random(space, rng)).masks()
 
 
 def leaves_of(
@@ -94,7 +95,9 @@ def leaves_of(
 
     Unsplit supernets are as many as the split with the most leaves has, the whole space each.
     """
-    leaves, stands, masks = [], {}, {}
+    leaves: list[Leaf] = []
+    stands: dict[tuple[str, int], str] = {}
+    alike: dict[tuple[Any, ...], str] = {}
     names = expanded(config.splits)
     for seed in config.seeds:
         found = {name: trees(name, seed) for name in names if name != NONE}
@@ -103,13 +106,13 @@ def leaves_of(
             found[NONE] = np.tile(space.full_mask(), (most, 1, 1))
         for name in names:
             content = (seed, name == NONE, *sorted(mask.tobytes() for mask in found[name]))
-            stands[name, seed] = masks.setdefault(content, name)
+            stands[name, seed] = alike.setdefault(content, name)
             if stands[name, seed] == name:
                 leaves += [Leaf(name, seed, k, mask) for k, mask in enumerate(found[name])]
     return leaves, stands
 
 
-def warm_up(problem: Problem, config: AblationConfig, stages: Stages) -> Any:
+def warm_up(problem: Problem, config: AblationConfig, stages: Stages) -> Params:
     """Weights of one full supernet for each seed, trained on uniform paths; leaves [seeds, ...]."""
     settings = StudyConfig(
         data=config.data, optimizer=config.optimizer, seeds=config.seeds, epochs=config.warmup_epochs
@@ -121,7 +124,7 @@ def warm_up(problem: Problem, config: AblationConfig, stages: Stages) -> Any:
 
 
 def run_leaves(
-    problem: Problem, config: AblationConfig, workdir: Path, leaves: list[Leaf], parents: Any, stages: Stages
+    problem: Problem, config: AblationConfig, workdir: Path, leaves: list[Leaf], parents: Params, stages: Stages
 ) -> None:
     """Trains all leaves by each algorithm as one stacked state, and appends what each gives to the work directory.
 
@@ -136,31 +139,30 @@ def run_leaves(
     for name in config.algorithms:
         programs = build_programs(problem, study, ALGORITHMS[name](problem.space))
         with stages(f"train_{name}") as stage:
-            states = train_from(problem, study, programs, _keys(leaves), masks, params, stage)
+            states = train_on(problem, study, programs, programs.start(_keys(leaves), masks, params), stage)
         with stages(f"select_{name}") as stage:
             stage.resume(np.zeros(()))
             for number, leaf in enumerate(leaves):
                 row = {"algorithm": name, "split": leaf.split, "seed": leaf.seed, "leaf": leaf.number}
                 if _name(row) not in known:
                     one = jax.tree.map(lambda part: part[None], parallel.item(states, number))
-                    append_rows(workdir / CELLS, [{**row, **_leaf_row(problem, study, programs, judges, one, row, leaf)}])
+                    found = _taken(problem, study, programs, judges, one, leaf)
+                    append_rows(workdir / CELLS, [{**row, **found}])
                 stage.advance(number + 1, len(leaves), np.zeros(()), [])
 
 
-def _leaf_row(
-    problem: Problem, study: StudyConfig, programs: Programs, judges: Any, one: Any, row: Row, leaf: Leaf
-) -> Row:
+def _taken(problem: Problem, study: StudyConfig, programs: Programs, judges: Judges, one: Searching, leaf: Leaf) -> Row:
     """What the selector takes from a leaf, its validation accuracy, and those of a random sample of the leaf."""
     began = time.monotonic()
-    nothing = {"op_ids": None, "validation_score": None, "sample": [], "evaluations": 0, "seconds": 0.0}
+    failed: Row = {"op_ids": None, "validation_score": None, "sample": [], "evaluations": 0, "seconds": 0.0}
     if not all(np.isfinite(part).all() for part in jax.tree.leaves(one.subnet.params)):
-        return {**nothing, "error": "the training diverged"}
+        return {**failed, "error": "the training diverged"}
     view, scope = trained_of(problem, study, programs, judges, one), Scope("", leaf.mask)
-    found = select(view, study, {**row, "selector": study.selectors[0]}, scope)
+    found = select(view, study, {"seed": leaf.seed, "selector": study.selectors[0]}, scope)
     if found["error"]:
-        return {**nothing, "error": found["error"]}
+        return {**failed, "error": found["error"]}
     drawn = sample(problem.space, scope, study.ranked)
-    accuracy = view.accuracy(np.concatenate([np.array([found["op_ids"]], np.int32), drawn.astype(np.int32)]))
+    accuracy = view.accuracy(np.concatenate([[found["op_ids"]], drawn]).astype(np.int32))
     return {
         "op_ids": found["op_ids"],
         "validation_score": float(accuracy[0]),
@@ -172,20 +174,13 @@ def _leaf_row(
 
 
 def _keys(leaves: list[Leaf]) -> Array:
-    """A key for each leaf, the same whichever other splits are trained: by seed, split and number."""
-    keys = []
-    for leaf in leaves:
-        base = jax.random.fold_in(jax.random.key(leaf.seed), LEAVES)
-        digest = int.from_bytes(leaf.split.encode().ljust(4, b"\0")[:4], "little") ^ (hash_of(leaf.split) & 0xFFFFFFFF)
-        keys.append(jax.random.fold_in(jax.random.fold_in(base, digest & 0x7FFFFFFF), leaf.number))
-    return jnp.stack(keys)
+    """A key for each leaf, [K]: by seed, split and number, whichever other splits are trained beside it."""
 
+    def key(leaf: Leaf) -> Array:
+        of_seed = jax.random.fold_in(jax.random.key(leaf.seed), crc32(leaf.split.encode()) & 0x7FFFFFFF)
+        return jax.random.fold_in(of_seed, leaf.number)
 
-def hash_of(text: str) -> int:
-    """A number of a name that no run changes."""
-    from zlib import crc32
-
-    return crc32(text.encode())
+    return jnp.stack([key(leaf) for leaf in leaves])
 
 
 def _name(row: Row) -> tuple[Any, ...]:

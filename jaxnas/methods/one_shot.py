@@ -25,7 +25,7 @@ from jaxnas.training import (
     train,
 )
 from jaxnas.training.loop import Describe, Epoch
-from jaxnas.types import QUIET, Array, Key, Mask, Stage
+from jaxnas.types import QUIET, Array, Key, Mask, Params, Stage
 
 WEIGHTS, SEARCH, TRAINING, SCORES = range(4)  # what a key is for
 SLOWER = 0.1  # learning rate between two decisions, of the first one of training; constant (DARTS-PT)
@@ -34,7 +34,7 @@ SLOWER = 0.1  # learning rate between two decisions, of the first one of trainin
 class Programs(NamedTuple):
     """What is compiled for a study."""
 
-    start: Callable[..., Searching]  # (keys [K], masks [K, E, O]) -> states, leaves [K, ...]
+    start: Callable[..., Searching]  # (keys [K], masks [K, E, O], weights or none) -> states, leaves [K, ...]
     epoch: Epoch
     tune: Epoch
     probabilities: Callable[[Searching], Array]  # states -> [K, E, O]
@@ -53,9 +53,10 @@ def build_programs(problem: Problem, config: StudyConfig, algorithm: SearchAlgor
     network, pipeline = problem.programs.network, problem.programs.pipeline
     steps = config.epochs * (problem.train.labels.shape[0] // config.data.batch)
 
-    def start(key: Key, mask: Array) -> Searching:
+    def start(key: Key, mask: Array, *weights: Params) -> Searching:
         keys = [jax.random.fold_in(key, purpose) for purpose in (WEIGHTS, SEARCH, TRAINING)]
-        subnet = new_state(keys[2], mask, network.init(keys[0]), problem.programs.optimizer, steps)
+        (params,) = weights or (network.init(keys[0]),)
+        subnet = new_state(keys[2], mask, params, problem.programs.optimizer, steps)
         return Searching(subnet, algorithm.init(keys[1], mask, subnet.params))
 
     def epoch(rate: float, final_rate: float) -> Epoch:
@@ -104,7 +105,19 @@ def train_supernets(
     operations.
     """
     keys = [jax.random.fold_in(jax.random.key(seed), m) for seed in config.seeds for m in range(len(masks))]
-    states = programs.start(jnp.stack(keys), jnp.asarray(np.tile(masks, (len(config.seeds), 1, 1))))
+    start = programs.start(jnp.stack(keys), jnp.asarray(np.tile(masks, (len(config.seeds), 1, 1))))
+    return train_on(problem, config, programs, start, stage, describe)
+
+
+def train_on(
+    problem: Problem,
+    config: StudyConfig,
+    programs: Programs,
+    states: Searching,
+    stage: Stage,
+    describe: Describe | None = None,
+) -> Searching:
+    """As `train_supernets`, of states that `programs.start` gave."""
 
     def likeliest(states: Searching) -> list[dict[str, Any]]:
         found = np.asarray(programs.probabilities(states)).argmax(-1)

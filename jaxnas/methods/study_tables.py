@@ -23,10 +23,10 @@ Row = dict[str, Any]
 Truth = dict[tuple[int, ...], float]  # op_ids -> true accuracy, percent
 
 
-def random_search(problem: Problem, config: StudyConfig, scopes: list[Scope], stages: Stages) -> list[Row]:
+def random_search(problem: Problem, config: StudyConfig, scopes: list[Scope], epochs: int, stages: Stages) -> list[Row]:
     """The control: for each seed and scope, the best by validation images of `random` architectures trained alone.
 
-    Together they see as many images, forward and backward, as the dearest algorithm sends through one supernet.
+    Each is trained for `epochs`.
     """
     if not config.random:
         return []
@@ -39,7 +39,7 @@ def random_search(problem: Problem, config: StudyConfig, scopes: list[Scope], st
             draws[seed, scope.name] = cells[rng.choice(len(cells), min(config.random, len(cells)), replace=False)]
     op_ids = np.unique(np.concatenate([*draws.values()]), axis=0)
     with stages("random_search") as stage:
-        states = train_alone(problem, op_ids, random_epochs(problem, config), RANDOM_SEARCH, stage)
+        states = train_alone(problem, op_ids, epochs, RANDOM_SEARCH, stage)
         scores = dict(
             zip(map(tuple, op_ids.tolist()), accuracy_alone(problem, states, op_ids, problem.valid), strict=True)
         )
@@ -58,9 +58,10 @@ def random_search(problem: Problem, config: StudyConfig, scopes: list[Scope], st
 
 
 def random_epochs(problem: Problem, config: StudyConfig) -> int:
-    """Epochs of each network of the random search."""
+    """Epochs of each network of the random search: together they see as many images, forward and backward, as the
+    dearest algorithm sends through one supernet."""
     dearest = max(ALGORITHMS[name](problem.space).passes for name in config.algorithms)
-    return max(1, round(dearest * config.epochs / config.random))
+    return max(1, round(dearest * config.epochs / max(1, config.random)))
 
 
 def true_accuracies(
@@ -88,7 +89,7 @@ def conclude(
 ) -> tuple[list[Row], list[Row], list[Row]]:
     """Rows of `cells.csv`, `supernets.csv` and `summary.csv`."""
     cells, supernets = _kept(workdir / CELLS, config), _kept(workdir / SUPERNETS, config)
-    cells = [*cells, *random_search(problem, config, scopes, stages)]
+    cells = [*cells, *random_search(problem, config, scopes, random_epochs(problem, config), stages)]
     asked = [row["op_ids"] for row in cells if row["op_ids"]]
     asked += [op_ids for row in supernets for op_ids in row.get("op_ids", ())]
     truth = true_accuracies(problem, config, dataset, table, np.array(asked, np.int32), stages)
