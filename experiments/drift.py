@@ -3,8 +3,8 @@
     python -m experiments.drift cifar10-small --workdir out/drift --data.root DATA --table TABLE.csv
 
 Trains one algorithm for each seed, and every few epochs takes the arg-max of its probabilities and the architecture
-of perturbation (without tuning). The same command goes on where it was stopped. Writes `drift.csv`: a row for each
-epoch that was looked at, seed and selector.
+of perturbation (without tuning). The same command goes on where it was stopped. Writes `drift.csv`, a row for each
+epoch that was looked at, seed and selector, and `report.html`.
 """
 
 import sys
@@ -27,6 +27,8 @@ from jaxnas.methods import drift
 from jaxnas.methods.study import check, prepare_study
 from jaxnas.parallel import use_every_core
 from jaxnas.report import note
+from jaxnas.report.document import write_page
+from jaxnas.report.drift_page import drift_page
 from jaxnas.training import NonFiniteLoss
 from jaxnas.workdir import Progress, open_stage, open_workdir, progress, write_csv
 
@@ -76,6 +78,7 @@ def run(command: Command, show: Progress) -> list[drift.Row]:
             drift.follow(problem, config, command.every, command.rate, stage)
         rows = drift.drift_rows(problem, config, command.workdir / "metrics.jsonl", table)
         write_csv(command.workdir / "drift.csv", rows)
+        write_page(command.workdir / "report.html", drift_page(rows))
     return rows
 
 
