@@ -131,7 +131,7 @@ def run_leaves(
     parents: weights of the seeds' warmed-up supernets, leaves [seeds, ...]. What the file holds is not done again.
     """
     study = study_of(config)
-    judges = build_judges(problem, study)
+    judges = build_judges(problem, study, problem.programs.network)
     known = {_name(row) for row in read_rows(workdir / CELLS)}
     rows = np.array([config.seeds.index(leaf.seed) for leaf in leaves])
     params = jax.jit(lambda tree: jax.tree.map(lambda w: w[rows], tree))(parents)

@@ -44,7 +44,8 @@ def follow(problem: Problem, config: StudyConfig, every: int, rate: float, stage
     rate: of the logits' Adam; without tuning between two decisions.
     """
     algorithm = ALGORITHMS[config.algorithms[0]](problem.space, logits=Logits(rate=rate))
-    programs, judges = build_programs(problem, config, algorithm), build_judges(problem, config)
+    programs = build_programs(problem, config, algorithm)
+    judges = build_judges(problem, config, problem.programs.supernet(algorithm.partial))
     mask = problem.space.full_mask()
 
     def chosen(states: Searching) -> list[Row]:

@@ -13,6 +13,7 @@ from jaxnas.config import StudyConfig
 from jaxnas.data import Images
 from jaxnas.methods.problem import Problem, architecture_name
 from jaxnas.metrics import METRICS, architecture_score
+from jaxnas.nets import Network
 from jaxnas.search import SearchAlgorithm
 from jaxnas.selection.base import Trained
 from jaxnas.training import (
@@ -41,7 +42,7 @@ class Programs(NamedTuple):
 
 
 class Judges(NamedTuple):
-    """What is compiled to evaluate choices, of any algorithm's supernet."""
+    """What is compiled to evaluate choices in the supernets of one network, whatever algorithm trained them."""
 
     validate: Callable[..., Validation]  # (choices [A, ...], params, batches, calibration) -> [A]
     score: Callable[..., Array]  # ((choices, keys) [A, ...], params, images, labels) -> [A]
@@ -50,7 +51,7 @@ class Judges(NamedTuple):
 
 def build_programs(problem: Problem, config: StudyConfig, algorithm: SearchAlgorithm) -> Programs:
     """The programs of one algorithm, for supernets and masks of any number."""
-    network, pipeline = problem.programs.network, problem.programs.pipeline
+    network, pipeline = problem.programs.supernet(algorithm.partial), problem.programs.pipeline
     steps = config.epochs * (problem.train.labels.shape[0] // config.data.batch)
 
     def start(key: Key, mask: Array, *weights: Params) -> Searching:
@@ -73,9 +74,9 @@ def build_programs(problem: Problem, config: StudyConfig, algorithm: SearchAlgor
     )
 
 
-def build_judges(problem: Problem, config: StudyConfig) -> Judges:
-    """The programs that evaluate choices, op_ids [A, E] or op_weights [A, E, O]."""
-    network, space = problem.programs.network, problem.space
+def build_judges(problem: Problem, config: StudyConfig, network: Network) -> Judges:
+    """The programs that evaluate choices, op_ids [A, E] or op_weights [A, E, O], in supernets of one network."""
+    space = problem.space
     metric = METRICS[config.score](network, space)
     score = architecture_score(metric, space)
 
@@ -100,9 +101,9 @@ def train_supernets(
 ) -> Searching:
     """A supernet for every seed and mask [M, E, O], seeds first; leaves [seeds * M, ...].
 
-    Supernets of one seed and mask start from the same weights under every algorithm. One that diverges does not stop
-    the others. The rows of `metrics.jsonl` hold what `describe` says after each epoch; by default, the likeliest
-    operations.
+    Supernets of one seed and mask start from the same weights under every algorithm that trains the same network. One
+    that diverges does not stop the others. The rows of `metrics.jsonl` hold what `describe` says after each epoch; by
+    default, the likeliest operations.
     """
     keys = [jax.random.fold_in(jax.random.key(seed), m) for seed in config.seeds for m in range(len(masks))]
     start = programs.start(jnp.stack(keys), jnp.asarray(np.tile(masks, (len(config.seeds), 1, 1))))

@@ -3,7 +3,7 @@
 import math
 from collections.abc import Callable
 from dataclasses import replace
-from functools import lru_cache, partial
+from functools import cache, lru_cache, partial
 from typing import Any, NamedTuple
 
 import jax
@@ -31,6 +31,7 @@ class Programs(NamedTuple):
     """Everything that is compiled, the same for every seed."""
 
     network: Network
+    supernet: Callable[[int], Network]  # (partial) -> the supernet on 1/partial of the channels; `network` for 1
     alone: Network  # for one architecture trained alone: affine norms
     pipeline: Pipeline
     optimizer: optax.GradientTransformation
@@ -146,7 +147,12 @@ def build_programs(
         "classes": classes,
         "image_shape": image_shape,
     }
-    network = build_network(space, **sizes)
+
+    @cache
+    def supernet(partial: int) -> Network:
+        return build_network(space, **sizes, partial=partial)
+
+    network = supernet(1)
     alone = build_network(space, **sizes, affine=True)
     pipeline = build_pipeline(config.data, colours)
     over = partial(parallel.over, strategy=config.strategy)
@@ -169,6 +175,7 @@ def build_programs(
 
     return Programs(
         network=network,
+        supernet=supernet,
         alone=alone,
         pipeline=pipeline,
         optimizer=build_optimizer(config.optimizer),

@@ -1,6 +1,7 @@
 """Algorithms crossed with selectors, seeds and sub-spaces: every cell is one architecture and what it cost."""
 
 import time
+from functools import cache, partial
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -47,7 +48,12 @@ def check(config: StudyConfig) -> SearchSpace:
     for name, low in {"epochs": 1, "tune_epochs": 0, "budget": 1, "recalibrate": 0, "ranked": 0, "random": 0}.items():
         if getattr(config, name) < low:
             raise UserError(f"{name} must be at least {low}, it is {getattr(config, name)}")
-    return check_few_shot(_few_shot(config))
+    space, channels = check_few_shot(_few_shot(config)), config.net.channels
+    for name in config.algorithms:
+        groups = ALGORITHMS[name](space).partial
+        if channels % groups:
+            raise UserError(f"net.channels must be a multiple of {groups} for {name}, it is {channels}")
+    return space
 
 
 def prepare_study(config: StudyConfig, dataset: Dataset) -> Problem:
@@ -69,13 +75,14 @@ def search_scopes(problem: Problem, config: StudyConfig, workdir: Path, scopes: 
     What the files hold already is not computed again. A supernet that diverged and a selector that cannot be have rows
     with an `error`.
     """
-    judges = build_judges(problem, config)
+    judges_of = cache(partial(build_judges, problem, config))  # algorithms of one network share what is compiled
     masks = np.stack([scope.mask for scope in scopes])
     known = {_name(row) for row in read_rows(workdir / CELLS)}
     ranked = {_name(row) for row in read_rows(workdir / SUPERNETS)}
     for name in config.algorithms:
         algorithm = ALGORITHMS[name](problem.space)
         programs = build_programs(problem, config, algorithm)
+        judges = judges_of(problem.programs.supernet(algorithm.partial))
         with stages(f"train_{name}") as stage:
             states = train_supernets(problem, config, programs, masks, stage)
         items = [(seed, scope) for seed in config.seeds for scope in scopes]

@@ -66,11 +66,17 @@ def _rectified(network: Network, space: SearchSpace) -> Callable[[Probe], Rectif
         seen = network.watch(probe.params, probe.images, probe.choice)
         owners = _owners(space, probe.choice)
         one = jnp.ones(())
-        found = [(stage[:, source], owners[source]) for stage in seen.nodes for source in range(space.nodes - 1)]
+        sources = range(space.nodes - 1)
+        found = [(_rectified_channels(network, stage[:, n]), owners[n]) for stage in seen.nodes for n in sources]
         found += [(features[None], one) for reduction in seen.reductions for features in reduction[:2]]
         return [*found, (seen.head[None], one)]
 
     return rectified
+
+
+def _rectified_channels(network: Network, features: Array) -> Array:
+    """Of the features of nodes, [..., C], those that operations see."""
+    return features if network.partial == 1 else features[..., : features.shape[-1] // network.partial]
 
 
 def _owners(space: SearchSpace, choice: Choice) -> list[Array]:

@@ -20,15 +20,24 @@ PLAIN: dict[str, Callable[[Array], Array]] = {"skip_connect": lambda x: x, "avg_
 
 
 def cell(
-    space: SearchSpace, x: Array, params: CellParams, choice: Choice, mode: NormMode, stats: CellStats | None
+    space: SearchSpace,
+    x: Array,
+    params: CellParams,
+    choice: Choice,
+    mode: NormMode,
+    stats: CellStats | None,
+    groups: int = 1,
 ) -> tuple[list[Array], CellStats]:
     """Features of the nodes of one cell, each [H, B, W, C], the last its output; and the statistics its norms used.
 
     `choice` float [E, O] runs every operation and sums them by weight; int [E] runs the chosen ones only. In the
     path form, operations that did not run report mean 0 and variance 1.
+
+    Of `groups` > 1 equal groups of channels only the first goes through the operations of an edge. The others pass by,
+    weighed by the sum of the edge's op_weights, in the path form by 1; both are joined and shuffled.
     """
     form = path_cell if is_path(choice) else mixed_cell
-    return form(space, x, params, choice, mode, stats)
+    return form(space, x, params, choice, mode, stats, groups)
 
 
 def is_path(choice: Choice) -> bool:
@@ -37,7 +46,13 @@ def is_path(choice: Choice) -> bool:
 
 
 def mixed_cell(
-    space: SearchSpace, x: Array, params: CellParams, op_weights: Array, mode: NormMode, stats: CellStats | None
+    space: SearchSpace,
+    x: Array,
+    params: CellParams,
+    op_weights: Array,
+    mode: NormMode,
+    stats: CellStats | None,
+    groups: int = 1,
 ) -> tuple[list[Array], CellStats]:
     """A cell whose edges are weighted sums; what leaves a node is computed for all its edges at once."""
     nodes: list[Array] = [x] + [jnp.zeros_like(x)] * (space.nodes - 1)
@@ -47,7 +62,7 @@ def mixed_cell(
         edges = [e for e, (_, s) in enumerate(space.edges) if s == source]
         if not edges:
             continue
-        features = nodes[source]
+        features, others = _parts(nodes[source], groups)
         outputs: list[Any] = [0.0] * len(edges)
         if params:
             outputs, of_edges = _convolve_edges(space, features, params, edges, op_weights, mode, stats)
@@ -59,7 +74,8 @@ def mixed_cell(
                 outputs = [output + op_weights[e, o] * y for e, output in zip(edges, outputs, strict=True)]
         for e, output in zip(edges, outputs, strict=True):
             target = space.edges[e][0]
-            nodes[target] = nodes[target] + output
+            past = None if others is None else op_weights[e].sum() * others
+            nodes[target] = nodes[target] + _joined(output, past, groups)
     every = range(len(space.edges))
     stacked = {op: tuple(jnp.stack([used[op][e][i] for e in every]) for i in range(2)) for op in params}
     return nodes, stacked  # type: ignore[return-value]
@@ -102,19 +118,42 @@ def _side_by_side(edges: list[int], weights: Array) -> Array:
 
 
 def path_cell(
-    space: SearchSpace, x: Array, params: CellParams, op_ids: Array, mode: NormMode, stats: CellStats | None
+    space: SearchSpace,
+    x: Array,
+    params: CellParams,
+    op_ids: Array,
+    mode: NormMode,
+    stats: CellStats | None,
+    groups: int = 1,
 ) -> tuple[list[Array], CellStats]:
     """A cell whose edges run one operation each, by lax.switch; the others cost nothing."""
     nodes: list[Array] = [x] + [jnp.zeros_like(x)] * (space.nodes - 1)
     chosen = []
     for e, (target, source) in enumerate(space.edges):
         edge_params, edge_stats = jax.tree.map(lambda leaf, e=e: leaf[e], (params, stats))
-        y, used = _chosen_operation(space.ops, mode, op_ids[e], nodes[source], edge_params, edge_stats)
-        nodes[target] = nodes[target] + y
+        features, others = _parts(nodes[source], groups)
+        y, used = _chosen_operation(space.ops, mode, op_ids[e], features, edge_params, edge_stats)
+        nodes[target] = nodes[target] + _joined(y, others, groups)
         chosen.append(used)
     mean, variance = (jnp.stack([pair[i] for pair in chosen]) for i in range(2))  # [E, C]
     ran = {op: (op_ids == space.ops.index(op))[:, None] for op in params}
     return nodes, {op: (jnp.where(ran[op], mean, 0.0), jnp.where(ran[op], variance, 1.0)) for op in params}
+
+
+def _parts(x: Array, groups: int) -> tuple[Array, Array | None]:
+    """The first of so many groups of channels, and the others; None where there are none."""
+    if groups == 1:
+        return x, None
+    width = x.shape[-1] // groups
+    return x[..., :width], x[..., width:]
+
+
+def _joined(y: Array, others: Array | None, groups: int) -> Array:
+    """The first group and the others, [..., C], shuffled: channel j of group g becomes channel groups * j + g."""
+    if others is None:
+        return y
+    x = jnp.concatenate([y, others], -1)
+    return x.reshape(*x.shape[:-1], groups, -1).swapaxes(-1, -2).reshape(x.shape)
 
 
 @partial(jax.jit, static_argnums=(0, 1))  # traced once for each width, not for each edge

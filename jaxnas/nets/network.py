@@ -10,7 +10,7 @@ import jax.numpy as jnp
 from jaxnas.nets.cells import is_path
 from jaxnas.nets.initial import draw_weights
 from jaxnas.nets.layers import NormMode
-from jaxnas.nets.supernet import LAID_OUT, Supernet, check_image_size
+from jaxnas.nets.supernet import LAID_OUT, Supernet, check_image_size, check_partial
 from jaxnas.spaces.base import SearchSpace
 from jaxnas.spaces.counts import CONVOLUTIONS, STAGES
 from jaxnas.types import Array, Choice, Key, Params, Stats, UserError
@@ -23,7 +23,7 @@ class Watched(NamedTuple):
     stats: Stats
     nodes: tuple[Array, ...]
     """by stage, [N, nodes, H, B, W, C]: features of the nodes of its cells; the last node is a cell's output, the
-    others are what the rectifiers of the edges that leave them see"""
+    others are what the rectifiers of the edges that leave them see, the first C / partial channels of it"""
     reductions: tuple[tuple[Array, Array, Array], ...]
     """by reduction: what its first and its second rectifier see, and its output"""
     head: Array
@@ -48,6 +48,8 @@ class Network(NamedTuple):
     shared: Callable[[Params, Array], Params]
     """(params, edge int []) -> congruent tree of bool, broadcastable: weights shared by all operations of `edge`:
     everything but that edge in every cell, the stem, the last norm and the classifier. `edge` may be traced."""
+    partial: int = 1
+    """operations of the cells see the first 1/partial of the channels; the others pass by them"""
 
 
 def build_network(
@@ -59,16 +61,22 @@ def build_network(
     image_shape: tuple[int, int, int],
     affine: bool = False,
     laid_out: int = LAID_OUT,
+    partial: int = 1,
 ) -> Network:
     """The supernet of a space for images [H, W, C]; `affine` for networks trained alone.
+
+    In the cells of a `partial` supernet (PC-DARTS, Xu et al., ICLR 2020) the first 1/partial of the channels go through
+    the operations of an edge. The others pass by, weighed by the sum of the edge's op_weights, in the path form by 1,
+    even where the operation is `none`. Both are joined, and channels of different groups interleaved.
 
     In path form, stages of at most `laid_out` cells are compiled cell by cell: a tenth faster, where compiling so many
     costs less than that saves.
 
-    Raises UserError for an image size that the reductions cannot halve.
+    Raises UserError for an image size that the reductions cannot halve, and channels that are no multiple of `partial`.
     """
     check_image_size(image_shape[:2])
-    module = Supernet(space, channels, cells, classes, affine, laid_out)
+    check_partial(channels, partial)
+    module = Supernet(space, channels, cells, classes, affine, laid_out, partial)
     path = jnp.zeros(len(space.edges), jnp.int32)
     blank = jax.ShapeDtypeStruct((1, *image_shape), jnp.float32)
 
@@ -117,7 +125,7 @@ def build_network(
 
         return _by_operation(params, of_operation, lambda name: name not in ("stem", "head", "classifier"))
 
-    return Network(init, forward, watch, init_stats, live, shared)
+    return Network(init, forward, watch, init_stats, live, shared, partial)
 
 
 def check_choice(space: SearchSpace, choice: Choice) -> None:

@@ -25,7 +25,8 @@ class Supernet(nn.Module):
     """Every architecture of a space on shared weights.
 
     `affine` gives the norms of the cells a scale and a bias: False in a search, True for a network trained alone.
-    Stages of at most `laid_out` cells are compiled cell by cell in path form, which runs faster.
+    Stages of at most `laid_out` cells are compiled cell by cell in path form, which runs faster. Operations of the
+    cells see 1/`partial` of the channels.
     """
 
     space: SearchSpace
@@ -34,6 +35,7 @@ class Supernet(nn.Module):
     classes: int
     affine: bool = False
     laid_out: int = LAID_OUT
+    partial: int = 1
 
     @nn.compact
     def __call__(
@@ -63,7 +65,7 @@ class Supernet(nn.Module):
                 x, used[name] = Reduction(width, name=name)(x, norm_mode, given.get(name))
                 x, log_scale = _rescaled(x, log_scale, norm_mode)
             name = f"stage{stage + 1}"
-            module = Stage(self.space, self.cells, self.affine, self.laid_out, name=name)
+            module = Stage(self.space, self.cells, self.affine, self.laid_out, self.partial, name=name)
             x, used[name] = module(x, choice, norm_mode, given.get(name))
             x, log_scale = _rescaled(x, log_scale, norm_mode)
         x, used["head"] = Norm(name="head")(x, norm_mode, given.get("head"))
@@ -84,10 +86,11 @@ class Stage(nn.Module):
     cells: int
     affine: bool
     laid_out: int
+    partial: int
 
     @nn.compact
     def __call__(self, x: Array, choice: Choice, norm_mode: NormMode, stats: Stats | None) -> tuple[Array, Stats]:
-        shape, width = (self.cells, len(self.space.edges)), x.shape[-1]
+        shape, width = (self.cells, len(self.space.edges)), x.shape[-1] // self.partial
         params: dict[str, dict[str, Array]] = {}
         for op in self.space.ops:
             if op not in CONVOLUTIONS:
@@ -103,7 +106,7 @@ class Stage(nn.Module):
         watched = self.is_mutable_collection("watched")
 
         def step(features: Array, one: tuple[Any, Any]) -> tuple[Array, Any]:
-            nodes, used = cell(self.space, features, one[0], choice, norm_mode, one[1])
+            nodes, used = cell(self.space, features, one[0], choice, norm_mode, one[1], self.partial)
             return nodes[-1], (used, jnp.stack(nodes) if watched else None)
 
         x, (used, nodes) = self._run_cells(step, x, (params, stats), is_path(choice))
@@ -187,3 +190,9 @@ def check_image_size(size: tuple[int, ...]) -> None:
     factor = 2 ** (STAGES - 1)
     if any(side % factor or side == 0 for side in size):
         raise UserError(f"image sides must be multiples of {factor}, not {size[0]}x{size[1]}")
+
+
+def check_partial(channels: int, partial: int) -> None:
+    """Raises UserError unless the channels fall into `partial` equal groups."""
+    if partial < 1 or channels % partial:
+        raise UserError(f"channels must be a multiple of partial, from 1 on; they are {channels} and {partial}")

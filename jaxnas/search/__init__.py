@@ -12,6 +12,7 @@ from jaxnas.search.enas import enas
 from jaxnas.search.greedynas import greedynas
 from jaxnas.search.gumbel import gdas, snas
 from jaxnas.search.one_shot import one_shot
+from jaxnas.search.pc_darts import pc_darts
 from jaxnas.search.proxyless import proxyless
 from jaxnas.search.sampling import sample_connected
 from jaxnas.search.scored_paths import dsnas, reinforce
@@ -23,6 +24,7 @@ ALGORITHMS: dict[str, Callable[..., SearchAlgorithm]] = {
     "fairnas": fairnas,
     "darts": darts,
     "darts2": partial(darts, order="second"),
+    "pc_darts": pc_darts,
     "snas": snas,
     "gdas": gdas,
     "dsnas": dsnas,

@@ -16,7 +16,7 @@ from jaxnas.types import Array, Key, Params
 class AlphaState(NamedTuple):
     """Logits and the state of their optimizer."""
 
-    alpha: Array  # float [E, O]
+    alpha: Array  # float [E, O]; or [E], of edges
     opt: optax.OptState
 
 
@@ -51,7 +51,7 @@ def begin(key: Key, space: SearchSpace, logits: Logits) -> AlphaState:
 
 
 def descend(state: AlphaState, mask: Array, gradient: Array, logits: Logits) -> AlphaState:
-    """One step of Adam on a gradient [E, O]; logits of closed operations do not move, not even by decay."""
+    """One step of Adam on a gradient of the mask's shape; logits of what is closed do not move, not even by decay."""
     decayed = jnp.where(mask, state.alpha, 0.0)  # or the moments of closed ones would fill up
     updates, opt = adam(logits).update(jnp.where(mask, gradient, 0.0), state.opt, decayed)
     return AlphaState(jnp.where(mask, state.alpha + updates, state.alpha), opt)

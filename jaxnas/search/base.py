@@ -55,6 +55,8 @@ class SearchAlgorithm(NamedTuple):
     """(state, mask) -> [E, O], rows sum to 1, closed operations exactly 0"""
     passes: int = 2
     """batches that one step sends forward and, mostly, backward through the network; 2: one validates, one trains"""
+    partial: int = 1
+    """operations of the supernet that is trained see 1/partial of its channels"""
 
 
 def one(choice: Choice) -> Forwards:

@@ -161,6 +161,10 @@ def test_the_sample_is_connected_distinct_and_inside() -> None:
         ({"seeds": (0, 0)}, "seeds must be different numbers"),
         ({"budget": 0}, "budget must be at least 1, it is 0"),
         ({"tune_epochs": -1}, "tune_epochs must be at least 0"),
+        (
+            {"algorithms": ("uniform", "pc_darts"), "net": replace(CONFIG.net, channels=6)},
+            "net.channels must be a multiple of 4 for pc_darts, it is 6",
+        ),
     ],
 )
 def test_bad_settings_are_told_before_work(changes, message) -> None:

@@ -8,7 +8,7 @@ import pytest
 from jaxnas.metrics import METRICS, Metric, Probe, edge_similarity, scalar, weighted
 from jaxnas.metrics.features import _log_deviations, local_intrinsic_dimension
 from jaxnas.metrics.jacobians import jacob_cov
-from jaxnas.metrics.patterns import _agreement, _regions
+from jaxnas.metrics.patterns import _agreement, _rectified, _regions
 from jaxnas.metrics.weights import layers
 from jaxnas.nets import Network, build_network
 from jaxnas.spaces import NAS_BENCH_201, TOY
@@ -232,3 +232,11 @@ def test_the_zen_score_takes_no_notice_of_what_nothing_reaches(toy, toy_probe) -
     found = toy.watch(toy_probe(CONV, CONV).params, toy_probe(CONV, CONV).images, jnp.array([NONE, CONV]))
     assert (np.asarray(found.stats["stage1"]["nor_conv_3x3"][1])[:, 1] == 0).all()
     assert np.isfinite(_log_deviations(found.stats))
+
+
+def test_only_the_channels_that_operations_see_are_rectified(batch) -> None:
+    network = build_network(TOY, channels=4, cells=1, classes=10, image_shape=(8, 8, 3), partial=2)
+    params = jax.eval_shape(network.init, jax.random.key(0))
+    found = jax.eval_shape(_rectified(network, TOY), probe_of(params, batch[0]))
+    # Two nodes of each stage, then two rectifiers of each reduction and the last, which see all channels.
+    assert [features.shape[-1] for features, _ in found] == [2, 2, 4, 4, 8, 8, 4, 8, 8, 16, 16]
