@@ -65,6 +65,9 @@ def check(config: AblationConfig) -> SearchSpace:
     space = check_study(study_of(config))
     if config.warmup_epochs < 1:
         raise UserError(f"warmup_epochs must be at least 1, it is {config.warmup_epochs}")
+    partial = [name for name in config.algorithms if ALGORITHMS[name](space).partial > 1]
+    if partial:
+        raise UserError(f"{partial[0]} trains a supernet of its own, which cannot start from the warmed-up one")
     expanded(config.splits)
     return space
 

@@ -183,6 +183,7 @@ def test_trees_of_a_folder_are_of_one_seed_or_of_every_other(files, tmp_path) ->
         ({"splits": ("random:0",)}, "random:N"),
         ({"splits": ("random",)}, "random:N"),
         ({"algorithms": ("nope",)}, "algorithms must be different ones of"),
+        ({"algorithms": ("uniform", "pc_darts")}, "pc_darts trains a supernet of its own"),
         ({"warmup_epochs": 0}, "warmup_epochs must be at least 1, it is 0"),
     ],
 )
