@@ -13,11 +13,8 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from jaxnas import parallel
 from jaxnas.config import AblationConfig, StudyConfig
 from jaxnas.methods.one_shot import (
-    Judges,
-    Programs,
     build_judges,
     build_programs,
     train_on,
@@ -25,12 +22,13 @@ from jaxnas.methods.one_shot import (
     trained_of,
 )
 from jaxnas.methods.problem import Problem
-from jaxnas.methods.study import Scope, sample, select
+from jaxnas.methods.study import Scope, is_finite, sample, select, single
 from jaxnas.methods.study import check as check_study
 from jaxnas.search import ALGORITHMS
+from jaxnas.selection import Trained
 from jaxnas.spaces.base import SearchSpace
 from jaxnas.splitting import at_random, grow
-from jaxnas.training import Searching
+from jaxnas.training import NonFiniteLoss
 from jaxnas.types import Array, Params, Stages, UserError
 from jaxnas.workdir import append_rows, read_rows
 
@@ -140,27 +138,34 @@ def run_leaves(
     params = jax.jit(lambda tree: jax.tree.map(lambda w: w[rows], tree))(parents)
     masks = jnp.asarray(np.stack([leaf.mask for leaf in leaves]))
     for name in config.algorithms:
+        wanted = [{"algorithm": name, "split": x.split, "seed": x.seed, "leaf": x.number} for x in leaves]
+        if {_name(row) for row in wanted} <= known:
+            continue
         programs = build_programs(problem, study, ALGORITHMS[name](problem.space))
-        with stages(f"train_{name}") as stage:
-            states = train_on(problem, study, programs, programs.start(_keys(leaves), masks, params), stage)
+        states, error = None, "the training diverged"
+        try:
+            with stages(f"train_{name}") as stage:
+                states = train_on(problem, study, programs, programs.start(_keys(leaves), masks, params), stage)
+        except NonFiniteLoss as every_one:
+            error = str(every_one)
         with stages(f"select_{name}") as stage:
             stage.resume(np.zeros(()))
-            for number, leaf in enumerate(leaves):
-                row = {"algorithm": name, "split": leaf.split, "seed": leaf.seed, "leaf": leaf.number}
+            for number, (row, leaf) in enumerate(zip(wanted, leaves, strict=True)):
                 if _name(row) not in known:
-                    one = jax.tree.map(lambda part: part[None], parallel.item(states, number))
-                    found = _taken(problem, study, programs, judges, one, leaf)
-                    append_rows(workdir / CELLS, [{**row, **found}])
+                    view = None
+                    if states is not None and is_finite(one := single(states, number)):
+                        view = trained_of(problem, study, programs, judges, one)
+                    append_rows(workdir / CELLS, [{**row, **_taken(problem, study, view, error, leaf)}])
                 stage.advance(number + 1, len(leaves), np.zeros(()), [])
 
 
-def _taken(problem: Problem, study: StudyConfig, programs: Programs, judges: Judges, one: Searching, leaf: Leaf) -> Row:
+def _taken(problem: Problem, study: StudyConfig, view: Trained | None, error: str, leaf: Leaf) -> Row:
     """What the selector takes from a leaf, its validation accuracy, and those of a random sample of the leaf."""
     began = time.monotonic()
     failed: Row = {"op_ids": None, "validation_score": None, "sample": [], "evaluations": 0, "seconds": 0.0}
-    if not all(np.isfinite(part).all() for part in jax.tree.leaves(one.subnet.params)):
-        return {**failed, "error": "the training diverged"}
-    view, scope = trained_of(problem, study, programs, judges, one), Scope("", leaf.mask)
+    if view is None:
+        return {**failed, "error": error}
+    scope = Scope("", leaf.mask)
     found = select(view, study, {"seed": leaf.seed, "selector": study.selectors[0]}, scope)
     if found["error"]:
         return {**failed, "error": found["error"]}

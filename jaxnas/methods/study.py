@@ -19,6 +19,7 @@ from jaxnas.search import ALGORITHMS
 from jaxnas.selection import SELECTORS, Trained
 from jaxnas.selection.magnitude import path_probabilities
 from jaxnas.spaces.base import SearchSpace
+from jaxnas.training import NonFiniteLoss, Searching
 from jaxnas.types import Mask, Stages, UserError
 from jaxnas.workdir import append_rows, read_rows
 
@@ -77,34 +78,60 @@ def search_scopes(problem: Problem, config: StudyConfig, workdir: Path, scopes: 
     """
     judges_of = cache(partial(build_judges, problem, config))  # algorithms of one network share what is compiled
     masks = np.stack([scope.mask for scope in scopes])
-    known = {_name(row) for row in read_rows(workdir / CELLS)}
-    ranked = {_name(row) for row in read_rows(workdir / SUPERNETS)}
+    items = [(seed, scope) for seed in config.seeds for scope in scopes]
+    known = {_name(row) for name in (CELLS, SUPERNETS) for row in read_rows(workdir / name)}
     for name in config.algorithms:
+        wanted = {(name, scope.name, seed, selector) for seed, scope in items for selector in (*config.selectors, None)}
+        if wanted <= known:
+            continue
         algorithm = ALGORITHMS[name](problem.space)
         programs = build_programs(problem, config, algorithm)
         judges = judges_of(problem.programs.supernet(algorithm.partial))
-        with stages(f"train_{name}") as stage:
-            states = train_supernets(problem, config, programs, masks, stage)
-        items = [(seed, scope) for seed in config.seeds for scope in scopes]
+        states, error = None, "the training diverged"
+        try:
+            with stages(f"train_{name}") as stage:
+                states = train_supernets(problem, config, programs, masks, stage)
+        except NonFiniteLoss as every_one:
+            error = str(every_one)
         with stages(f"select_{name}") as stage:
             stage.resume(np.zeros(()))
             for number, (seed, scope) in enumerate(items):
-                one = jax.tree.map(lambda leaf: leaf[None], parallel.item(states, number))
-                diverged = not all(np.isfinite(leaf).all() for leaf in jax.tree.leaves(one.subnet.params))
-                error = "the training diverged" if diverged else ""
-                view = trained_of(problem, config, programs, judges, one)
+                view = None
+                if states is not None and is_finite(one := single(states, number)):
+                    view = trained_of(problem, config, programs, judges, one)
                 cell = {"algorithm": name, "scope": scope.name, "seed": seed}
-                if _name(cell) not in ranked:
-                    row = {**cell, "error": error, **({} if error else statistics(view, scope, config.ranked))}
-                    append_rows(workdir / SUPERNETS, [row])
-                for selector in config.selectors:
-                    row = {**cell, "selector": selector}
-                    if _name(row) not in known:
-                        append_rows(
-                            workdir / CELLS,
-                            [{**row, **(_failed(error) if error else select(view, config, row, scope))}],
-                        )
+                _record(workdir, config, view, error, cell, scope, known)
                 stage.advance(number + 1, len(items), np.zeros(()), [])
+
+
+def single(states: Searching, number: int) -> Searching:
+    """One of K supernets, leaves [1, ...]."""
+    return jax.tree.map(lambda leaf: leaf[None], parallel.item(states, number))
+
+
+def is_finite(states: Searching) -> bool:
+    """Whether the weights are numbers."""
+    return all(bool(np.isfinite(leaf).all()) for leaf in jax.tree.leaves(states.subnet.params))
+
+
+def _record(
+    workdir: Path,
+    config: StudyConfig,
+    view: Trained | None,
+    error: str,
+    cell: Row,
+    scope: Scope,
+    known: set[tuple[Any, ...]],
+) -> None:
+    """Appends the rows of one supernet that are not `known` yet; without a view of it, they hold the error."""
+    if _name(cell) not in known:
+        said = {"error": error} if view is None else {"error": "", **statistics(view, scope, config.ranked)}
+        append_rows(workdir / SUPERNETS, [{**cell, **said}])
+    for selector in config.selectors:
+        row = {**cell, "selector": selector}
+        if _name(row) not in known:
+            found = _failed(error) if view is None else select(view, config, row, scope)
+            append_rows(workdir / CELLS, [{**row, **found}])
 
 
 def statistics(view: Trained, scope: Scope, ranked: int) -> Row:

@@ -217,3 +217,11 @@ def test_a_drift_is_followed_and_read_again(config, tmp_path) -> None:
     assert drift.run(drift.Command(tmp_path, settings, every=2), quiet) == rows
     with pytest.raises(UserError, match="one algorithm that learns logits"):
         drift.run(drift.Command(tmp_path, replace(settings, algorithms=("uniform",))), quiet)
+
+
+def test_supernets_that_all_diverge_are_cells_that_failed(config, tmp_path) -> None:
+    optimizer = replace(config.optimizer, rate=1e30, final_rate=1e30)
+    hot = replace(config, optimizer=optimizer, algorithms=("uniform",), selectors=("best_of_sampled",), random=0)
+    cells, summary = run(Command(tmp_path, hot), quiet)
+    assert [row["architecture"] for row in cells] == ["", ""] and all("not finite" in row["error"] for row in cells)
+    assert summary[0]["failed"] == 2 and summary[0]["true_accuracy"] is None
