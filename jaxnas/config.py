@@ -87,8 +87,7 @@ class SplitConfig:
     batches: int = 8
     """training batches R that each similarity is averaged over; with `stability` the most"""
     stability: float | None = None
-    """share of the resamplings in which a node's grouping must win before no more batches are scored; None: all
-    `batches`"""
+    """share of resamplings in which a node's grouping must win for scoring to end; None: all `batches` are scored"""
     background: Literal["path", "uniform"] = "path"
     """the other edges while one is scored: a random connected path, or the uniform mixture of open operations"""
     objective: str = "cross_mean_minus_within_mean"
@@ -98,8 +97,7 @@ class SplitConfig:
     order: tuple[int, ...] = ()
     """edges of the rule `fixed`, one a level"""
     ties: str = "lowest"
-    """of groupings that score exactly alike: lowest (edge, then smallest group), random (one is drawn), keep (the node
-    stays whole)"""
+    """of exact ties: lowest (edge, then smallest group), random (one is drawn), keep (the node stays whole)"""
     min_size: int = 1
     """fewest operations of a group"""
 
@@ -120,8 +118,7 @@ class SearchConfig:
     """leaf whose best architecture is kept: best (of all validation accuracies), or by an estimate on what was drawn at
     random in each leaf: mean, expected_best, upper_quantile, sized_best"""
     leaf_bias: bool = False
-    """compare leaves after taking off what each scores above the warmed-up supernet on the architectures drawn at
-    random in it, beyond what all leaves do; these are then evaluated twice"""
+    """compare leaves less what each scores above the warmed-up supernet on its first generation, scored twice"""
 
 
 @dataclass(frozen=True)
@@ -234,6 +231,32 @@ class CorrelationConfig:
     """architectures, drawn from the whole space"""
     seed: int = 0
     """one seed for everything"""
+
+
+@dataclass(frozen=True)
+class MetricAblationConfig:
+    """What every metric says of every edge of a supernet, over seeds and lengths of the warm-up."""
+
+    data: DataConfig = field(default_factory=DataConfig)
+    """images and how they are fed"""
+    net: NetConfig = field(default_factory=NetConfig)
+    """the supernet"""
+    optimizer: OptimizerConfig = field(default_factory=OptimizerConfig)
+    """how weights are updated in the warm-up"""
+    split: SplitConfig = field(default_factory=lambda: SplitConfig(batches=4))
+    """scoring and splitting, but for `metric` and `stability`"""
+    metrics: tuple[str, ...] = ()
+    """metrics to compare; none: all"""
+    tree_metrics: tuple[str, ...] = ()
+    """those whose nodes below the root are scored too, for a tree of all levels; trees of the others have one level"""
+    seeds: tuple[int, ...] = (0, 1, 2, 3, 4)
+    """supernets, each with batches of its own; all see the same images"""
+    warmups: tuple[int, ...] = (0, 10)
+    """epochs after which weights are scored; a supernet is trained once, on the schedule of the longest"""
+    strategy: Literal["auto", "loop", "map", "vmap", "shard"] = "auto"
+    """how supernets and edges run: one after the other, as one program, vectorised, or over the devices"""
+    quick_compile: bool = False
+    """compile with few optimisations: slower steps, right for runs of seconds"""
 
 
 def to_dict(config: Any) -> dict[str, Any]:
