@@ -68,7 +68,7 @@ def answer(material: Material) -> list[str]:
 
 def _terms() -> Html:
     terms = (
-        ("Agreement", "mean over edges of the adjusted Rand index of two-group partitions; 1 alike, 0 chance"),
+        ("Agreement", "mean over edges of the adjusted Rand index of two-group partitions, 1 where alike"),
         ("ties", "groupings with exactly the best value; agreement counts each as one draw of them"),
         ("chance", "central 95 % where groupings of the same sizes are drawn anew"),
         ("margin", "how much worse the next grouping of an edge is, with its interval over resampled batches"),
@@ -86,7 +86,7 @@ def _agreement(material: Material) -> Html:
     return tag(
         "section",
         tag("h2", "Agreement between metrics"),
-        figure(f"{below}seeds: orange alike, white as chance, blue apart.", matrix("agreement", names, values)),
+        figure(f"{below}seeds: orange alike, white 0, blue apart.", matrix("agreement", names, values)),
     )
 
 
