@@ -2,7 +2,15 @@
 
 from jaxnas.config.parts import DataConfig, NetConfig, OptimizerConfig, SearchConfig, SplitConfig
 from jaxnas.config.plain import from_dict, to_dict
-from jaxnas.config.runs import AblationConfig, ControlConfig, CorrelationConfig, FewShotConfig, StudyConfig, TruthConfig
+from jaxnas.config.runs import (
+    AblationConfig,
+    ControlConfig,
+    CorrelationConfig,
+    FewShotConfig,
+    MetricAblationConfig,
+    StudyConfig,
+    TruthConfig,
+)
 
 __all__ = [
     "AblationConfig",
@@ -10,6 +18,7 @@ __all__ = [
     "CorrelationConfig",
     "DataConfig",
     "FewShotConfig",
+    "MetricAblationConfig",
     "NetConfig",
     "OptimizerConfig",
     "SearchConfig",

@@ -161,7 +161,9 @@ def _conclude(
     whole = [Scope("whole", problem.space.full_mask())]
     searched = random_search(problem, study, whole, _random_epochs(problem, config, leaves), stages)
     asked = [row["op_ids"] for row in [*kept, *searched] if row["op_ids"]]
-    truth = true_accuracies(problem, study, dataset, table, np.array(asked, np.int32).reshape(-1, len(problem.space.edges)), stages)
+    truth = true_accuracies(
+        problem, study, dataset, table, np.array(asked, np.int32).reshape(-1, len(problem.space.edges)), stages
+    )
     source = "table" if table is not None else f"alone, {config.alone_epochs} epochs"
     write_csv(workdir / "cells.csv", cell_rows(problem, config, kept, stands, truth, source))
     found = table_rows(

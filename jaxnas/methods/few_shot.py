@@ -53,7 +53,7 @@ def split(problem: Problem, params: Params, stage: Stage) -> tuple[SplitTree, di
     """
     config, space = problem.config.split, problem.space
     metric = METRICS[config.metric](problem.programs.network, space)
-    images, labels = _scoring_batches(problem)
+    images, labels = scoring_batches(problem)
     nodes = 1 + sum(int(np.prod(config.groups[:level])) for level in range(1, len(config.groups)))
     chunk = config.batches if config.stability is None else FEWEST
     looks = config.batches // chunk  # at most, of every node
@@ -75,7 +75,7 @@ def split(problem: Problem, params: Params, stage: Stage) -> tuple[SplitTree, di
         if end > kept["counts"][place]:
             mask = as_mask(node)
             asked, scored = looked_at(config, mask), scored_edges(config, mask)
-            keys = jax.random.split(_chunk_key(problem, node, first), edges)[np.array(asked)]
+            keys = jax.random.split(scoring_key(problem, node, first), edges)[np.array(asked)]
             batches = (images[first:end], labels[first:end])
             found = problem.programs.similarities((keys, jnp.array(asked)), params, jnp.asarray(mask), *batches)
             values = np.full((edges, end - first, ops, ops), np.nan, np.float32)
@@ -224,13 +224,13 @@ def train_supernets(
     return train(states, problem.train, programs.epoch, epochs, stage)
 
 
-def _chunk_key(problem: Problem, node: Node, first: int) -> Key:
-    """The key by which batches from `first` on are scored."""
+def scoring_key(problem: Problem, node: Node, first: int) -> Key:
+    """The key by which batches of a node from `first` on are scored."""
     key = purpose_key(problem, SCORE, 1 + node.id)
     return key if first == 0 else jax.random.fold_in(key, first)
 
 
-def _scoring_batches(problem: Problem) -> tuple[Array, Array]:
+def scoring_batches(problem: Problem) -> tuple[Array, Array]:
     """R augmented training batches, float [R, B, H, W, C], and labels [R, B]; the same for every node and edge."""
     repeats, size = problem.config.split.batches, problem.config.data.batch
     order_key, augment_key = jax.random.split(purpose_key(problem, SCORE, 0))

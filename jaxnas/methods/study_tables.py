@@ -94,7 +94,9 @@ def conclude(
     cells = [*cells, *random_search(problem, config, scopes, random_epochs(problem, config), stages)]
     asked = [row["op_ids"] for row in cells if row["op_ids"]]
     asked += [op_ids for row in supernets for op_ids in row.get("op_ids", ())]
-    truth = true_accuracies(problem, config, dataset, table, np.array(asked, np.int32).reshape(-1, len(problem.space.edges)), stages)
+    truth = true_accuracies(
+        problem, config, dataset, table, np.array(asked, np.int32).reshape(-1, len(problem.space.edges)), stages
+    )
     known = {} if table is None else {scope.name: _values(problem, scope, table, config) for scope in scopes}
     cell_rows = [_cell(problem, row, truth, known.get(row["scope"])) for row in cells]
     supernet_rows = [_supernet(problem, config, row, truth) for row in supernets]

@@ -10,7 +10,13 @@ from jaxnas.metrics.gradients import fisher, grad_norm, grasp, l2_norm, plain, s
 from jaxnas.metrics.hybrids import weighted
 from jaxnas.metrics.jacobians import epe_nas, jacob_cov, ntk_condition, ntk_smallest
 from jaxnas.metrics.patterns import linear_regions, naswot
-from jaxnas.metrics.probes import architecture_score, architecture_scores, edge_similarity, operation_scores
+from jaxnas.metrics.probes import (
+    architecture_score,
+    architecture_scores,
+    edge_readings,
+    edge_similarity,
+    operation_scores,
+)
 from jaxnas.metrics.structure import live_parameters, multiply_adds, nonlinear, parameters
 from jaxnas.metrics.synflow import synflow
 from jaxnas.nets.network import Network
@@ -55,6 +61,7 @@ __all__ = [
     "Probe",
     "architecture_score",
     "architecture_scores",
+    "edge_readings",
     "edge_similarity",
     "gradient_matching",
     "operation_scores",

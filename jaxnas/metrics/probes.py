@@ -1,7 +1,8 @@
 """From a metric to the similarity of the operations of an edge: the loops over batches and operations."""
 
 from collections.abc import Callable
-from typing import Literal
+from functools import partial
+from typing import Any, Literal
 
 import chex
 import jax
@@ -59,12 +60,22 @@ def edge_similarity(
     with none to compare with: of an edge with a single open one all is 0. The key is consumed.
     """
 
-    def compare(signatures: Signature, alive: Array, is_open: Array) -> Array:
-        signatures = metric.normalise(signatures, is_open)
-        values = jax.vmap(jax.vmap(metric.compare, (None, 0)), (0, None))(signatures, signatures)
-        return jnp.where(is_open[:, None] & is_open[None, :] & (is_open.sum() > 1), values, 0.0)
+    return _on_edge(metric, space, background, partial(_similarity, metric), fewest=2)
 
-    return _on_edge(metric, space, background, compare, fewest=2)
+
+def edge_readings(
+    metric: Metric, space: SearchSpace, background: Literal["path", "uniform"] = "path"
+) -> Callable[..., tuple[tuple[Array, Array | None], Array]]:
+    """`readings(...) -> ((similarity [R, O, O], scores [R, O]), connected [R, O])`: both from the same measurements.
+
+    As `edge_similarity`, beside the numbers behind it (`operation_scores`); None of a metric that is not one number.
+    """
+
+    def both(signatures: Signature, alive: Array, is_open: Array) -> tuple[Array, Array | None]:
+        scores = None if metric.larger_is_better is None else jnp.where(is_open, signatures, 0.0)
+        return _similarity(metric, signatures, alive, is_open), scores
+
+    return _on_edge(metric, space, background, both, fewest=2)
 
 
 def operation_scores(
@@ -107,9 +118,9 @@ def _on_edge(
     metric: Metric,
     space: SearchSpace,
     background: str,
-    gather: Callable[[Signature, Array, Array], Array],
+    gather: Callable[[Signature, Array, Array], Any],
     fewest: int = 1,
-) -> Callable[..., tuple[Array, Array]]:
+) -> Callable[..., tuple[Any, Array]]:
     """The loops: `gather(signatures [O, ...], connected [O], open [O])` of every batch.
 
     Nothing is measured on an edge with fewer open operations than `fewest`.
@@ -117,14 +128,12 @@ def _on_edge(
     draw = BACKGROUNDS[background](space)
     operations = jnp.arange(len(space.ops))
 
-    def on_edge(
-        key: Key, params: Params, mask: Array, edge: Array, images: Array, labels: Array
-    ) -> tuple[Array, Array]:
+    def on_edge(key: Key, params: Params, mask: Array, edge: Array, images: Array, labels: Array) -> tuple[Any, Array]:
         chex.assert_rank([images, labels], [5, 2])
         chex.assert_shape(mask, space.shape)
         mask = jnp.asarray(mask)
 
-        def of_batch(batch: tuple[Key, Array, Array]) -> tuple[Array, Array]:
+        def of_batch(batch: tuple[Key, Array, Array]) -> tuple[Any, Array]:
             batch_key, batch_images, batch_labels = batch
             draw_key, measure_key = jax.random.split(batch_key)
             others = draw(draw_key, mask, edge)
@@ -151,6 +160,13 @@ def _on_edge(
         return lax.map(of_batch, (keys, images, labels))
 
     return on_edge
+
+
+def _similarity(metric: Metric, signatures: Signature, alive: Array, is_open: Array) -> Array:
+    """[O, O] of the operations of an edge, 0 for closed ones."""
+    signatures = metric.normalise(signatures, is_open)
+    values = jax.vmap(jax.vmap(metric.compare, (None, 0)), (0, None))(signatures, signatures)
+    return jnp.where(is_open[:, None] & is_open[None, :] & (is_open.sum() > 1), values, 0.0)
 
 
 def _is_none(value: object) -> bool:

@@ -1,11 +1,13 @@
 """From the similarity of operations to a split tree; numpy only."""
 
 from jaxnas.splitting.choose import at_random, by_batches, by_similarity, choose_split
+from jaxnas.splitting.concord import Tied, chance, concord, pair_values, pairwise
 from jaxnas.splitting.edges import EDGE_RULES, looked_at, passes, scored_edges
 from jaxnas.splitting.objectives import OBJECTIVES, cross_sum, normalised_cut, size_normalised_cut, within_sum
 from jaxnas.splitting.partition import Partition, best_partition
 from jaxnas.splitting.plan import by_count, grow
 from jaxnas.splitting.settings import SPLIT_PRESETS, check_groups, check_settings
+from jaxnas.splitting.survey import Grouped, edges_taken, possible, survey
 from jaxnas.splitting.ties import TIES
 from jaxnas.splitting.trust import FEWEST, Repeats, Trust, agreement, bootstrap, repeats_needed
 
@@ -15,8 +17,10 @@ __all__ = [
     "OBJECTIVES",
     "SPLIT_PRESETS",
     "TIES",
+    "Grouped",
     "Partition",
     "Repeats",
+    "Tied",
     "Trust",
     "agreement",
     "at_random",
@@ -25,16 +29,23 @@ __all__ = [
     "by_batches",
     "by_count",
     "by_similarity",
+    "chance",
     "check_groups",
     "check_settings",
     "choose_split",
+    "concord",
     "cross_sum",
+    "edges_taken",
     "grow",
     "looked_at",
     "normalised_cut",
+    "pair_values",
+    "pairwise",
     "passes",
+    "possible",
     "repeats_needed",
     "scored_edges",
     "size_normalised_cut",
+    "survey",
     "within_sum",
 ]

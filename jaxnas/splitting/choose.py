@@ -14,7 +14,7 @@ from jaxnas.splitting.objectives import OBJECTIVES, Groups, cross_sum
 from jaxnas.splitting.partition import best_partition, set_partitions
 from jaxnas.splitting.settings import check_settings
 from jaxnas.splitting.ties import TIES, Tie
-from jaxnas.splitting.trust import bootstrap, repeats_needed
+from jaxnas.splitting.trust import Trust, bootstrap, repeats_needed
 from jaxnas.types import Mask
 
 Similarity = Callable[[Node], np.ndarray]
@@ -77,16 +77,8 @@ def choose_split(
     that the rule leaves and their groupings, are decided by the policy `settings.ties`, which goes on record; under
     `keep` the reason not to split is returned. None if nothing can be split.
     """
-    objective, mean = OBJECTIVES[settings.objective], similarity.mean(1) if similarity.ndim == 4 else similarity
-    candidates, looked = [], looked_at(settings, mask)
-    for edge, operations in _candidates(mask, parts):
-        if edge not in looked:
-            continue
-        allowed = partial(_keeps_cells, space, mask, edge)
-        found = best_partition(mean[edge], operations, parts, objective, settings.min_size, allowed)
-        if found is not None:
-            candidates.append(Candidate(edge, found, cross_sum(mean[edge], found.groups)))
-    left = EDGE_RULES[settings.edges](settings, rng)(mask, candidates) if candidates else []
+    found = candidates(space, mask, similarity.mean(1) if similarity.ndim == 4 else similarity, parts, settings)
+    left = EDGE_RULES[settings.edges](settings, rng)(mask, found) if found else []
     if not left:
         return None
     tied = [Tie(candidate, groups) for candidate in left for groups in candidate.partition.tied]
@@ -97,8 +89,7 @@ def choose_split(
     (edge, partition, _), groups = taken
     trust = None
     if similarity.ndim == 4:
-        allowed, operations = partial(_keeps_cells, space, mask, edge), np.flatnonzero(mask[edge]).tolist()
-        trust = bootstrap(similarity[edge], operations, groups, rng, objective, settings.min_size, allowed)
+        trust = trust_in(space, mask, edge, groups, similarity[edge], settings, rng)
     return Split(
         edge=edge,
         groups=groups,
@@ -113,14 +104,41 @@ def choose_split(
     )
 
 
+def candidates(space: SearchSpace, mask: Mask, mean: np.ndarray, parts: int, settings: SplitConfig) -> list[Candidate]:
+    """Of every edge that can be split and that the rule looks at, its best allowed grouping; mean [E, O, O]."""
+    objective, looked, found = OBJECTIVES[settings.objective], looked_at(settings, mask), []
+    for edge, operations in _splittable(mask, parts):
+        if edge not in looked:
+            continue
+        allowed = partial(keeps_cells, space, mask, edge)
+        best = best_partition(mean[edge], operations, parts, objective, settings.min_size, allowed)
+        if best is not None:
+            found.append(Candidate(edge, best, cross_sum(mean[edge], best.groups)))
+    return found
+
+
+def trust_in(
+    space: SearchSpace,
+    mask: Mask,
+    edge: int,
+    groups: Groups,
+    batches: np.ndarray,
+    settings: SplitConfig,
+    rng: np.random.Generator,
+) -> Trust | None:
+    """The `bootstrap` of a grouping of one edge among those that are allowed there; batches [R, O, O]."""
+    allowed, operations = partial(keeps_cells, space, mask, edge), np.flatnonzero(mask[edge]).tolist()
+    return bootstrap(batches, operations, groups, rng, OBJECTIVES[settings.objective], settings.min_size, allowed)
+
+
 def at_random(space: SearchSpace, rng: np.random.Generator) -> Choose:
     """A uniform draw of an edge that can be split and of one of its allowed groupings: the control of a metric."""
 
     def choose(node: Node, parts: int) -> Split | None:
         mask = as_mask(node)
         options = {
-            edge: [groups for groups in set_partitions(operations, parts) if _keeps_cells(space, mask, edge, groups)]
-            for edge, operations in _candidates(mask, parts)
+            edge: [groups for groups in set_partitions(operations, parts) if keeps_cells(space, mask, edge, groups)]
+            for edge, operations in _splittable(mask, parts)
         }
         edges = [edge for edge, groupings in options.items() if groupings]
         if not edges:
@@ -131,11 +149,11 @@ def at_random(space: SearchSpace, rng: np.random.Generator) -> Choose:
     return choose
 
 
-def _candidates(mask: Mask, parts: int) -> Iterator[tuple[int, list[int]]]:
+def _splittable(mask: Mask, parts: int) -> Iterator[tuple[int, list[int]]]:
     """Edges with at least `parts` open operations, and these."""
     return ((edge, np.flatnonzero(row).tolist()) for edge, row in enumerate(mask) if row.sum() >= parts)
 
 
-def _keeps_cells(space: SearchSpace, mask: Mask, edge: int, groups: Groups) -> bool:
+def keeps_cells(space: SearchSpace, mask: Mask, edge: int, groups: Groups) -> bool:
     """Whether every child still holds a connected architecture."""
     return all(bool(space.viable(child)) for child in child_masks(mask, edge, groups))

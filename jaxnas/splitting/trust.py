@@ -53,11 +53,15 @@ def bootstrap(
     repeats = len(batches)
     if repeats < FEWEST or not others:
         return None
-    shares = rng.multinomial(repeats, np.full(repeats, 1 / repeats), RESAMPLES) / repeats
-    # Batch by batch, so that every pair is summed in the same order, and equal pairs stay equal. [RESAMPLES, O, O]
+    counts = rng.multinomial(repeats, np.full(repeats, 1 / repeats), RESAMPLES)
+    # Of few batches most resamplings are the same, and each is looked at once.
+    drawn, place = np.unique(counts, axis=0, return_inverse=True)
+    shares = drawn / repeats
+    # Batch by batch, so that every pair is summed in the same order, and equal pairs stay equal. [drawn, O, O]
     means = sum(share[:, None, None] * batch for share, batch in zip(shares.T, np.asarray(batches, float), strict=True))
     values = np.array([objective(mean, chosen) for mean in means])
     margins = np.array([min(objective(mean, parts) for parts in others) for mean in means]) - values
+    values, margins = values[place], margins[place]
     ends = np.percentile([values, margins], TAILS, axis=1)  # [tail, value and margin]
     return Trust(
         value_low=float(ends[0, 0]),

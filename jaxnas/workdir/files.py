@@ -108,10 +108,10 @@ def read_json(path: Path) -> dict[str, Any]:
     return value
 
 
-def write_csv(path: Path, rows: Sequence[dict[str, Any]]) -> None:
-    """One CSV file with a header, the names of the first row; None becomes an empty cell. At least one row."""
+def write_csv(path: Path, rows: Sequence[dict[str, Any]], names: Sequence[str] | None = None) -> None:
+    """One CSV file with a header, `names` or those of the first row (at least one then); None becomes an empty cell."""
     text = io.StringIO(newline="")
-    writer = csv.DictWriter(text, list(rows[0]))
+    writer = csv.DictWriter(text, list(rows[0]) if names is None else names)
     writer.writeheader()
     writer.writerows(rows)
     write_whole(path, text.getvalue().encode())

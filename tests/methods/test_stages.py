@@ -155,7 +155,7 @@ def test_the_split_is_the_smallest_size_normalised_cut_of_the_mean_over_batches(
 def scored(problem, similarities: np.ndarray, **settings):
     """The problem with similarities [E, R, O, O] that are given, not measured, and other settings of the split."""
     config = replace(problem.config, split=replace(problem.config.split, batches=similarities.shape[1], **settings))
-    drawn, _ = few_shot._scoring_batches(problem._replace(config=config))
+    drawn, _ = few_shot.scoring_batches(problem._replace(config=config))
 
     def found(items, params, mask, images, labels):
         first = next(r for r, batch in enumerate(drawn) if (batch == images[0]).all())
@@ -207,7 +207,7 @@ def test_an_edge_with_one_open_operation_is_not_measured_and_not_on_record(probl
         single = as_mask(node).sum(1) == 1
         assert np.isnan(values[node.id][single]).all() and np.isfinite(values[node.id][~single]).all()
     assert any((as_mask(node).sum(1) == 1).any() for node in tree.nodes[:3])
-    rest = (jnp.array([[0, 1, 0], [1, 1, 1]], bool), *few_shot._scoring_batches(problem))
+    rest = (jnp.array([[0, 1, 0], [1, 1, 1]], bool), *few_shot.scoring_batches(problem))
     keys = jax.random.split(jax.random.key(0), 2)
     alone, _ = problem.programs.similarities((keys, jnp.arange(2)), parallel.item(params, 0), *rest)
     assert (alone[0] == 0).all() and (alone[1] != 0).any()

@@ -4,7 +4,15 @@ import jax
 import numpy as np
 import pytest
 
-from jaxnas.metrics import METRICS, architecture_score, architecture_scores, edge_similarity, operation_scores, weighted
+from jaxnas.metrics import (
+    METRICS,
+    architecture_score,
+    architecture_scores,
+    edge_readings,
+    edge_similarity,
+    operation_scores,
+    weighted,
+)
 from jaxnas.spaces import TOY
 from jaxnas.types import UserError
 
@@ -71,6 +79,20 @@ def test_scores_of_operations_are_those_behind_the_similarity(toy, toy_probe, pa
     np.testing.assert_allclose(values, -np.abs(scores[:, :, None] - scores[:, None]), rtol=1e-5)
     np.testing.assert_array_equal(scores[:, NONE], 0)
     assert (scores[:, [SKIP, CONV]] > 0).all() and connected[:, CONV].all()
+
+
+def test_readings_are_similarities_and_scores_of_the_same_measurements(toy, toy_probe, paired) -> None:
+    arguments = (jax.random.key(3), toy_probe(CONV, CONV).params, TOY.full_mask(), np.int32(1), *paired)
+    metric = METRICS["random"](toy, TOY)
+    (similarity, scores), connected = jax.jit(edge_readings(metric, TOY))(*arguments)
+    alone, alive = jax.jit(edge_similarity(metric, TOY))(*arguments)
+    np.testing.assert_array_equal(similarity, alone)
+    np.testing.assert_array_equal(connected, alive)
+    np.testing.assert_array_equal(scores, jax.jit(operation_scores(metric, TOY))(*arguments)[0])
+    assert len(np.unique(scores)) == 6  # two batches, three operations
+    (again, none), _ = jax.jit(edge_readings(metric._replace(larger_is_better=None), TOY))(*arguments)
+    np.testing.assert_array_equal(again, alone)
+    assert none is None
 
 
 def test_a_mixture_gives_the_reasons_of_its_parts_each_once(toy) -> None:

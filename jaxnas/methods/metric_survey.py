@@ -1,0 +1,221 @@
+"""Every metric on the same supernets: similarities of every edge of the whole space, groupings, trees, seconds."""
+
+import time
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+from jaxnas import parallel
+from jaxnas.config import FewShotConfig, MetricAblationConfig, SplitConfig
+from jaxnas.data import Dataset
+from jaxnas.methods.correlation import SMALLEST
+from jaxnas.methods.few_shot import SCORE, WARM_UP, scoring_batches, scoring_key
+from jaxnas.methods.problem import Problem, prepare, purpose_key, steps_per_epoch
+from jaxnas.methods.problem import check as check_few_shot
+from jaxnas.metrics import METRICS, Metric, edge_readings
+from jaxnas.metrics.base import refusal
+from jaxnas.metrics.probes import check_similarity
+from jaxnas.spaces.base import SearchSpace
+from jaxnas.spaces.tree import Node, as_mask, root
+from jaxnas.splitting import Grouped, by_similarity, edges_taken, grow, survey
+from jaxnas.training import SubnetState, new_state, train
+from jaxnas.types import Array, Key, Params, Stages, UserError
+from jaxnas.workdir import Progress, append_rows, read_rows
+
+UNITS = "units.jsonl"  # what is kept, a row as soon as a unit is measured
+PARTS = 2  # groups of the best grouping of every edge
+TRUST = 1  # what is drawn for, beside the purposes of few-shot runs
+Row = dict[str, Any]
+
+
+class Unit(NamedTuple):
+    """What is measured at a time."""
+
+    metric: str
+    seed: int
+    warmup: int  # epochs
+
+
+class Readings(NamedTuple):
+    """What a metric says of a node."""
+
+    similarity: np.ndarray  # [E, R, O, O]
+    scores: np.ndarray | None  # [E, R, O]; None of a metric that is not one number
+
+
+def check(config: MetricAblationConfig) -> SearchSpace:
+    """The space of a config. Raises UserError, before any work, for names and sizes that cannot be."""
+    allowed = [*METRICS]
+    for given, known, what in (
+        (config.metrics, allowed, "metrics"),
+        (config.tree_metrics, metrics_of(config), "tree_metrics"),
+    ):
+        if len(set(given)) < len(given) or not set(given) <= set(known):
+            raise UserError(f"{what} must be different ones of {list(known)}, not {list(given)}")
+    for name, numbers in (("seeds", config.seeds), ("warmups", config.warmups)):
+        if not numbers or len(set(numbers)) < len(numbers) or min(numbers) < 0:
+            raise UserError(f"{name} must be different numbers from 0 on, at least one, not {list(numbers)}")
+    plain = SplitConfig()
+    if (config.split.metric, config.split.stability) != (plain.metric, plain.stability):
+        raise UserError("split.metric and split.stability are not read here: name metrics, and all batches are scored")
+    if config.data.batch < SMALLEST:
+        raise UserError(f"data.batch must be at least {SMALLEST}, some metrics cut it; it is {config.data.batch}")
+    return check_few_shot(_few_shot(config))
+
+
+def prepare_ablation(config: MetricAblationConfig, dataset: Dataset) -> Problem:
+    """What all units share. Raises UserError."""
+    check(config)
+    return prepare(_few_shot(config), dataset)
+
+
+def metrics_of(config: MetricAblationConfig) -> tuple[str, ...]:
+    """Names of the metrics that are compared."""
+    return config.metrics or tuple(METRICS)
+
+
+def units(config: MetricAblationConfig) -> list[Unit]:
+    """Everything to measure, metric after metric, for each is one compiled program."""
+    return [Unit(m, s, w) for m in metrics_of(config) for s in config.seeds for w in config.warmups]
+
+
+def measure_units(
+    problem: Problem, config: MetricAblationConfig, workdir: Path, stages: Stages, show: Progress
+) -> list[Row]:
+    """The row of every unit, measuring those that the work directory lacks.
+
+    A metric that cannot be, or is not finite, has rows with an `error` and does not stop the others.
+    """
+    rows = read_rows(workdir / UNITS)
+    known = {_unit(row) for row in rows}
+    wanted = units(config)
+    missing = [unit for unit in wanted if unit not in known]
+    weights = warm_ups(problem, config, stages) if missing else {}
+    read: Callable[..., Any] | None = None
+    for number, unit in enumerate(missing):
+        if number == 0 or unit.metric != missing[number - 1].metric:
+            read = None  # the next metric is another program
+        show("score", len(rows), len(wanted), f"{unit.metric}, seed {unit.seed}, {unit.warmup} epochs")
+        params = parallel.item(weights[unit.warmup], config.seeds.index(unit.seed))
+        row: Row = {**unit._asdict(), "error": "", "cold": read is None, "seconds": []}
+        try:
+            if not all(np.isfinite(leaf).all() for leaf in jax.tree.leaves(params)):
+                raise UserError("the warm-up diverged")
+            metric = METRICS[unit.metric](problem.programs.network, problem.space)
+            read = read or build_reader(problem, metric)
+            measure(_of_seed(problem, unit.seed), config, unit, metric, read, params, row)
+        except UserError as error:
+            row["error"] = str(error)
+        append_rows(workdir / UNITS, [row])
+        rows.append(row)
+    show("score", len(wanted), len(wanted), "")
+    return rows
+
+
+def warm_ups(problem: Problem, config: MetricAblationConfig, stages: Stages) -> dict[int, Params]:
+    """Epochs -> weights of a supernet for each seed, leaves [S, ...]; every seed is trained once, to the longest.
+
+    A seed's weights after the longest warm-up are those of a few-shot run of that seed on the same images.
+    """
+    programs, mask = problem.programs, problem.space.full_mask()
+    steps = max(1, *config.warmups) * steps_per_epoch(problem)
+    seeded = [_of_seed(problem, seed) for seed in config.seeds]
+
+    def start(weights_key: Key, key: Key) -> SubnetState:
+        return new_state(key, mask, programs.network.init(weights_key), programs.optimizer, steps)
+
+    keys = [jnp.stack([purpose_key(of, WARM_UP, index) for of in seeded]) for index in (0, 1)]
+    states = jax.jit(jax.vmap(start))(*keys)
+    weights, before = {}, 0
+    for length in sorted(config.warmups):
+        if length:
+            with stages(f"warm_up_{length}") as stage:
+                states = train(states, problem.train, programs.epoch, length - before, stage, independent=True)
+        weights[length], before = states.params, length
+    return weights
+
+
+def build_reader(problem: Problem, metric: Metric) -> Callable[..., Any]:
+    """`read((keys [E], edges [E]), params, mask, images, labels)`: one program for every seed, weight and node.
+
+    -> ((similarity [E, R, O, O], scores [E, R, O] or None), connected [E, R, O]).
+    """
+    readings = edge_readings(metric, problem.space, problem.config.split.background)
+
+    def of_edge(item: tuple[Key, Array], params: Params, mask: Array, images: Array, labels: Array) -> Any:
+        return readings(item[0], params, mask, item[1], images, labels)
+
+    return parallel.over(of_edge, problem.config.strategy)
+
+
+def measure(
+    problem: Problem,
+    config: MetricAblationConfig,
+    unit: Unit,
+    metric: Metric,
+    read: Callable[..., Any],
+    params: Params,
+    row: Row,
+) -> None:
+    """Adds to the row of a unit what its metric says; what was found before an error stays.
+
+    Batches and backgrounds depend on seed and node alone, so that metrics differ in nothing else. Raises UserError for
+    a metric that is not finite, and where the tree cannot be grown.
+    """
+    space, split = problem.space, problem.config.split
+    images, labels = scoring_batches(problem)
+    edges = jnp.arange(len(space.edges))
+
+    def readings(node: Node) -> Readings:
+        began = time.monotonic()
+        items = (jax.random.split(scoring_key(problem, node, 0), len(edges)), edges)
+        found, connected = jax.device_get(read(items, params, jnp.asarray(as_mask(node)), images, labels))
+        row["seconds"].append(round(time.monotonic() - began, 4))
+        check_similarity(space, unit.metric, metric, found[0], connected)
+        if not all(np.isfinite(values).all() for values in jax.tree.leaves(found)):
+            raise UserError(f"metric {unit.metric} is not finite for a disconnected probe{refusal(metric)}")
+        return Readings(*found)
+
+    first, mask = readings(root(space)), space.full_mask()
+    rng = np.random.default_rng([unit.seed, SCORE, TRUST])
+    found = survey(space, mask, first.similarity, PARTS, split, rng)
+    row["taken"] = edges_taken(space, mask, found, split, rng)
+    row["groupings"] = [_grouping(of) for of in found]
+    row["similarity"] = first.similarity.tolist()
+    row["scores"] = None if first.scores is None else first.scores.tolist()
+    if unit.warmup == max(config.warmups):
+        groups = split.groups if unit.metric in config.tree_metrics else split.groups[:1]
+        similarity = lambda node: first.similarity if node.id == 0 else readings(node).similarity  # noqa: E731
+        draws = np.random.default_rng([unit.seed, SCORE])
+        row["tree"] = grow(space, groups, by_similarity(space, similarity, split, draws)).to_json()
+
+
+def _grouping(of: Grouped) -> Row:
+    edge, partition, _ = of.candidate
+    trust = {name: getattr(of.trust, name, None) for name in ("margin_low", "margin_high", "stability")}
+    return {"edge": edge, "tied": partition.tied, "value": partition.value, "margin": partition.margin, **trust}
+
+
+def _unit(row: Row) -> Unit:
+    return Unit(row["metric"], row["seed"], row["warmup"])
+
+
+def _of_seed(problem: Problem, seed: int) -> Problem:
+    return problem._replace(config=replace(problem.config, seed=seed))
+
+
+def _few_shot(config: MetricAblationConfig) -> FewShotConfig:
+    return FewShotConfig(
+        data=config.data,
+        net=config.net,
+        optimizer=config.optimizer,
+        split=config.split,
+        warmup_epochs=max(1, *config.warmups),
+        strategy=config.strategy,
+        seed=config.seeds[0],
+    )

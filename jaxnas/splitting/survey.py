@@ -1,0 +1,62 @@
+"""What similarities say of every edge of a node: its best grouping, how far to trust it, which edge each rule takes."""
+
+from collections.abc import Sequence
+from dataclasses import replace
+from functools import partial
+from typing import NamedTuple
+
+import numpy as np
+
+from jaxnas.config import SplitConfig
+from jaxnas.spaces.base import SearchSpace
+from jaxnas.splitting.choose import candidates, keeps_cells, trust_in
+from jaxnas.splitting.edges import EDGE_RULES, Candidate
+from jaxnas.splitting.objectives import Groups
+from jaxnas.splitting.partition import groupings
+from jaxnas.splitting.trust import Trust
+from jaxnas.types import Mask
+
+
+class Grouped(NamedTuple):
+    """The best grouping of one edge, and how far to trust it."""
+
+    candidate: Candidate
+    trust: Trust | None  # None: too few batches, or no other grouping
+
+
+def survey(
+    space: SearchSpace,
+    mask: Mask,
+    similarity: np.ndarray,
+    parts: int,
+    settings: SplitConfig,
+    rng: np.random.Generator,
+) -> list[Grouped]:
+    """Every edge that can be split, whatever the edge rule; similarity [E, R, O, O], whose mean over batches decides.
+
+    `rng` draws the resamplings of batches. Raises UserError for similarities of open operations that are not finite.
+    """
+    every = candidates(space, mask, similarity.mean(1), parts, replace(settings, edges="best"))
+    trusts = [trust_in(space, mask, of.edge, of.partition.groups, similarity[of.edge], settings, rng) for of in every]
+    return [Grouped(*pair) for pair in zip(every, trusts, strict=True)]
+
+
+def edges_taken(
+    space: SearchSpace, mask: Mask, found: Sequence[Grouped], settings: SplitConfig, rng: np.random.Generator
+) -> dict[str, int | None]:
+    """The edge that each of EDGE_RULES takes, the lowest of exact ties; None where a rule takes none.
+
+    Where the settings name no order, `fixed` takes edges in the order of the space.
+    """
+    ordered = replace(settings, order=settings.order or tuple(range(len(space.edges))))
+    every, taken = [of.candidate for of in found], {}
+    for name, rule in EDGE_RULES.items():
+        left = rule(ordered, rng)(mask, every) if every else []
+        taken[name] = min((candidate.edge for candidate in left), default=None)
+    return taken
+
+
+def possible(space: SearchSpace, mask: Mask, edge: int, parts: int, min_size: int) -> list[Groups]:
+    """All groupings that an edge allows."""
+    operations = np.flatnonzero(mask[edge]).tolist()
+    return groupings(operations, parts, min_size, partial(keeps_cells, space, mask, edge))

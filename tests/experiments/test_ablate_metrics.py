@@ -1,0 +1,233 @@
+"""Metrics compared edge by edge: planted ones whose groupings are known, one that is never finite, a run that stops."""
+
+import csv
+import json
+import re
+import xml.dom.minidom
+from dataclasses import replace
+from pathlib import Path
+
+import jax.numpy as jnp
+import numpy as np
+import pytest
+
+from experiments import ablate_metrics
+from experiments.ablate_metrics import PRESETS, Command, main, run
+from jaxnas.methods.metric_survey import UNITS, check
+from jaxnas.methods.metric_survey_tables import COLUMNS
+from jaxnas.metrics import METRICS, Metric, scalar
+from jaxnas.spaces import TOY
+from jaxnas.spaces.tree import SplitTree
+from jaxnas.splitting import EDGE_RULES
+from jaxnas.types import UserError
+
+# Edge 1<-0 tells nor_conv_3x3 from the others, edge 2<-1 skip_connect, by twice as much.
+WORTH = jnp.array([[0.0, 0.0, 1.0], [0.0, 2.0, 0.0]])
+GROUPS = {"1<-0": "none+skip_connect|nor_conv_3x3", "2<-1": "none+nor_conv_3x3|skip_connect"}
+CONFIG = replace(
+    PRESETS["smoke"],
+    metrics=("planted", "lost", "opposite", "vector"),
+    tree_metrics=("planted",),
+    seeds=(0, 1, 2),
+    strategy="loop",
+)
+FILES = ("scores.csv", "similarity.csv", "groupings.csv", "agreement.csv", "trees/planted-1.json")
+
+
+def planted(worth):
+    return lambda network, space: scalar(lambda probe: worth[probe.edge, probe.choice[probe.edge]], None)
+
+
+def vector(network, space):
+    """Two numbers that order nothing, and differ from image to image."""
+
+    def measure(probe):
+        noise = probe.images.reshape(-1)[:: 97 + probe.choice.shape[0]][:2]
+        return noise + WORTH[probe.edge, probe.choice[probe.edge]]
+
+    return Metric(measure, lambda a, b: -jnp.abs(a - b * b).sum() - jnp.abs(b - a * a).sum(), None)
+
+
+def lost(network, space):
+    return scalar(lambda probe: jnp.inf * probe.images.sum(), 0.0)._replace(not_finite="all is lost")
+
+
+def quiet(stage: str, done: int, total: int, note: str) -> None:
+    pass
+
+
+def read(path: Path) -> list[dict[str, str]]:
+    with open(path) as handle:
+        return list(csv.DictReader(handle))
+
+
+@pytest.fixture(scope="module", autouse=True)
+def metrics():
+    """The planted metrics, and the devices that tests have already."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("JAX_NUM_CPU_DEVICES", "4")
+        patch.setitem(METRICS, "planted", planted(WORTH))
+        patch.setitem(METRICS, "opposite", planted(WORTH[:, jnp.array([0, 2, 1])]))
+        patch.setitem(METRICS, "lost", lost)
+        patch.setitem(METRICS, "vector", vector)
+        yield
+
+
+@pytest.fixture(scope="module")
+def finished(metrics, tmp_path_factory) -> tuple[Path, list[str]]:
+    workdir = tmp_path_factory.mktemp("ablation")
+    return workdir, run(Command(workdir, CONFIG), quiet)[1]
+
+
+def test_the_columns_are_those_that_are_named(finished) -> None:
+    for name, columns in COLUMNS.items():
+        with open(finished[0] / f"{name}.csv") as handle:
+            assert tuple(next(csv.reader(handle))) == columns
+
+
+def test_scores_and_similarities_are_the_planted_ones(finished) -> None:
+    scores = read(finished[0] / "scores.csv")
+    assert {row["metric"] for row in scores} == {"planted", "opposite"}  # two numbers are no score
+    mine = [row for row in scores if row["metric"] == "planted"]
+    assert len(mine) == 3 * 2 * 2 * 3 * 4  # seeds, warm-ups, edges, operations, batches
+    for row in mine:
+        assert float(row["value"]) == WORTH[["1<-0", "2<-1"].index(row["edge"]), TOY.ops.index(row["operation"])]
+    alike = [row for row in read(finished[0] / "similarity.csv") if row["metric"] == "planted"]
+    assert len(alike) == 3 * 2 * 2 * 3 * 4
+    for row in alike:
+        a, b = (WORTH[int(row["edge"] == "2<-1"), TOY.ops.index(row[f"operation_{x}"])] for x in "ab")
+        assert float(row["value"]) == -abs(a - b) and TOY.ops.index(row["operation_a"]) < TOY.ops.index(
+            row["operation_b"]
+        )
+    others = [row for row in read(finished[0] / "similarity.csv") if row["metric"] == "vector"]
+    assert len(others) == len(alike) and len({row["value"] for row in others}) > 10
+
+
+def test_groupings_margins_and_rules_are_those_worked_out_by_hand(finished) -> None:
+    rows = [row for row in read(finished[0] / "groupings.csv") if row["metric"] == "planted"]
+    assert len(rows) == 3 * 2 * 2
+    for row in rows:
+        scale = 1.0 if row["edge"] == "1<-0" else 2.0
+        assert row["groups"] == GROUPS[row["edge"]] and row["ties"] == "1" and row["stability"] == "1.0"
+        # Between groups all differ by the scale, within none does; of the other allowed grouping one pair of two
+        # between and the pair within differ. {none} against the rest leaves a child without a cell.
+        assert float(row["value"]) == -scale
+        assert {float(row[f"margin{end}"]) for end in ("", "_low", "_high")} == {1.5 * scale}
+        taken = {"1<-0": {"fixed", "cheapest_cut_inverted"}, "2<-1": {"best", "cheapest_cut"}}[row["edge"]]
+        assert set(row["chosen"].split()) - {"random"} == taken
+    drawn = [row["edge"] for row in rows if "random" in row["chosen"].split()]
+    assert len(drawn) == 3 * 2 and set(drawn) <= set(GROUPS)
+    assert set(EDGE_RULES) == {"fixed", "cheapest_cut_inverted", "best", "cheapest_cut", "random"}
+
+
+def test_agreement_is_whole_with_itself_and_that_of_other_groups_with_another(finished) -> None:
+    rows = read(finished[0] / "agreement.csv")
+    between = {(r["metric_a"], r["metric_b"]): r for r in rows if r["kind"] == "metrics" and r["warmup_a"] == "1"}
+    assert set(between) == {
+        *(("planted", "planted"), ("planted", "opposite"), ("planted", "vector"), ("opposite", "opposite")),
+        *(("opposite", "vector"), ("vector", "vector")),
+    }
+    for (a, b), row in between.items():
+        if a == b:
+            assert float(row["value"]) == 1.0
+    # Of three operations, {0, 1} | {2} and {0, 2} | {1}: adjusted Rand index (0 - 1/3) / (1 - 1/3).
+    assert float(between["planted", "opposite"]["value"]) == pytest.approx(-0.5)
+    for row in [row for row in rows if row["kind"] != "metrics" and row["metric_a"] == "planted"]:
+        assert (float(row["value"]), row["low"], row["high"]) == (1.0, "", "")  # equal seeds tell no spread
+    seeds = [row for row in rows if (row["kind"], row["metric_a"]) == ("seeds", "planted")]
+    # An edge allows two groupings: two random ones are alike in half of the cases.
+    assert [float(row["chance"]) for row in seeds] == pytest.approx([0.25, 0.25], abs=0.05)
+    assert {row["kind"] for row in rows if row["metric_a"] == "planted"} == {"metrics", "seeds", "warmups"}
+
+
+def test_a_metric_that_is_never_finite_is_on_record_and_stops_no_other(finished) -> None:
+    workdir, said = finished
+    cost = {row["metric"]: row for row in read(workdir / "cost.csv")}
+    assert cost["lost"]["failed"] == cost["lost"]["units"] == "6" and cost["lost"]["error"].endswith(": all is lost")
+    assert "metric lost is not finite for operation" in cost["lost"]["error"]
+    assert [cost[name]["failed"] for name in ("planted", "opposite", "vector")] == ["0"] * 3
+    assert float(cost["planted"]["node_seconds"]) >= 0 and cost["planted"]["passes"] == "24"
+    assert said[-1] == "Not measured, or not wholly: lost (6 of 6); the reasons are below."
+
+
+def test_trees_are_of_the_longest_warm_up_and_as_deep_as_asked(finished) -> None:
+    folder = finished[0] / "trees"
+    assert {path.name for path in folder.iterdir()} == {
+        f"{name}-{seed}.json" for name in ("planted", "opposite", "vector") for seed in range(3)
+    }
+    tree = SplitTree.from_json(TOY, json.loads((folder / "planted-0.json").read_text()))
+    assert (tree.nodes[0].split.edge, tree.nodes[0].split.groups, tree.nodes[0].split.margin) == (1, ((0, 2), (1,)), 3)
+    assert [node.split.edge for node in tree.nodes[1:3]] == [0, 0] and len(tree.leaves) == 4
+    assert len(json.loads((folder / "opposite-0.json").read_text())["nodes"]) == 3
+
+
+def test_the_page_shows_what_the_tables_say(finished) -> None:
+    text = (finished[0] / "report.html").read_text()
+    for said in finished[1]:
+        assert said in text
+    drawings = re.findall(r"<svg.*?</svg>", text, re.DOTALL)
+    assert len(drawings) == 1 + 1 + 3 + 3 * 2  # both agreements, margins of each metric, its edges
+    for svg in drawings:
+        xml.dom.minidom.parseString(svg)
+    assert "planted and opposite -0.50" in text and "none and skip 0.00" in text
+    assert "http" not in text and "<script" not in text and "all is lost" in text
+    assert finished[1][0] == "3 metrics on 2 edges and 3 seeds, after 1 epoch of warm-up."
+
+
+def test_a_killed_run_goes_on_to_the_same_files(finished, tmp_path) -> None:
+    whole, _ = finished
+    shown = []
+
+    def stop(stage: str, done: int, total: int, note: str) -> None:
+        if (stage, done) == ("score", 14):
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        run(Command(tmp_path, CONFIG), stop)
+    kept = tmp_path / UNITS
+    assert len(kept.read_text().splitlines()) == 14
+    kept.write_bytes(kept.read_bytes()[:-9])  # killed while it wrote
+    run(Command(tmp_path, CONFIG), lambda stage, done, total, note: shown.append((stage, done)))
+    assert shown[0] == ("score", 13) and shown[-1] == ("score", 24)
+    for name in FILES:
+        assert (tmp_path / name).read_bytes() == (whole / name).read_bytes()
+
+
+def test_a_finished_run_is_not_measured_again(finished, monkeypatch) -> None:
+    before = {name: (finished[0] / name).read_bytes() for name in (*FILES, "cost.csv", "report.html", UNITS)}
+    monkeypatch.setattr("jaxnas.methods.metric_survey.warm_ups", None)
+    assert run(Command(finished[0], CONFIG), quiet)[1] == finished[1]
+    assert {name: (finished[0] / name).read_bytes() for name in before} == before
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"metrics": ("planted", "nope")}, "metrics must be different ones of"),
+        ({"metrics": ("planted", "planted")}, "metrics must be different ones of"),
+        ({"tree_metrics": ("random",)}, r"tree_metrics must be different ones of \['planted', "),
+        ({"seeds": ()}, r"seeds must be different numbers from 0 on, at least one, not \[\]"),
+        ({"seeds": (1, 1)}, "seeds must be different numbers"),
+        ({"warmups": (-1,)}, "warmups must be different numbers"),
+        ({"data": replace(CONFIG.data, batch=7)}, "data.batch must be at least 8"),
+        ({"split": replace(CONFIG.split, stability=0.9)}, "are not read here"),
+        ({"split": replace(CONFIG.split, objective="nope")}, "unknown split.objective"),
+    ],
+)
+def test_bad_settings_are_told_before_work(changes, message) -> None:
+    with pytest.raises(UserError, match=message):
+        check(replace(CONFIG, **changes))
+
+
+def test_the_command_line_tells_a_bad_name_in_one_line(tmp_path, capsys) -> None:
+    assert main(["smoke", "--workdir", str(tmp_path), "--metrics", "nope", "--tree-metrics"]) == 2
+    assert capsys.readouterr().err.startswith("error: metrics must be different ones of")
+    assert not list(tmp_path.iterdir())
+
+
+def test_the_presets_can_be(finished) -> None:
+    for preset in PRESETS.values():
+        check(preset)
+    found = run(Command(finished[0], CONFIG), quiet)[0]
+    assert len(ablate_metrics.shown(found, 1).rows) == 4
+    assert np.isfinite([row["value"] for row in found.agreement]).all()
