@@ -27,8 +27,8 @@ from experiments.console import GOES_ON, told
 from experiments.presets import PRESETS as RUNS
 from jaxnas.config import MetricAblationConfig, SplitConfig, to_dict
 from jaxnas.data import load
-from jaxnas.methods.metric_survey import check, measure_units, prepare_ablation
-from jaxnas.methods.metric_survey_tables import COLUMNS, Tables, tables
+from jaxnas.methods.metric_ablation import check, measure_units, prepare_ablation
+from jaxnas.methods.metric_ablation_tables import COLUMNS, Tables, tables
 from jaxnas.parallel import use_every_core
 from jaxnas.report import note
 from jaxnas.report.document import write_page

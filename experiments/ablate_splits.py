@@ -27,10 +27,10 @@ from rich.table import Table
 from experiments.ablations import SPLITS
 from experiments.console import GOES_ON, told
 from jaxnas.benchmarks import read_table
-from jaxnas.config import AblationConfig
+from jaxnas.config import SplitAblationConfig
 from jaxnas.data import load
-from jaxnas.methods.ablation import check
-from jaxnas.methods.ablation_run import merge, run_ablation, shard_of, trees_of
+from jaxnas.methods.split_ablation import check
+from jaxnas.methods.split_ablation_run import merge, run_ablation, shard_of, trees_of
 from jaxnas.parallel import use_every_core
 from jaxnas.report import note
 from jaxnas.training import NonFiniteLoss
@@ -46,7 +46,7 @@ class Command:
 
     workdir: Path
     """directory for the results; a stopped run goes on there"""
-    config: Annotated[AblationConfig, tyro.conf.arg(name="")]
+    config: Annotated[SplitAblationConfig, tyro.conf.arg(name="")]
     trees: Path | None = None
     """splits by metric and data set, a split_tree.json, or a folder of trees METRIC-SEED.json"""
     shard: tuple[int, int] | None = None

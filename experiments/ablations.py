@@ -3,14 +3,14 @@
 from dataclasses import replace
 
 from experiments.presets import PRESETS, STUDIES
-from jaxnas.config import AblationConfig
+from jaxnas.config import SplitAblationConfig
 
 _SMOKE, _DIGITS, _SMALL = STUDIES["smoke"], STUDIES["digits"], STUDIES["cifar10-small"]
 METRICS = ("gradient_matching", "snip", "ntk_condition", "naswot", "synflow", "live_parameters")
 
-SPLITS: dict[str, AblationConfig] = {
+SPLITS: dict[str, SplitAblationConfig] = {
     # The toy space on real digits: seconds.
-    "smoke": AblationConfig(
+    "smoke": SplitAblationConfig(
         data=_SMOKE.data,
         net=_SMOKE.net,
         splits=("random:1", "none"),
@@ -26,7 +26,7 @@ SPLITS: dict[str, AblationConfig] = {
         alone_epochs=2,
         quick_compile=True,
     ),
-    "digits": AblationConfig(
+    "digits": SplitAblationConfig(
         data=_DIGITS.data,
         net=_DIGITS.net,
         optimizer=_DIGITS.optimizer,
@@ -37,7 +37,7 @@ SPLITS: dict[str, AblationConfig] = {
         alone_epochs=30,
     ),
     # Against true accuracies (--table).
-    "cifar10-small": AblationConfig(
+    "cifar10-small": SplitAblationConfig(
         data=_SMALL.data,
         net=_SMALL.net,
         splits=(*METRICS[:2], "random:1", "none"),
@@ -49,7 +49,7 @@ SPLITS: dict[str, AblationConfig] = {
     ),
     # Settings of the literature, for accelerators: every split of the metric-driven study by name (--trees).
     "cifar10": replace(
-        AblationConfig(data=PRESETS["cifar10"].data, splits=("random:3", "none")),
+        SplitAblationConfig(data=PRESETS["cifar10"].data, splits=("random:3", "none")),
         algorithms=("uniform", "darts", "darts2", "snas", "dsnas", "reinforce"),
         selector="magnitude",
     ),

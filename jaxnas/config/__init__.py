@@ -3,17 +3,16 @@
 from jaxnas.config.parts import DataConfig, NetConfig, OptimizerConfig, SearchConfig, SplitConfig
 from jaxnas.config.plain import from_dict, to_dict
 from jaxnas.config.runs import (
-    AblationConfig,
     ControlConfig,
     CorrelationConfig,
     FewShotConfig,
     MetricAblationConfig,
+    SplitAblationConfig,
     StudyConfig,
     TruthConfig,
 )
 
 __all__ = [
-    "AblationConfig",
     "ControlConfig",
     "CorrelationConfig",
     "DataConfig",
@@ -22,6 +21,7 @@ __all__ = [
     "NetConfig",
     "OptimizerConfig",
     "SearchConfig",
+    "SplitAblationConfig",
     "SplitConfig",
     "StudyConfig",
     "TruthConfig",

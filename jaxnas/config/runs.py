@@ -104,7 +104,7 @@ class StudyConfig:
 
 
 @dataclass(frozen=True)
-class AblationConfig:
+class SplitAblationConfig:
     """Splits crossed with search algorithms and seeds, beside unsplit supernets and random architectures."""
 
     data: DataConfig = field(default_factory=DataConfig)

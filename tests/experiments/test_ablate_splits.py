@@ -10,10 +10,10 @@ import pytest
 
 from experiments.ablate_splits import Command, main, run
 from experiments.ablations import SPLITS
-from jaxnas.config import AblationConfig
-from jaxnas.methods.ablation import check, expanded, leaves_of, random_masks
-from jaxnas.methods.ablation_run import shard_of, trees_of
-from jaxnas.methods.ablation_tables import picked, table_rows
+from jaxnas.config import SplitAblationConfig
+from jaxnas.methods.split_ablation import check, expanded, leaves_of, random_masks
+from jaxnas.methods.split_ablation_run import shard_of, trees_of
+from jaxnas.methods.split_ablation_tables import picked, table_rows
 from jaxnas.spaces import NAS_BENCH_201, TOY
 from jaxnas.types import UserError
 
@@ -197,7 +197,7 @@ def test_names_and_shards_that_are_not_there_are_told(files, tmp_path, capsys) -
     with pytest.raises(UserError, match=r"there is no split 'gone' for seed 0; there are \['mine', 'twin'\]"):
         trees_of(TOY, replace(CONFIG, splits=("gone",)), files / "splits.json")
     with pytest.raises(UserError, match=r"1/N \.\. N/N of at most 2 seeds, not 3/2"):
-        shard_of(AblationConfig(seeds=(0, 1)), 3, 2)
-    assert shard_of(AblationConfig(seeds=(5, 6, 7)), 1, 2).seeds == (5, 7)
+        shard_of(SplitAblationConfig(seeds=(0, 1)), 3, 2)
+    assert shard_of(SplitAblationConfig(seeds=(5, 6, 7)), 1, 2).seeds == (5, 7)
     assert main(["smoke", "--workdir", str(tmp_path), "--shard", "1", "2", "--merge", str(tmp_path)]) == 2
     assert "not both" in capsys.readouterr().err

@@ -8,7 +8,7 @@ import numpy as np
 
 from jaxnas.analysis import Interval, mean_interval
 from jaxnas.config import MetricAblationConfig
-from jaxnas.methods.metric_survey import PARTS, metrics_of
+from jaxnas.methods.metric_ablation import PARTS, metrics_of
 from jaxnas.spaces.base import SearchSpace
 from jaxnas.splitting import Tied, chance, concord, pair_values, pairwise, possible
 

@@ -5,9 +5,9 @@ from typing import Any
 import numpy as np
 
 from jaxnas.analysis import mean_interval
-from jaxnas.config import AblationConfig
-from jaxnas.methods.ablation import NONE, RANDOM, Row, expanded
+from jaxnas.config import SplitAblationConfig
 from jaxnas.methods.problem import Problem, architecture_name, steps_per_epoch
+from jaxnas.methods.split_ablation import NONE, RANDOM, Row, expanded
 from jaxnas.methods.study_tables import Truth
 from jaxnas.search import ALGORITHMS
 from jaxnas.selection import ESTIMATES
@@ -16,7 +16,7 @@ ORACLE, MEAN, VALIDATION = "oracle", "any leaf", "validation"
 Values = dict[tuple[str, str, str], dict[int, float]]  # (split, algorithm, rule) -> seed -> true accuracy
 
 
-def images_of(problem: Problem, config: AblationConfig, algorithm: str, leaves: int) -> int:
+def images_of(problem: Problem, config: SplitAblationConfig, algorithm: str, leaves: int) -> int:
     """Training images that one split sees, forward and backward: its warm-up, and all its leaves."""
     epochs = config.warmup_epochs + leaves * ALGORITHMS[algorithm](problem.space).passes * config.epochs
     return epochs * steps_per_epoch(problem) * config.data.batch
@@ -24,7 +24,7 @@ def images_of(problem: Problem, config: AblationConfig, algorithm: str, leaves: 
 
 def cell_rows(
     problem: Problem,
-    config: AblationConfig,
+    config: SplitAblationConfig,
     kept: list[Row],
     stands: dict[tuple[str, int], str],
     truth: Truth,
@@ -73,7 +73,7 @@ def picked(kept: list[Row], shares: np.ndarray, truth: Truth) -> dict[str, float
     return found
 
 
-def table_rows(config: AblationConfig, values: Values, chance: dict[str, dict[int, float]]) -> list[Row]:
+def table_rows(config: SplitAblationConfig, values: Values, chance: dict[str, dict[int, float]]) -> list[Row]:
     """Rows of `table.csv`: means over seeds with Student's intervals, and differences paired by seed.
 
     values: by split, algorithm and rule; chance: by name, controls that have no split. Differences are from the unsplit

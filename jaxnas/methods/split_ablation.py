@@ -13,7 +13,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from jaxnas.config import AblationConfig, StudyConfig
+from jaxnas.config import SplitAblationConfig, StudyConfig
 from jaxnas.methods.one_shot import (
     build_judges,
     build_programs,
@@ -49,7 +49,7 @@ class Leaf(NamedTuple):
     mask: np.ndarray  # bool [E, O]
 
 
-def study_of(config: AblationConfig) -> StudyConfig:
+def study_of(config: SplitAblationConfig) -> StudyConfig:
     """The settings that an ablation shares with a study."""
     names = (
         *("data", "net", "optimizer", "algorithms", "seeds", "epochs", "tune_epochs", "budget", "ranked"),
@@ -58,7 +58,7 @@ def study_of(config: AblationConfig) -> StudyConfig:
     return StudyConfig(**{name: getattr(config, name) for name in names}, selectors=(config.selector,))
 
 
-def check(config: AblationConfig) -> SearchSpace:
+def check(config: SplitAblationConfig) -> SearchSpace:
     """The space of a config. Raises UserError, before any work, for names and sizes that cannot be."""
     space = check_study(study_of(config))
     if config.warmup_epochs < 1:
@@ -90,7 +90,7 @@ def random_masks(space: SearchSpace, groups: tuple[int, ...], name: str, seed: i
 
 
 def leaves_of(
-    config: AblationConfig, space: SearchSpace, trees: Trees
+    config: SplitAblationConfig, space: SearchSpace, trees: Trees
 ) -> tuple[list[Leaf], dict[tuple[str, int], str]]:
     """Every leaf that is trained, and which split stands for each (split, seed) of those that are alike.
 
@@ -113,7 +113,7 @@ def leaves_of(
     return leaves, stands
 
 
-def warm_up(problem: Problem, config: AblationConfig, stages: Stages) -> Params:
+def warm_up(problem: Problem, config: SplitAblationConfig, stages: Stages) -> Params:
     """Weights of one full supernet for each seed, trained on uniform paths; leaves [seeds, ...]."""
     settings = StudyConfig(
         data=config.data, optimizer=config.optimizer, seeds=config.seeds, epochs=config.warmup_epochs
@@ -125,7 +125,7 @@ def warm_up(problem: Problem, config: AblationConfig, stages: Stages) -> Params:
 
 
 def run_leaves(
-    problem: Problem, config: AblationConfig, workdir: Path, leaves: list[Leaf], parents: Params, stages: Stages
+    problem: Problem, config: SplitAblationConfig, workdir: Path, leaves: list[Leaf], parents: Params, stages: Stages
 ) -> None:
     """Trains all leaves by each algorithm as one stacked state, and appends what each gives to the work directory.
 

@@ -11,9 +11,10 @@ import numpy as np
 
 from jaxnas.analysis import expected_best
 from jaxnas.benchmarks import Table
-from jaxnas.config import AblationConfig, to_dict
+from jaxnas.config import SplitAblationConfig, to_dict
 from jaxnas.data import Dataset
-from jaxnas.methods.ablation import (
+from jaxnas.methods.problem import Problem, steps_per_epoch
+from jaxnas.methods.split_ablation import (
     CELLS,
     NONE,
     RANDOM,
@@ -28,8 +29,7 @@ from jaxnas.methods.ablation import (
     study_of,
     warm_up,
 )
-from jaxnas.methods.ablation_tables import Values, cell_rows, images_of, picked, table_rows
-from jaxnas.methods.problem import Problem, steps_per_epoch
+from jaxnas.methods.split_ablation_tables import Values, cell_rows, images_of, picked, table_rows
 from jaxnas.methods.study import Scope, prepare_study
 from jaxnas.methods.study_tables import Truth, random_search, true_accuracies
 from jaxnas.spaces.base import SearchSpace, mask_size
@@ -40,7 +40,7 @@ from jaxnas.workdir import Progress, append_rows, open_stage, open_workdir, read
 MAY_CHANGE = ("strategy", "data.root", "table")  # of a config; what is read there is told by its digest
 
 
-def trees_of(space: SearchSpace, config: AblationConfig, path: Path | None) -> Trees:
+def trees_of(space: SearchSpace, config: SplitAblationConfig, path: Path | None) -> Trees:
     """Where the masks of each split come from: dice, a file of splits, or a folder of split trees.
 
     In a folder, METRIC-SEED.json is of one seed and METRIC.json of every other. Raises UserError, before work, for a
@@ -76,7 +76,7 @@ def _splits(space: SearchSpace, path: Path, dataset: str) -> dict[tuple[str, int
     return masks
 
 
-def shard_of(config: AblationConfig, number: int, of: int) -> AblationConfig:
+def shard_of(config: SplitAblationConfig, number: int, of: int) -> SplitAblationConfig:
     """The part of the work that shard `number` of `of` does: some of the seeds, which need nothing of each other.
 
     Raises UserError for a shard without a seed.
@@ -87,7 +87,7 @@ def shard_of(config: AblationConfig, number: int, of: int) -> AblationConfig:
 
 
 def run_ablation(
-    config: AblationConfig,
+    config: SplitAblationConfig,
     workdir: Path,
     dataset: Dataset,
     table: Table | None,
@@ -117,7 +117,7 @@ def run_ablation(
 
 
 def merge(
-    config: AblationConfig,
+    config: SplitAblationConfig,
     workdir: Path,
     shards: Sequence[Path],
     dataset: Dataset,
@@ -149,7 +149,7 @@ def merge(
 
 def _conclude(
     problem: Problem,
-    config: AblationConfig,
+    config: SplitAblationConfig,
     workdir: Path,
     dataset: Dataset,
     table: Table | None,
@@ -175,7 +175,7 @@ def _conclude(
 
 def _values(
     problem: Problem,
-    config: AblationConfig,
+    config: SplitAblationConfig,
     kept: list[Row],
     leaves: list[Leaf],
     stands: dict[tuple[str, int], str],
@@ -195,7 +195,7 @@ def _values(
 
 
 def _chance(
-    config: AblationConfig, searched: list[Row], truth: Truth, problem: Problem, table: Table | None
+    config: SplitAblationConfig, searched: list[Row], truth: Truth, problem: Problem, table: Table | None
 ) -> dict[str, dict[int, float]]:
     """The random search of each seed; of a table also the mean of all cells and the expected best of K."""
     chance = {}
@@ -209,7 +209,7 @@ def _chance(
     return chance
 
 
-def _random_epochs(problem: Problem, config: AblationConfig, leaves: list[Leaf]) -> int:
+def _random_epochs(problem: Problem, config: SplitAblationConfig, leaves: list[Leaf]) -> int:
     """Epochs of each network of the random search: together, the images of the dearest split."""
     most = 1 + max(leaf.number for leaf in leaves)
     images = max(images_of(problem, config, algorithm, most) for algorithm in config.algorithms)
