@@ -23,6 +23,7 @@ from rich import box
 from rich.console import Console
 from rich.table import Table
 
+from experiments.ablations import METRICS
 from experiments.console import GOES_ON, told
 from experiments.presets import PRESETS as RUNS
 from jaxnas.config import MetricAblationConfig, SplitConfig, to_dict
@@ -55,7 +56,7 @@ PRESETS: dict[str, MetricAblationConfig] = {
         net=RUNS["digits"].net,
         optimizer=RUNS["digits"].optimizer,
         split=RUNS["digits"].split,
-        tree_metrics=("gradient_matching", "random"),
+        tree_metrics=METRICS,
         seeds=(0, 1, 2),
     ),
     # CIFAR-10 averaged to 16x16, every metric.
@@ -64,7 +65,7 @@ PRESETS: dict[str, MetricAblationConfig] = {
         net=_SMALL.net,
         optimizer=_SMALL.optimizer,
         split=replace(_SMALL.split, batches=4),
-        tree_metrics=("gradient_matching", "random"),
+        tree_metrics=METRICS,
     ),
 }
 

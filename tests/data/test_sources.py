@@ -80,7 +80,7 @@ def test_absent_files_are_told_with_the_folder(name: str, exists: bool, tmp_path
 
 
 def test_the_settings_name_every_source() -> None:
-    text = Path(sources.__file__).parent.parent.joinpath("config.py").read_text()
+    text = Path(sources.__file__).parent.parent.joinpath("config", "parts.py").read_text()
     named = text.split('"""data set: ')[1].split('"""')[0]
     assert named.split(", ") == list(SOURCES)
 
