@@ -112,7 +112,7 @@ def parse(arguments: Sequence[str]) -> Command:
 
 
 def main(arguments: Sequence[str]) -> int:
-    """0; 2 for bad input, 3 for a diverged run or where another process of it ended, 130 when stopped."""
+    """0; 2 for bad input, 3 for a diverged run, 4 where another process of the run ended, 130 when stopped."""
     return hosts.leave(_main(arguments))
 
 

@@ -9,6 +9,7 @@ import ctypes
 import json
 import os
 import signal
+import sys
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, ExitStack, contextmanager
 from dataclasses import dataclass
@@ -18,11 +19,12 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from jaxnas.types import Stage, Stages, UserError
+from jaxnas.types import Stage, Stages, UserError, brief
 
+MEET = 300  # seconds that the processes have to start
 SILENT = 30  # seconds without a sign of life after which a process counts as dead
 LEAVING = 10  # seconds that a process which ends waits for the others to end
-ENDED = 3  # exit code of a process that stops because another one ended
+ENDED = 4  # exit code of a process that stops because another one ended
 ADVICE = "another process of the run ended, this one stops; start the same command again on every host, or with fewer"
 
 
@@ -59,20 +61,34 @@ def join(hosts: Hosts) -> None:
         raise UserError(f"--num-processes must be 2 or more and --process-id below it, not {number} and {own}")
     jax.config.update("jax_cpu_collectives_implementation", "gloo")
     jax.config.update("jax_enable_preemption_service", False)  # it would take SIGTERM as a notice and go on
+    apart = f"the {number} processes did not meet at {address} within {MEET} s"
+    _on_abort(lambda: _stop(2, apart))
     try:
         jax.distributed.initialize(
-            address, number, own, heartbeat_timeout_seconds=SILENT, shutdown_timeout_seconds=LEAVING
+            address,
+            number,
+            own,
+            initialization_timeout=MEET,
+            heartbeat_timeout_seconds=SILENT,
+            shutdown_timeout_seconds=LEAVING,
         )
     except RuntimeError as error:
-        raise UserError(f"the {number} processes did not meet at {address}: {str(error).splitlines()[0]}") from error
-    _on_abort(lambda: _end(ENDED, f"error: {ADVICE}"))
+        raise UserError(f"{apart} ({brief(str(error))})") from error
+    _on_abort(lambda: _stop(ENDED, ADVICE))
 
 
 def leave(code: int) -> int:
-    """Parts from the other processes at the end of a command, and gives back its exit code."""
-    if processes() > 1:
-        _on_abort(lambda: _end(code))  # where others are gone, or do not come, the runtime's farewell is an abort
+    """Parts from the other processes at the end of a command, which has told all, and gives back its exit code."""
+    if not _HANDLERS:  # it met none
+        return code
+    sys.stdout.flush()
+    if code:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), 2)  # the runtime has much to say of processes that are gone
+    _on_abort(lambda: os._exit(code))  # its farewell is an abort where the others are gone, or do not come in time
+    try:
         jax.distributed.shutdown()
+    except RuntimeError:
+        os._exit(code)
     return code
 
 
@@ -217,9 +233,8 @@ def _as_key(leaf: Any, words: np.ndarray) -> Any:
     return jax.random.wrap_key_data(jnp.asarray(words), impl=jax.random.key_impl(leaf))
 
 
-def _end(code: int, line: str = "") -> None:
-    if line:
-        os.write(2, f"{line}\n".encode())
+def _stop(code: int, error: str) -> None:
+    os.write(2, f"error: {error}\n".encode())
     os._exit(code)
 
 
