@@ -3,6 +3,7 @@
     python -m experiments.few_shot digits --workdir out/digits
     python -m experiments.few_shot cifar10-small --workdir out/small --data.root DATA --truth.table TABLE.csv
     python -m experiments.few_shot digits --workdir out/digits-seeds --seeds 0 1 2
+    python -m experiments.few_shot cifar10 ... --coordinator HOST:PORT --num-processes 4 --process-id 0  # 1, 2, 3
 
 The same command with the same directory goes on where it was stopped. Every field of the config has a dotted flag
 (`--help` lists them). The README says what the work directory then holds and how long each preset takes.
@@ -22,7 +23,7 @@ from rich.console import Console, Group
 from experiments.console import GOES_ON, tell, told
 from experiments.presets import PRESETS
 from jaxnas import config as configs
-from jaxnas import parallel
+from jaxnas import hosts, parallel
 from jaxnas.benchmarks import Table, read_table
 from jaxnas.config import FewShotConfig
 from jaxnas.data import load
@@ -49,13 +50,14 @@ class Command:
     """refuse files that are not as their distributor published them, instead of a warning"""
     dry_run: bool = False
     """print stages, steps, memory and the time to expect, and run nothing"""
+    processes: Annotated[hosts.Hosts, tyro.conf.arg(name="")] = hosts.ALONE
 
 
 def run(command: Command, table: Table | None, show: Progress) -> dict[str, Any]:
     """One seed, or several and their table; returns what WORKDIR/result.json holds. Raises UserError, NonFiniteLoss."""
     config, workdir = command.config, command.workdir
     other = "seed-*" if command.seeds is None else "config.json"
-    if any(workdir.glob(other)):
+    if hosts.first(lambda: any(workdir.glob(other))):
         raise UserError(
             f"{workdir} holds a run {'of several seeds' if command.seeds is None else 'of one seed'}; "
             "choose another --workdir"
@@ -63,16 +65,16 @@ def run(command: Command, table: Table | None, show: Progress) -> dict[str, Any]
     if command.seeds is None:
         result = _one(config, workdir, table, command.strict_data, show)
     else:
-        workdir.mkdir(parents=True, exist_ok=True)
-        with locked(workdir):
-            there = [int(p.name[5:]) for p in workdir.glob("seed-*") if p.name[5:].isdigit()]
+        hosts.first(lambda: workdir.mkdir(parents=True, exist_ok=True))
+        with hosts.entered_by_first(locked(workdir)):
+            there = hosts.first(lambda: [int(p.name[5:]) for p in workdir.glob("seed-*") if p.name[5:].isdigit()])
             results = {}
             for seed in sorted({*command.seeds, *there}):
                 folder = workdir / f"seed-{seed}"
                 results[seed] = _one(replace(config, seed=seed), folder, table, command.strict_data, _named(show, seed))
             result = join_seeds(results)
-            write_json(workdir / "result.json", result)
-    write_report(workdir)
+            hosts.first(write_json, workdir / "result.json", result)
+    hosts.first(lambda: str(write_report(workdir)))
     return result
 
 
@@ -109,12 +111,18 @@ def parse(arguments: Sequence[str]) -> Command:
     return tyro.extras.overridable_config_cli(commands, prog="python -m experiments.few_shot", args=arguments)
 
 
-@told({NonFiniteLoss: 3}, stopped=GOES_ON)
-def main(arguments: Sequence[str]) -> None:
-    """Parses, checks everything that can be checked, runs, prints. 0, 2 for bad input, 3 for a diverged run, or 130."""
-    console = Console()
+def main(arguments: Sequence[str]) -> int:
+    """0; 2 for bad input, 3 for a diverged run, 4 where another process of the run ended, 130 when stopped."""
+    return hosts.leave(_main(arguments))
+
+
+@told({NonFiniteLoss: 3, hosts.Lost: hosts.ENDED}, stopped=GOES_ON)
+def _main(arguments: Sequence[str]) -> None:
+    """Parses, checks everything that can be checked, runs, prints."""
     command = parse(arguments)
     parallel.use_every_core()
+    hosts.join(command.processes)
+    console = Console(quiet=hosts.process() > 0)
     space = check(command.config)
     seeds = command.seeds
     if seeds is not None and (len(set(seeds)) < max(2, len(seeds)) or min(seeds) < 0):

@@ -1,6 +1,7 @@
 """The only module that knows that there are K of anything, or that there are devices.
 
-Everything else is written for one sub-supernet; `over` runs it on a leading axis.
+Everything else is written for one sub-supernet; `over` runs it on a leading axis. Of several processes (`hosts`) each
+runs its share.
 """
 
 import os
@@ -13,6 +14,7 @@ import jax.numpy as jnp
 import numpy as np
 from jax.sharding import AxisType, Mesh, NamedSharding, PartitionSpec
 
+from jaxnas import hosts
 from jaxnas.types import UserError
 
 Strategy = Literal["loop", "map", "vmap", "shard"]
@@ -21,8 +23,8 @@ AXIS = "subnet"
 
 
 def make_mesh(devices: int | None = None) -> Mesh:
-    """A mesh of one axis, `subnet`, over the first `devices` devices (default: all)."""
-    return _mesh(jax.devices()[: devices or len(jax.devices())])
+    """A mesh of one axis, `subnet`, over the first `devices` devices of this process (default: all)."""
+    return _mesh(jax.local_devices()[: devices or jax.local_device_count()])
 
 
 def _mesh(devices: Sequence[jax.Device]) -> Mesh:
@@ -34,8 +36,10 @@ def resolve(strategy: str) -> Strategy:
 
     On CPU the batched operations of `vmap` are slower than one sub-supernet after the other, and a vmapped switch
     runs every operation; `loop` does the same work as `map` and compiles once for every K. Raises UserError for an
-    unknown name.
+    unknown name, and for any but shard where there are several processes.
     """
+    if hosts.processes() > 1 and strategy not in ("auto", "shard"):
+        raise UserError(f"several processes share the work by the strategy shard (or auto), not {strategy!r}")
     if strategy == "auto":
         if len(jax.devices()) > 1:
             return "shard"
@@ -79,7 +83,8 @@ def over(fn: Callable[..., Any], strategy: str = "auto", mesh: Mesh | None = Non
     map: one program, lax.map; vmap: one vectorised program;
     shard: the items spread over `mesh` (default: all devices; the first K where there are more), each device running
     map (CPU) or vmap. K that the devices do not divide is padded with repeated items, which are dropped again. No
-    collective is needed.
+    collective is needed. Of several processes each runs as many items over its own devices, and all get all results,
+    on the host.
     """
     chosen = resolve(strategy)
     if chosen == "loop":
@@ -88,7 +93,8 @@ def over(fn: Callable[..., Any], strategy: str = "auto", mesh: Mesh | None = Non
         return jax.jit(partial(_map, fn))
     if chosen == "vmap":
         return jax.jit(partial(_vmap, fn))
-    return _shard(fn, mesh or make_mesh())
+    run = _shard(fn, mesh or make_mesh())
+    return run if hosts.processes() == 1 else _share(run)
 
 
 def lanes(strategy: str) -> int:
@@ -170,6 +176,17 @@ def _shard(fn: Callable[..., Any], mesh: Mesh) -> Callable[..., Any]:
 
     run.lower = over_devices(mesh.size)[0].lower  # type: ignore[attr-defined]
     return run
+
+
+def _share(run: Callable[..., Any]) -> Callable[..., Any]:
+    def shared_out(stacked: Any, *shared: Any) -> Any:
+        items = count(stacked)
+        each = -(-items // hosts.processes())
+        own = (hosts.process() * each + np.arange(each)) % items  # repeats fill up, as on the devices
+        found = hosts.gather(run(hosts.select(stacked, own), *shared))
+        return jax.tree.map(lambda leaf: leaf[:items], found)
+
+    return shared_out
 
 
 def _gathered(stacked: Any, mesh: Mesh) -> Any:

@@ -11,7 +11,8 @@ SOURCES = sorted((ROOT / "jaxnas").rglob("*.py")) + sorted((ROOT / "experiments"
 ALLOWED = {
     "types": set(),
     "config": set(),
-    "parallel": set(),
+    "hosts": set(),
+    "parallel": {"hosts"},
     "spaces": set(),
     "arithmetic": {"spaces"},
     "nets": {"spaces"},
@@ -27,7 +28,7 @@ ALLOWED = {
     "selection": {"spaces", "search", "analysis"},
     "methods": {
         *("spaces", "nets", "data", "benchmarks", "analysis", "search", "metrics", "splitting", "training"),
-        *("selection", "parallel", "workdir", "predictor"),
+        *("selection", "parallel", "hosts", "workdir", "predictor"),
     },
     "predictor": {"spaces", "nets", "data", "workdir"},
     "__init__": {"predictor"},

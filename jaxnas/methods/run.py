@@ -1,13 +1,14 @@
 """A few-shot run in its work directory: the stages in order, what each writes, and how several seeds are joined."""
 
 from collections.abc import Callable
+from dataclasses import replace
 from functools import partial
 from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
 from jaxnas import config as configs
-from jaxnas import parallel
+from jaxnas import hosts, parallel
 from jaxnas.benchmarks import Table
 from jaxnas.config import FewShotConfig
 from jaxnas.data import Dataset
@@ -49,10 +50,13 @@ def run_few_shot(
         table.check(config.data.name)
     inputs = _fingerprints(config.data.name, dataset, table)
     strategy = problem.config.strategy
-    with open_workdir(workdir, configs.to_dict(config), inputs, MAY_CHANGE, strategy=strategy):
-        if (workdir / "result.json").exists():
-            return read_json(workdir / "result.json")
-        return _stages(problem, workdir, dataset, table, partial(open_stage, workdir, note=note, show=show))
+    alike = replace(config, data=replace(config.data, root=Path()), truth=replace(config.truth, table=None))
+    hosts.check_same([configs.to_dict(alike), inputs], "config or data")
+    with hosts.entered_by_first(open_workdir(workdir, configs.to_dict(config), inputs, MAY_CHANGE, strategy=strategy)):
+        if hosts.first((workdir / "result.json").exists):
+            return dict(hosts.first(read_json, workdir / "result.json"))
+        stages = hosts.stages_of_all(partial(open_stage, workdir, note=note, show=show))
+        return _stages(problem, workdir, dataset, table, stages)
 
 
 def _stages(problem: Problem, workdir: Path, dataset: Dataset, table: Table | None, stage: Stages) -> dict[str, Any]:
@@ -62,14 +66,14 @@ def _stages(problem: Problem, workdir: Path, dataset: Dataset, table: Table | No
         params = few_shot.warm_up(problem, at)
     with stage("split") as at:
         tree, similarities = few_shot.split(problem, params, at)
-        write_json(workdir / "split_tree.json", tree.to_json())
-        write_arrays(workdir / "similarities.npz", {f"node_{node}": s for node, s in similarities.items()})
+        hosts.first(write_json, workdir / "split_tree.json", tree.to_json())
+        hosts.first(write_arrays, workdir / "similarities.npz", {f"node_{node}": s for node, s in similarities.items()})
     with stage("leaves") as at:
         states = few_shot.train_leaves(problem, params, tree, config.leaf_epochs, (LEAVES, 0), at)
     sample = controls.ranking_sample(problem, tree)
     with stage("search") as at:
         histories = few_shot.search(problem, states.params, params, tree.masks(), config.search, (SEARCH, 0), at)
-        write_csv(workdir / "architectures.csv", records.architecture_rows(problem, histories, None))
+        hosts.first(write_csv, workdir / "architectures.csv", records.architecture_rows(problem, histories, None))
         name, images = f"split by {config.split.metric}", controls.method_images(problem, tree)
         method = controls.contend(problem, name, "method", tree, states.params, histories, images, sample)
     del states
@@ -80,10 +84,12 @@ def _stages(problem: Problem, workdir: Path, dataset: Dataset, table: Table | No
     with stage("judge"):
         verdicts, ranking = judge(problem, contenders, tree, sample, (op_ids, trained), dataset.test, table)
         rows = records.contender_rows(problem, contenders, verdicts)
-        write_csv(workdir / "architectures.csv", records.architecture_rows(problem, histories, table))
-        write_csv(workdir / "contenders.csv", records.flat_rows(rows))
+        hosts.first(write_csv, workdir / "architectures.csv", records.architecture_rows(problem, histories, table))
+        hosts.first(write_csv, workdir / "contenders.csv", records.flat_rows(rows))
         if ranking is not None:
-            write_csv(workdir / "ranking.csv", records.ranking_rows(problem, tree, sample, contenders, ranking))
+            hosts.first(
+                write_csv, workdir / "ranking.csv", records.ranking_rows(problem, tree, sample, contenders, ranking)
+            )
         network = Description(
             architecture=rows[0]["architecture"],
             space=problem.space.name,
@@ -96,10 +102,10 @@ def _stages(problem: Problem, workdir: Path, dataset: Dataset, table: Table | No
             test_accuracy=rows[0]["test_accuracy"],
         )
         chosen = parallel.item((trained.params, trained.stats), 0)  # the method is the first contender
-        save_network(workdir / FILE, network, *chosen)
-    seconds = {name: record["seconds"] for name, record in read_stages(workdir).items()}
+        hosts.first(save_network, workdir / FILE, network, *chosen)
+    seconds = {name: record["seconds"] for name, record in hosts.first(read_stages, workdir).items()}
     result = records.result_object(rows, ranking, verdicts[0].test.n, seconds)
-    write_json(workdir / "result.json", result)
+    hosts.first(write_json, workdir / "result.json", result)
     return result
 
 

@@ -23,11 +23,14 @@ KEPT = 2  # newest checkpoints of a stage that stay, the second in case the firs
 
 
 def save_checkpoint(folder: Path, done: int, state: Any, record: dict[str, Any]) -> None:
-    """Commits a pytree of arrays and typed keys as the checkpoint `done`, and removes all but the last two."""
+    """Commits a pytree of arrays and typed keys as the checkpoint `done`, and removes all but the last two.
+
+    One of several processes gives arrays of the host, and the words of keys: orbax takes no others from it.
+    """
     target = (folder / str(done)).absolute()
     (folder / f"{done}.json").unlink(missing_ok=True)
     try:
-        with _without_log(), ocp.Checkpointer(ocp.StandardCheckpointHandler()) as checkpointer:
+        with _without_log(), _checkpointer() as checkpointer:
             # force: what stands there has no valid record, or it would have been resumed from.
             checkpointer.save(target, args=ocp.args.StandardSave(_named(state)), force=True)
     except Exception as error:  # a full disk has many faces in the layers below
@@ -50,9 +53,12 @@ def newest_checkpoint(folder: Path, template: Any) -> tuple[int, Any, dict[str, 
     for done in numbers:
         record, path = _record(folder / f"{done}.json"), (folder / str(done)).absolute()
         if path.is_dir() and record.pop("digest", None) == digest(path, record):
-            if record["state"] != _kinds(template):
-                raise UserError(f"{path} was kept by another version of the program; choose another --workdir")
-            return done, _restored(path, template), record
+            if record["state"] == _kinds(template):
+                return done, _restored(path, template), record
+            words = jax.tree.map(lambda leaf: jax.random.key_data(leaf) if _is_key(leaf) else leaf, template)
+            if record["state"] == _kinds(words):
+                return done, jax.tree.map(_as_key, template, _restored(path, words)), record
+            raise UserError(f"{path} was kept by another version of the program; choose another --workdir")
     if numbers:
         raise UserError(f"the checkpoints {numbers} in {folder} are damaged; move {folder.parent.parent} away")
     return None
@@ -95,9 +101,27 @@ def _restored(path: Path, template: Any) -> Any:
     shapes = {
         name: jax.ShapeDtypeStruct(leaf.shape, leaf.dtype, sharding=place) for name, leaf in _named(template).items()
     }
-    with ocp.Checkpointer(ocp.StandardCheckpointHandler()) as checkpointer:
+    with _checkpointer() as checkpointer:
         restored = checkpointer.restore(path, args=ocp.args.StandardRestore(shapes))
     return jax.tree.unflatten(jax.tree.structure(template), [restored[name] for name in shapes])
+
+
+def _is_key(leaf: Any) -> bool:
+    return bool(jax.dtypes.issubdtype(leaf.dtype, jax.dtypes.prng_key))
+
+
+def _as_key(like: Any, kept: Any) -> Any:
+    return jax.random.wrap_key_data(kept, impl=jax.random.key_impl(like)) if _is_key(like) else kept
+
+
+def _checkpointer() -> ocp.Checkpointer:
+    """One that waits for no other process, should there be any."""
+    if jax.process_count() == 1:
+        return ocp.Checkpointer(ocp.StandardCheckpointHandler())
+    here = jax.process_index()
+    alone = ocp.options.MultiprocessingOptions(here, active_processes={here}, barrier_sync_key_prefix="writer")
+    handler = ocp.StandardCheckpointHandler(multiprocessing_options=alone)
+    return ocp.Checkpointer(handler, multiprocessing_options=alone)
 
 
 @contextmanager

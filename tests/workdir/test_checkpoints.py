@@ -53,6 +53,15 @@ def test_the_newest_is_restored_bit_by_bit_with_its_record(committed: Path) -> N
     assert (record["seconds"], record["metrics_bytes"]) == (1.25, 10)
 
 
+def test_words_of_keys_are_restored_as_keys(tmp_path: Path) -> None:
+    """As one of several processes keeps them: a run goes on whatever their number."""
+    whole = state(3)
+    words = {"weights": [np.asarray(a) for a in whole["weights"]], "key": np.asarray(jax.random.key_data(whole["key"]))}
+    save_checkpoint(tmp_path / "leaves", 1, words, RECORD)
+    _, kept, _ = newest_checkpoint(tmp_path / "leaves", state(0))
+    assert kept["key"].dtype == whole["key"].dtype and raw(kept) == raw(whole)
+
+
 def test_the_last_two_are_kept(committed: Path) -> None:
     assert {path.name for path in committed.iterdir()} == {"2", "2.json", "10", "10.json"}
 

@@ -1,0 +1,250 @@
+"""The only module that knows that a run may have several processes, each with devices of its own.
+
+Every process runs the same program on the same numbers, computes its share of the items (`parallel.over`), and gets
+what the others found. The first one alone works on files: `first` and `stages_of_all` give the others its answers, or
+its errors. With one process all of this is the function itself.
+"""
+
+import ctypes
+import json
+import os
+import signal
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, ExitStack, contextmanager
+from dataclasses import dataclass
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+from jaxnas.types import Stage, Stages, UserError, brief
+
+MEET = 300  # seconds that the processes have to start
+SILENT = 30  # seconds without a sign of life after which a process counts as dead
+LEAVING = 10  # seconds that a process which ends waits for the others to end
+ENDED = 4  # exit code of a process that stops because another one ended
+ADVICE = "another process of the run ended, this one stops; start the same command again on every host, or with fewer"
+
+
+class Lost(RuntimeError):
+    """Another process ended while this one needed it."""
+
+
+@dataclass(frozen=True)
+class Hosts:
+    """The processes of a run; all three of these, or none for a run of one process."""
+
+    coordinator: str | None = None
+    """HOST:PORT of process 0, reachable from every host"""
+    num_processes: int | None = None
+    """how many processes run this same command, one on each host"""
+    process_id: int | None = None
+    """which of them this is, from 0 on; process 0 alone uses --workdir"""
+
+
+ALONE = Hosts()
+
+
+def join(hosts: Hosts) -> None:
+    """Meets the other processes, if there are any; call before any work. Raises UserError."""
+    if hosts == ALONE:
+        return
+    address, number, own = hosts.coordinator, hosts.num_processes, hosts.process_id
+    if address is None or number is None or own is None:
+        raise UserError("--coordinator, --num-processes and --process-id belong together: give all three or none")
+    name, _, port = address.rpartition(":")
+    if not name or not (port.isdecimal() and 0 < int(port) < 65536):
+        raise UserError(f"--coordinator must be HOST:PORT with a port of 1 to 65535, not {address!r}")
+    if not (number >= 2 and 0 <= own < number):
+        raise UserError(f"--num-processes must be 2 or more and --process-id below it, not {number} and {own}")
+    jax.config.update("jax_cpu_collectives_implementation", "gloo")
+    jax.config.update("jax_enable_preemption_service", False)  # it would take SIGTERM as a notice and go on
+    apart = f"the {number} processes did not meet at {address} within {MEET} s"
+    _on_abort(lambda: _stop(2, apart))
+    try:
+        jax.distributed.initialize(
+            address,
+            number,
+            own,
+            initialization_timeout=MEET,
+            heartbeat_timeout_seconds=SILENT,
+            shutdown_timeout_seconds=LEAVING,
+        )
+    except RuntimeError as error:
+        raise UserError(f"{apart} ({brief(str(error))})") from error
+    _on_abort(lambda: _stop(ENDED, ADVICE))
+
+
+def leave(code: int) -> int:
+    """Parts from the other processes at the end of a command, which has told all, and gives back its exit code."""
+    if not _HANDLERS:  # it met none
+        return code
+    sys.stdout.flush()
+    if code:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), 2)  # the runtime has much to say of processes that are gone
+    _on_abort(lambda: os._exit(code))  # its farewell is an abort where the others are gone, or do not come in time
+    try:
+        jax.distributed.shutdown()
+    except RuntimeError:
+        os._exit(code)
+    return code
+
+
+def processes() -> int:
+    """How many there are; asks no backend where there is one."""
+    return jax.process_count() if jax.distributed.is_initialized() else 1
+
+
+def process() -> int:
+    """Which of them this is."""
+    return jax.process_index() if jax.distributed.is_initialized() else 0
+
+
+def gather(stacked: Any) -> Any:
+    """Arrays [k, ...] and typed keys of every process, one after the other [processes k, ...], the same on all.
+
+    One collective, of bytes: exact, and compiled once for each size. Raises Lost.
+    """
+    flat, unpack = _packed(stacked)
+    return jax.tree.map(lambda leaf: leaf.reshape(-1, *leaf.shape[2:]), unpack(_exchange("process_allgather", flat)))
+
+
+def first(do: Callable[..., Any], *arguments: Any) -> Any:
+    """`do(*arguments)` by the first process; its value, plain JSON, on every one. Raises Lost.
+
+    What it raises there is a UserError elsewhere.
+    """
+    if processes() == 1:
+        return do(*arguments)
+    failure, answer = None, b""
+    if process() == 0:
+        try:
+            answer = json.dumps({"value": do(*arguments)}).encode()
+        except Exception as error:
+            failure, answer = error, json.dumps({"error": str(error)}).encode()
+    size = int(_from_first(np.array(len(answer))))
+    padded = np.zeros(1 << max(12, (size - 1).bit_length()), np.uint8)  # few sizes, few programs
+    padded[: len(answer)] = np.frombuffer(answer, np.uint8)
+    told = json.loads(_from_first(padded)[:size].tobytes())
+    if failure is not None:
+        raise failure
+    if "error" in told:
+        raise UserError(f"process 0 stopped: {told['error']}")
+    return told["value"]
+
+
+def check_same(value: Any, what: str) -> None:
+    """Raises UserError in a process whose value, plain JSON, is not that of the first one."""
+    own = json.dumps(value)
+    if first(lambda: own) != own:
+        raise UserError(f"process {process()} has another {what} than process 0; start all alike")
+
+
+@contextmanager
+def entered_by_first(context: AbstractContextManager[Any]) -> Iterator[None]:
+    """A context that only the first process enters; its errors on entry and exit are those of all."""
+    with ExitStack() as held:
+        first(lambda: held.enter_context(context) and None)
+        yield
+        first(held.pop_all().close)
+
+
+def stages_of_all(stages: Stages) -> Stages:
+    """Stages kept by the first process; every one goes on from what that one kept."""
+    if processes() == 1:
+        return stages
+
+    @contextmanager
+    def stage(name: str) -> Iterator[Stage]:
+        at: list[Stage] = []  # of the first process
+
+        @contextmanager
+        def opened() -> Iterator[None]:
+            with stages(name) as own:
+                at.append(own)
+                yield
+
+        def resume(start: Any) -> tuple[int, Any]:
+            found = [start]
+
+            def kept() -> int:
+                done, found[0] = at[0].resume(start)
+                return done
+
+            done = first(kept)
+            return done, _from_first(found[0])
+
+        def advance(done: int, total: int, state: Any, rows: list[dict[str, Any]]) -> None:
+            first(lambda: at[0].advance(done, total, jax.tree.map(_words, state), rows))
+
+        with entered_by_first(opened()):
+            yield Stage(resume, advance)
+
+    return stage
+
+
+def select(stacked: Any, rows: np.ndarray) -> Any:
+    """These rows of arrays and typed keys [k, ...], on the host."""
+    return jax.tree.map(lambda leaf: _as_key(leaf, _words(leaf)[rows]), stacked)
+
+
+def _from_first(tree: Any) -> Any:
+    flat, unpack = _packed(tree)
+    return jax.tree.map(lambda leaf: leaf[0], unpack(_exchange("broadcast_one_to_all", flat)[None]))
+
+
+def _exchange(how: str, flat: np.ndarray) -> np.ndarray:
+    from jax.experimental import multihost_utils  # only where there are several processes
+
+    try:
+        return np.asarray(getattr(multihost_utils, how)(flat))
+    except jax.errors.JaxRuntimeError as error:  # at once where the system has closed a connection
+        raise Lost(ADVICE) from error
+
+
+def _packed(tree: Any) -> tuple[np.ndarray, Callable[[np.ndarray], Any]]:
+    """All bytes of a tree, [b], and the function that makes of such bytes [n, b] a tree of leaves [n, ...]."""
+    leaves, structure = jax.tree.flatten(tree)
+    arrays = [np.asarray(_words(leaf)) for leaf in leaves]
+    ends = np.cumsum([array.nbytes for array in arrays])
+
+    def unpack(flat: np.ndarray) -> Any:
+        parts = np.split(flat, ends[:-1], axis=1)
+        plain = [
+            np.ascontiguousarray(part).view(array.dtype).reshape(len(flat), *array.shape)
+            for part, array in zip(parts, arrays, strict=True)
+        ]
+        return jax.tree.unflatten(structure, [_as_key(leaf, a) for leaf, a in zip(leaves, plain, strict=True)])
+
+    return np.concatenate([np.ascontiguousarray(a).reshape(-1).view(np.uint8) for a in arrays]), unpack
+
+
+def _words(leaf: Any) -> np.ndarray:
+    """An array on the host; of a typed key its words."""
+    return np.asarray(jax.random.key_data(leaf) if jax.dtypes.issubdtype(leaf.dtype, jax.dtypes.prng_key) else leaf)
+
+
+def _as_key(leaf: Any, words: np.ndarray) -> Any:
+    """Words as what `leaf` is."""
+    if not jax.dtypes.issubdtype(leaf.dtype, jax.dtypes.prng_key):
+        return words
+    return jax.random.wrap_key_data(jnp.asarray(words), impl=jax.random.key_impl(leaf))
+
+
+def _stop(code: int, error: str) -> None:
+    os.write(2, f"error: {error}\n".encode())
+    os._exit(code)
+
+
+def _on_abort(act: Callable[[], None]) -> None:
+    """What to do where the runtime would abort this process, as it does when it misses another one.
+
+    It aborts in a thread of its own, whatever Python does meanwhile: handlers of Python's `signal` come too late.
+    """
+    _HANDLERS.append(ctypes.CFUNCTYPE(None, ctypes.c_int)(lambda number: act()))
+    ctypes.CDLL(None).signal(int(signal.SIGABRT), _HANDLERS[-1])
+
+
+_HANDLERS: list[Any] = []  # must live as long as the process
