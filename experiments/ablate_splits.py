@@ -25,7 +25,7 @@ from rich.console import Console
 from rich.table import Table
 
 from experiments.ablations import SPLITS
-from experiments.console import GOES_ON, told
+from experiments.console import GOES_ON, interval, told
 from jaxnas.benchmarks import read_table
 from jaxnas.config import SplitAblationConfig
 from jaxnas.data import load
@@ -78,16 +78,9 @@ def shown(rows: Rows) -> Table:
     table = Table("split", "algorithm", "rule", "n", "true accuracy", "less unsplit", "less random", box=box.SIMPLE)
     for row in rows:
         if row["rule"] in ("oracle", "validation", ""):
-            cells = [_interval(row, name) for name in ("true_accuracy", "from_unsplit", "from_random")]
+            cells = [interval(row, name) for name in ("true_accuracy", "from_unsplit", "from_random")]
             table.add_row(row["split"], row["algorithm"], row["rule"], str(row["seeds"]), *cells)
     return table
-
-
-def _interval(row: dict[str, Any], name: str) -> str:
-    if row[name] is None:
-        return "-"
-    low, high = row[f"{name}_low"], row[f"{name}_high"]
-    return f"{row[name]:.2f}" + ("" if low is None else f" [{low:.2f}, {high:.2f}]")
 
 
 @told({NonFiniteLoss: 3}, GOES_ON)

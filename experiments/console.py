@@ -1,7 +1,8 @@
-"""How a command ends: its exit code, and one line on stderr that says why."""
+"""How a command ends: its exit code, one line on stderr that says why, and numbers for the terminal."""
 
 from collections.abc import Callable, Mapping, Sequence
 from functools import wraps
+from typing import Any
 
 from rich.console import Console
 
@@ -42,3 +43,11 @@ def told(
 def tell(sentence: str, style: str) -> None:
     """One line on stderr, as it is, in a rich style such as `red` where that is a terminal."""
     Console(stderr=True).print(sentence, style=style, highlight=False, markup=False, soft_wrap=True)
+
+
+def interval(row: Mapping[str, Any], name: str) -> str:
+    """A value of a row with its interval, from the columns `name`, `name`_low and `name`_high; a dash for none."""
+    if row[name] is None:
+        return "-"
+    low, high = row[f"{name}_low"], row[f"{name}_high"]
+    return f"{row[name]:.2f}" + ("" if low is None else f" [{low:.2f}, {high:.2f}]")

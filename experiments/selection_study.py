@@ -23,7 +23,7 @@ from rich import box
 from rich.console import Console
 from rich.table import Table
 
-from experiments.console import GOES_ON, told
+from experiments.console import GOES_ON, interval, told
 from experiments.presets import STUDIES
 from jaxnas.benchmarks import read_table
 from jaxnas.config import StudyConfig
@@ -76,7 +76,7 @@ def shown(summary: Rows) -> Table:
     table = Table("algorithm", "selector", "scope", "n", "true accuracy", "regret", "evaluations", box=box.SIMPLE)
     for row in summary:
         cells = [row["algorithm"] or "-", row["selector"], row["scope"], _count(row)]
-        cells += [_interval(row, name) for name in ("true_accuracy", "regret")]
+        cells += [interval(row, name) for name in ("true_accuracy", "regret")]
         table.add_row(*cells, "-" if row["evaluations"] is None else f"{row['evaluations']:.0f}")
     return table
 
@@ -85,13 +85,6 @@ def _count(row: dict[str, Any]) -> str:
     if row["seeds"] is None:
         return "all"
     return f"{row['seeds'] - row['failed']}" + (f" ({row['failed']} failed)" if row["failed"] else "")
-
-
-def _interval(row: dict[str, Any], name: str) -> str:
-    if row[name] is None:
-        return "-"
-    low, high = row[f"{name}_low"], row[f"{name}_high"]
-    return f"{row[name]:.2f}" + ("" if low is None else f" [{low:.2f}, {high:.2f}]")
 
 
 @told({NonFiniteLoss: 3}, GOES_ON)
