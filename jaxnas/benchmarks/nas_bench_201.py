@@ -82,7 +82,7 @@ def _load(path: Path) -> Any:
             while stream.read(1 << 20):  # the checksum is compared at the end
                 pass
             return found
-    except (zipfile.BadZipFile, EOFError, NotImplementedError, RuntimeError) as error:
+    except (zipfile.BadZipFile, EOFError, RuntimeError) as error:
         raise UserError(f"{path} is damaged or truncated ({type(error).__name__})") from error
 
 

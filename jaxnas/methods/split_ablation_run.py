@@ -131,7 +131,7 @@ def merge(
     Raises UserError if a leaf is in none of them.
     """
     space = check(config)
-    leaves, _ = leaves_of(config, space, trees)
+    leaves, stands = leaves_of(config, space, trees)
     rows = [row for shard in shards for row in read_rows(shard / CELLS)]
     held = {(row["algorithm"], row["split"], row["seed"], row["leaf"]) for row in rows}
     lacking = [(a, x.split, x.seed, x.number) for a in config.algorithms for x in leaves]
@@ -142,7 +142,6 @@ def merge(
     if not (workdir / CELLS).exists():
         append_rows(workdir / CELLS, rows)
     problem = prepare_study(study_of(config), dataset)
-    leaves, stands = leaves_of(config, space, trees)
     stages = partial(open_stage, workdir, note=note, show=show)
     return _conclude(problem, config, workdir, dataset, table, leaves, stands, stages)
 
