@@ -15,11 +15,12 @@ import numpy as np
 from jax.sharding import AxisType, Mesh, NamedSharding, PartitionSpec
 
 from jaxnas import hosts
-from jaxnas.types import UserError
+from jaxnas.types import Array, UserError
 
-Strategy = Literal["loop", "map", "vmap", "shard"]
-STRATEGIES: tuple[Strategy, ...] = ("loop", "map", "vmap", "shard")
-AXIS = "subnet"
+Strategy = Literal["loop", "map", "vmap", "shard", "mesh"]
+STRATEGIES: tuple[Strategy, ...] = ("loop", "map", "vmap", "shard", "mesh")
+SPREAD: tuple[Strategy, ...] = ("shard", "mesh")  # over devices
+AXIS, DATA = "subnet", "data"
 
 
 def make_mesh(devices: int | None = None) -> Mesh:
@@ -27,23 +28,28 @@ def make_mesh(devices: int | None = None) -> Mesh:
     return _mesh(jax.local_devices()[: devices or jax.local_device_count()])
 
 
-def _mesh(devices: Sequence[jax.Device]) -> Mesh:
-    return jax.make_mesh((len(devices),), (AXIS,), axis_types=(AxisType.Auto,), devices=devices)
+def _mesh(devices: Sequence[jax.Device], data: int = 1) -> Mesh:
+    """Of one axis, or of `data` devices for each item: its row of the mesh."""
+    shape, axes = ((len(devices),), (AXIS,)) if data == 1 else ((len(devices) // data, data), (AXIS, DATA))
+    return jax.make_mesh(shape, axes, axis_types=(AxisType.Auto,) * len(axes), devices=devices)
 
 
 def resolve(strategy: str) -> Strategy:
-    """The strategy that `auto` stands for here: shard over several devices; on one, loop on CPU and vmap elsewhere.
+    """The strategy that `auto` stands for here: over several devices shard on CPU and mesh elsewhere; on one, loop on
+    CPU and vmap elsewhere.
 
     On CPU the batched operations of `vmap` are slower than one sub-supernet after the other; `loop` does the same work
-    as `map` and compiles once for every K. Raises UserError for an unknown name, and for any but shard where there are
-    several processes.
+    as `map` and compiles once for every K. The parts of a batch wait for each other at every norm, which on CPU has to
+    be asked for. Raises UserError for an unknown name, and for any but shard and mesh where there are several
+    processes.
     """
-    if hosts.processes() > 1 and strategy not in ("auto", "shard"):
-        raise UserError(f"several processes share the work by the strategy shard (or auto), not {strategy!r}")
+    if hosts.processes() > 1 and strategy not in ("auto", *SPREAD):
+        raise UserError(f"several processes share the work by the strategy shard or mesh (or auto), not {strategy!r}")
     if strategy == "auto":
+        on_cpu = jax.default_backend() == "cpu"
         if len(jax.devices()) > 1:
-            return "shard"
-        return "loop" if jax.default_backend() == "cpu" else "vmap"
+            return "shard" if on_cpu else "mesh"
+        return "loop" if on_cpu else "vmap"
     if strategy not in STRATEGIES:
         raise UserError(f"unknown strategy {strategy!r}; allowed: {['auto', *STRATEGIES]}")
     return strategy
@@ -75,7 +81,9 @@ def cores() -> int:
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
-def over(fn: Callable[..., Any], strategy: str = "auto", mesh: Mesh | None = None) -> Callable[..., Any]:
+def over(
+    fn: Callable[..., Any], strategy: str = "auto", mesh: Mesh | None = None, batch: Callable[..., int] | None = None
+) -> Callable[..., Any]:
     """`fn(item, *shared)` for one item -> a function of `stacked`, whose leaves have a leading axis K, and `shared`.
 
     All strategies compute the same numbers to rounding:
@@ -83,8 +91,13 @@ def over(fn: Callable[..., Any], strategy: str = "auto", mesh: Mesh | None = Non
     map: one program, lax.map; vmap: one vectorised program;
     shard: the items spread over `mesh` (default: all devices; the first K where there are more), each device running
     map (CPU) or vmap. K that the devices do not divide is padded with repeated items, which are dropped again. No
-    collective is needed. Of several processes each runs as many items over its own devices, and all get all results,
-    on the host.
+    collective is needed;
+    mesh: as shard, but where there are at least twice as many devices as items each item gets a row of them, and the
+    batches that `fn` marks by `spread_examples` are divided among the row, the largest number of them that divides
+    `batch(*shared)`, the examples of a batch. Means over a batch, and so norms and gradients, are those of all of it;
+    they are collectives within the row. Without `batch`, nothing is divided.
+
+    Of several processes each runs as many items over its own devices, and all get all results, on the host.
     """
     chosen = resolve(strategy)
     if chosen == "loop":
@@ -93,13 +106,23 @@ def over(fn: Callable[..., Any], strategy: str = "auto", mesh: Mesh | None = Non
         return jax.jit(partial(_map, fn))
     if chosen == "vmap":
         return jax.jit(partial(_vmap, fn))
-    run = _shard(fn, mesh or make_mesh())
+    run = _shard(fn, mesh or make_mesh(), batch if chosen == "mesh" else None)
     return run if hosts.processes() == 1 else _share(run)
 
 
 def lanes(strategy: str) -> int:
     """How many items `over` has under way at once: as many as fill no device with repeated ones."""
-    return len(jax.devices()) if resolve(strategy) == "shard" else 1
+    return len(jax.devices()) if resolve(strategy) in SPREAD else 1
+
+
+def spread_examples(batch: Array) -> Array:
+    """`batch` [B, ...] itself, its examples divided among the devices of a row where `over` runs the strategy mesh."""
+    return jax.lax.with_sharding_constraint(batch, PartitionSpec(DATA)) if examples_are_spread() else batch
+
+
+def examples_are_spread() -> bool:
+    """Whether what is traced now may have the examples of a batch on several devices."""
+    return DATA in jax.sharding.get_abstract_mesh().axis_names
 
 
 @jax.jit  # one program for the tree: leaf by leaf, each shape would be a compilation of its own
@@ -143,38 +166,50 @@ def _join(items: list[Any]) -> Any:
     return jax.tree.map(lambda *leaves: jnp.stack(leaves), *items)
 
 
-def _shard(fn: Callable[..., Any], mesh: Mesh) -> Callable[..., Any]:
+def _shard(fn: Callable[..., Any], mesh: Mesh, batch: Callable[..., int] | None) -> Callable[..., Any]:
     inner = _map if jax.default_backend() == "cpu" else _vmap
     split, whole = PartitionSpec(AXIS), PartitionSpec()
 
     @lru_cache
-    def over_devices(devices: int) -> tuple[Callable[..., Any], Mesh]:
-        part = mesh if devices == mesh.size else _mesh(list(mesh.devices.flat[:devices]))
+    def over_devices(rows: int, data: int) -> tuple[Callable[..., Any], Mesh]:
+        part = mesh if rows == mesh.size else _mesh(list(mesh.devices.flat[: rows * data]), data)
+        of_row = partial(inner if data == 1 else _map, fn)  # a row of several devices has one item
 
         @jax.jit
         def spread(stacked: Any, *shared: Any) -> Any:
+            # The axis of the examples is left to the compiler, which knows where a sum needs all of them.
             # check_vma is off: it would ask fn to annotate which of its constants vary over the axis.
             specs = (split, *[whole] * len(shared))
-            body = jax.shard_map(partial(inner, fn), mesh=part, in_specs=specs, out_specs=split, check_vma=False)
+            body = jax.shard_map(of_row, mesh=part, in_specs=specs, out_specs=split, axis_names={AXIS}, check_vma=False)
             return body(stacked, *shared)
 
         return spread, part
 
-    def run(stacked: Any, *shared: Any) -> Any:
+    def placed(stacked: Any, *shared: Any) -> tuple[Callable[..., Any], Mesh, tuple[Any, ...]]:
         items = count(stacked)
-        spread, part = over_devices(min(items, mesh.size))  # devices beyond K would only repeat what others do
-        rows = np.arange(-(-items // part.size) * part.size) % items
-        if len(rows) > items:
-            stacked = jax.tree.map(lambda leaf: leaf[rows], _gathered(stacked, part))
+        rows = min(items, mesh.size)  # devices beyond K would only repeat what others do
+        examples = 1 if batch is None else batch(*shared)
+        spread, part = over_devices(rows, max(d for d in range(1, mesh.size // rows + 1) if examples % d == 0))
+        filled = np.arange(-(-items // rows) * rows) % items
+        if len(filled) > items:
+            stacked = jax.tree.map(lambda leaf: leaf[filled], _gathered(stacked, part))
         # What another number of items left on other devices is moved to these.
         stacked = jax.device_put(stacked, NamedSharding(part, split))
-        shared = jax.device_put(shared, NamedSharding(part, whole))
-        result = spread(stacked, *shared)
-        if len(rows) == items:
+        return spread, part, (stacked, *jax.device_put(shared, NamedSharding(part, whole)))
+
+    def run(stacked: Any, *shared: Any) -> Any:
+        items = count(stacked)
+        spread, part, given = placed(stacked, *shared)
+        result = spread(*given)
+        if items % part.shape[AXIS] == 0:
             return result
         return jax.tree.map(lambda leaf: leaf[:items], _gathered(result, part))
 
-    run.lower = over_devices(mesh.size)[0].lower  # type: ignore[attr-defined]
+    def lower(stacked: Any, *shared: Any) -> Any:
+        spread, _, given = placed(stacked, *shared)
+        return spread.lower(*given)  # type: ignore[attr-defined]
+
+    run.lower = lower  # type: ignore[attr-defined]
     return run
 
 

@@ -17,7 +17,7 @@ def together() -> None:
     """All that two processes exchange."""
     own = hosts.process()
     assert (hosts.processes(), len(jax.devices()), parallel.lanes("shard")) == (2, 4, 4)
-    with pytest.raises(UserError, match="strategy shard"):
+    with pytest.raises(UserError, match="strategy shard or mesh"):
         parallel.resolve("map")
     assert parallel.resolve("auto") == "shard"
 

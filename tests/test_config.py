@@ -119,7 +119,7 @@ def test_an_element_of_another_type_is_told_with_the_name_of_its_field(wrong: An
 @pytest.mark.parametrize(
     ("values", "words"),
     [
-        ({"strategy": "fast"}, ["strategy", "'fast'", "auto", "loop", "map", "vmap", "shard"]),
+        ({"strategy": "fast"}, ["strategy", "'fast'", "auto", "loop", "map", "vmap", "shard", "mesh"]),
         ({"split": {"background": "mixed"}}, ["split.background", "'mixed'", "path", "uniform"]),
     ],
 )

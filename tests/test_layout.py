@@ -15,7 +15,7 @@ ALLOWED = {
     "parallel": {"hosts"},
     "spaces": set(),
     "arithmetic": {"spaces"},
-    "nets": {"spaces"},
+    "nets": {"spaces", "parallel"},
     "data": {"spaces"},
     "benchmarks": {"spaces"},
     "analysis": {"spaces"},

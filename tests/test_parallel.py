@@ -93,7 +93,7 @@ def test_new_masks_weights_and_keys_do_not_retrace(problem) -> None:
 
 def test_auto_shards_over_several_devices_and_unknown_names_are_refused() -> None:
     assert parallel.resolve("auto") == "shard"
-    with pytest.raises(UserError, match=r"'pmap'.*'auto', 'loop', 'map', 'vmap', 'shard'"):
+    with pytest.raises(UserError, match=r"'pmap'.*'auto', 'loop', 'map', 'vmap', 'shard', 'mesh'"):
         parallel.resolve("pmap")
 
 

@@ -55,8 +55,9 @@ class FewShotConfig:
     """epochs of each leaf, from the warmed-up weights"""
     alone_epochs: int = 200
     """epochs of the chosen architecture trained alone, from new weights"""
-    strategy: Literal["auto", "loop", "map", "vmap", "shard"] = "auto"
-    """how the K leaves run: one after the other, as one program, vectorised, or spread over the devices"""
+    strategy: Literal["auto", "loop", "map", "vmap", "shard", "mesh"] = "auto"
+    """how the K leaves run: one after the other, as one program, vectorised, spread over the devices, or so spread and
+    their batches divided among devices that are left over"""
     quick_compile: bool = False
     """compile with few optimisations: slower steps, right for runs of seconds"""
     seed: int = 0
@@ -97,7 +98,7 @@ class StudyConfig:
     """epochs of architectures that are trained alone for the truth, where there is no table"""
     table: Path | None = None
     """benchmark table of true accuracies; None: what is chosen is trained alone"""
-    strategy: Literal["auto", "loop", "map", "vmap", "shard"] = "auto"
+    strategy: Literal["auto", "loop", "map", "vmap", "shard", "mesh"] = "auto"
     """how supernets of one algorithm run: one after the other, as one program, vectorised, or over the devices"""
     quick_compile: bool = False
     """compile with few optimisations: slower steps, right for runs of seconds"""
@@ -143,7 +144,7 @@ class SplitAblationConfig:
     """epochs of architectures that are trained alone for the truth, where there is no table"""
     table: Path | None = None
     """benchmark table of true accuracies; None: what is chosen is trained alone"""
-    strategy: Literal["auto", "loop", "map", "vmap", "shard"] = "auto"
+    strategy: Literal["auto", "loop", "map", "vmap", "shard", "mesh"] = "auto"
     """how the sub-supernets run: one after the other, as one program, vectorised, or over the devices"""
     quick_compile: bool = False
     """compile with few optimisations: slower steps, right for runs of seconds"""
@@ -185,7 +186,7 @@ class MetricAblationConfig:
     """supernets, each with batches of its own; all see the same images"""
     warmups: tuple[int, ...] = (0, 10)
     """epochs after which weights are scored; a supernet is trained once, on the schedule of the longest"""
-    strategy: Literal["auto", "loop", "map", "vmap", "shard"] = "auto"
+    strategy: Literal["auto", "loop", "map", "vmap", "shard", "mesh"] = "auto"
     """how supernets and edges run: one after the other, as one program, vectorised, or over the devices"""
     quick_compile: bool = False
     """compile with few optimisations: slower steps, right for runs of seconds"""

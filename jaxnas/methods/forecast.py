@@ -8,6 +8,7 @@ from typing import Any, NamedTuple
 import jax
 import jax.numpy as jnp
 
+from jaxnas import parallel
 from jaxnas.data import Images
 from jaxnas.methods.few_shot import compared, first_generation
 from jaxnas.methods.problem import Problem, steps_per_epoch
@@ -98,7 +99,7 @@ def forecast(problem: Problem, with_table: bool) -> Forecast:
     per_step = _seconds(lambda: epoch(state, few)) / TIMED
     per_batch = _seconds(lambda: evaluate((state.params, paths), batch))
     work = works(problem, with_table)
-    devices = len(jax.devices()) if config.strategy == "shard" else 1
+    devices = parallel.lanes(config.strategy)  # where batches are divided among those that are left over, it is less
     turns = [-(-item.networks // devices) for item in work]
     seconds = [n * (w.steps * per_step + w.batches * per_batch) for n, w in zip(turns, work, strict=True)]
     used: Any = epoch.memory_analysis()

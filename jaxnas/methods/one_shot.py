@@ -63,7 +63,8 @@ def build_programs(problem: Problem, config: StudyConfig, algorithm: SearchAlgor
     def epoch(rate: float, final_rate: float) -> Epoch:
         optimizer = replace(config.optimizer, rate=rate, final_rate=final_rate)
         step = build_bilevel_step(network, pipeline.augment, optimizer, algorithm)
-        return parallel.over(build_search_epoch(step, config.data.batch), problem.config.strategy)
+        epoch = build_search_epoch(step, config.data.batch)
+        return parallel.over(epoch, problem.config.strategy, batch=lambda data: config.data.batch)
 
     slow = SLOWER * config.optimizer.rate
     return Programs(

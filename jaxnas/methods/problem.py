@@ -166,7 +166,10 @@ def build_programs(
 
     def epoch_of(network: Network, sample: Sample) -> Epoch:
         step = build_step(network, pipeline.augment, config.optimizer, sample)
-        return over(build_epoch(step, config.data.batch))
+        return over(build_epoch(step, config.data.batch), batch=lambda images: config.data.batch)
+
+    def per_batch(batches: Images) -> int:
+        return batches.labels.shape[1]
 
     similarity = edge_similarity(METRICS[config.split.metric](network, space), space, config.split.background)
 
@@ -181,8 +184,8 @@ def build_programs(
         optimizer=build_optimizer(config.optimizer),
         epoch=epoch_of(network, sample),
         alone_epoch=epoch_of(alone, only),
-        evaluate=over(build_evaluate(network, pipeline)),
-        evaluate_alone=over(build_evaluate(alone, pipeline)),
+        evaluate=over(build_evaluate(network, pipeline), batch=per_batch),
+        evaluate_alone=over(build_evaluate(alone, pipeline), batch=per_batch),
         similarities=over(of_edge),
     )
 

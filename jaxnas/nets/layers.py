@@ -11,6 +11,7 @@ import jax.numpy as jnp
 from jax import lax
 from jax.custom_batching import custom_vmap
 
+from jaxnas import parallel
 from jaxnas.types import Array
 
 NormMode = Literal["batch", "given", "none"]
@@ -54,9 +55,10 @@ def _kernel_gradient(x: Array, gradient: Array, size: int) -> Array:
     rows = _padded(gradient, rows=(pad, pad))
     inputs = jnp.concatenate([columns[:, :, j : j + width] for j in range(size)], -1)
     outputs = jnp.concatenate([rows[size - 1 - i : size - 1 - i + height] for i in range(size)], -1)
-    product = lax.dot_general(
-        inputs.reshape(-1, inputs.shape[-1]), outputs.reshape(-1, outputs.shape[-1]), (((0,), (0,)), ((), ()))
-    )
+    if not parallel.examples_are_spread():  # one axis saves a copy, but examples on several devices would be gathered
+        inputs, outputs = (a.reshape(-1, a.shape[-1]) for a in (inputs, outputs))
+    summed = tuple(range(inputs.ndim - 1))
+    product = lax.dot_general(inputs, outputs, ((summed, summed), ((), ())))
     return product.reshape(size, x.shape[-1], size, gradient.shape[-1]).transpose(2, 0, 1, 3)
 
 
@@ -64,7 +66,7 @@ def _kernel_gradient(x: Array, gradient: Array, size: int) -> Array:
 def _same_conv(x: Array, kernel: Array) -> Array:
     if kernel.shape[0] == 1:
         return x @ kernel[0, 0]
-    if jax.default_backend() != "cpu":
+    if jax.default_backend() != "cpu" or parallel.examples_are_spread():  # one wide image would tie examples together
         return lax.conv_general_dilated(x, kernel, (1, 1), "SAME", dimension_numbers=("HNWC", "HWIO", "HNWC"))
     height, batch, width, channels = x.shape
     pad = kernel.shape[0] // 2

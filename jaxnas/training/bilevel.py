@@ -7,6 +7,7 @@ import jax
 import jax.numpy as jnp
 from jax import lax
 
+from jaxnas import parallel
 from jaxnas.config import OptimizerConfig
 from jaxnas.data.pipeline import Images, epoch_order
 from jaxnas.nets.losses import cross_entropy, percent_correct
@@ -49,8 +50,8 @@ def build_bilevel_step(
         _, choice_key, augment_key = keys_of(state)
         update_key, choice_key = jax.random.split(choice_key)
         train_key, valid_key = jax.random.split(augment_key)
-        images = augment(train_key, train.images)
-        valid_images = augment(valid_key, valid.images)
+        images = parallel.spread_examples(augment(train_key, train.images))
+        valid_images = parallel.spread_examples(augment(valid_key, valid.images))
         problem = Problem(
             train_logits=lambda params, choice: network.forward(params, images, choice)[0],
             train_labels=train.labels,

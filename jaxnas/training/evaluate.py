@@ -7,6 +7,7 @@ import jax
 import jax.numpy as jnp
 from jax import lax
 
+from jaxnas import parallel
 from jaxnas.data.pipeline import Images, Pipeline
 from jaxnas.nets.layers import NormMode
 from jaxnas.nets.losses import cross_entropy
@@ -34,7 +35,7 @@ def build_evaluate(network: Network, pipeline: Pipeline) -> Callable[..., Array]
 
         def one(choice: Choice) -> Array:
             def count(correct: Array, batch: Images) -> tuple[Array, None]:
-                images = pipeline.normalise(batch.images)
+                images = parallel.spread_examples(pipeline.normalise(batch.images))
                 logits, _ = network.forward(params, images, choice, mode, stats[0] if stats else None)
                 return correct + (logits.argmax(-1) == batch.labels).sum(), None
 

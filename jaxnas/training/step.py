@@ -7,6 +7,7 @@ import jax
 import jax.numpy as jnp
 from jax import lax
 
+from jaxnas import parallel
 from jaxnas.config import OptimizerConfig
 from jaxnas.data.pipeline import Images, epoch_order
 from jaxnas.nets.losses import cross_entropy, percent_correct
@@ -42,7 +43,8 @@ def build_step(
     def step(state: SubnetState, batch: Images) -> tuple[SubnetState, StepMetrics]:
         _, choice_key, augment_key = keys_of(state)
         forwards = one(sample(choice_key, state.mask))
-        return update(state, augment(augment_key, batch.images), batch.labels, forwards)
+        images = parallel.spread_examples(augment(augment_key, batch.images))
+        return update(state, images, batch.labels, forwards)
 
     return step
 
