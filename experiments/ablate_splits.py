@@ -64,10 +64,10 @@ def run(command: Command, show: Progress) -> Rows:
     if command.shard is not None:
         config = shard_of(config, *command.shard)
     trees = trees_of(space, config, command.trees)
-    table = None if config.table is None else read_table(space, config.table)
-    if config.quick_compile:
+    table = None if config.study.table is None else read_table(space, config.study.table)
+    if config.study.quick_compile:
         jax.config.update("jax_disable_most_optimizations", True)
-    dataset = load(config.data, command.config.seeds[0])  # the same images in every shard
+    dataset = load(config.study.data, command.config.study.seeds[0])  # the same images in every shard
     if command.merge:
         return merge(config, command.workdir, command.merge, dataset, table, trees, note, show)
     return run_ablation(config, command.workdir, dataset, table, trees, note, show)
