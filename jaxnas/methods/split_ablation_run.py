@@ -151,17 +151,17 @@ def merge(
     Raises UserError if a leaf is in none of them, and for a shard of other settings or one that is still in use.
     """
     work = _prepare(config, dataset, table, trees)
-    rows = [row for shard in shards for row in _shard_rows(work, shard)]
+    rows = {leaf_name(row): row for shard in shards for row in _shard_rows(work, shard)}
     with _opened(work, workdir):
         known = {leaf_name(row) for row in read_rows(workdir / CELLS)}
-        held = known | {leaf_name(row) for row in rows}
+        held = known | {*rows}
         wanted = [
             (name, leaf.split, leaf.seed, leaf.number) for name in config.study.algorithms for leaf in work.leaves
         ]
         lacking = [name for name in wanted if name not in held]
         if lacking:
             raise UserError(f"{len(lacking)} leaves are in none of the shards, the first is {lacking[0]}")
-        append_rows(workdir / CELLS, [row for row in rows if leaf_name(row) not in known])
+        append_rows(workdir / CELLS, [row for name, row in rows.items() if name not in known])
         return _conclude(work, workdir, partial(open_stage, workdir, note=note, show=show))
 
 

@@ -106,7 +106,7 @@ def table_rows(config: SplitAblationConfig, values: Values, chance: dict[str, di
     supernets and from the mean of the random splits, under the same algorithm and rule.
     """
     rows = []
-    rules = list(dict.fromkeys(rule for _, _, rule in values))
+    rules = list(dict.fromkeys(rule for _, _, rule in values)) or [ORACLE, MEAN, VALIDATION]
     randoms = [name for name in expanded(config.splits) if name.startswith(f"{RANDOM} ")]
     for algorithm in config.study.algorithms:
         for rule in rules:

@@ -8,8 +8,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from experiments.ablate_splits import Command, main, run
+from experiments.ablate_splits import main
 from experiments.ablations import SPLITS
+from experiments.split_runs import Command, run
 from jaxnas.config import SplitAblationConfig
 from jaxnas.methods.split_ablation import check, expanded, leaves_of, random_masks
 from jaxnas.methods.split_ablation_run import shard_of, trees_of
@@ -17,6 +18,7 @@ from jaxnas.methods.split_ablation_tables import picked, picks, table_rows
 from jaxnas.spaces import NAS_BENCH_201, TOY
 from jaxnas.types import UserError
 from jaxnas.workdir import locked
+from tests.test_hosts import ROOT
 
 MASKS = [[[1, 1, 0], [1, 1, 1]], [[0, 0, 1], [1, 1, 1]]]
 TRUTH = {(1, 1): 60.0, (1, 2): 70.0, (2, 1): 90.0, (2, 2): 80.0}
@@ -84,6 +86,9 @@ def test_cells_are_all_leaves_and_alike_splits_are_trained_once(command, table) 
     assert list(stages) == ["warm_up", "train_uniform", "select_uniform", "train_gdas", "select_gdas"]
     kept = [json.loads(line) for line in (command.workdir / "leaves.jsonl").read_text().splitlines()]
     assert len(kept) == 2 * 2 * 2 * 2 and {row["split"] for row in kept} == {"mine", "none"}
+    page = (command.workdir / "report.html").read_text()
+    assert "over 2 unsplit runs?" in page and "twin is the same split as mine in every seed" in page
+    assert all(f"<td>{row['true_accuracy']:.2f} [" in page for row in table)
 
 
 def test_the_table_is_of_what_rules_pick_of_the_cells(command, table) -> None:
@@ -150,6 +155,41 @@ def merges_are_runs_of_their_own(command: Command, joined: list[dict]) -> None:
         run(command, quiet)
     with pytest.raises(UserError, match="gone is no shard that can be read: No such file"):
         run(replace(command, merge=(folder / "gone",)), quiet)
+
+
+@pytest.fixture(scope="module")
+def submitit():
+    """Imported before capsys: it sets up logging anew, which closes what other packages log to if that is not stderr."""
+    return pytest.importorskip("submitit")
+
+
+def test_shards_in_jobs_and_joined_are_the_whole(
+    submitit, command, table, files, tmp_path, capsys, monkeypatch
+) -> None:
+    monkeypatch.setenv("JAX_COMPILATION_CACHE_DIR", str(ROOT / ".cache" / "driver"))
+    monkeypatch.setenv("JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS", "0")
+    monkeypatch.setenv("JAX_PERSISTENT_CACHE_MIN_ENTRY_SIZE_BYTES", "-1")
+    splits = ["--trees", str(files / "splits.json"), "--splits", "mine", "twin", "none"]
+    study = ["--algorithms", "uniform", "--table", str(files / "table.csv"), "--random", "0", "--strategy", "loop"]
+    launched = ["smoke", "--workdir", str(tmp_path), *splits, *study, "--launcher", "local", "--shards", "2"]
+    assert main(launched) == 0
+    of_one = [{**row, "seconds": ""} for row in cells(command.workdir) if row["algorithm"] == "uniform"]
+    assert [{**row, "seconds": ""} for row in cells(tmp_path)] == of_one  # the other algorithm changes nothing
+    with open(tmp_path / "table.csv") as joined, open(command.workdir / "table.csv") as whole:
+        assert [*csv.DictReader(joined)] == [row for row in csv.DictReader(whole) if row["algorithm"] != "gdas"]
+    for seed in (0, 1):
+        config = json.loads((tmp_path / f"shard-{seed + 1}" / "config.json").read_text())
+        assert config["study"]["seeds"] == [seed]
+    assert "/report.html" in capsys.readouterr().out.replace("\n", "")
+    # Again: a finished shard is no job. One of other settings fails in a line, and the other stays as it was.
+    before, kept = {*(tmp_path / "jobs").glob("*.out")}, (tmp_path / "shard-1" / "leaves.jsonl").read_bytes()
+    other = tmp_path / "shard-2" / "config.json"
+    other.write_text(other.read_text().replace('"warmup_epochs": 1', '"warmup_epochs": 3'))
+    assert main(launched) == 2
+    (said,) = capsys.readouterr().err.splitlines()
+    assert said.startswith("error: shard-2 of 2 failed: ") and "(warmup_epochs: 3 there, 1 now)" in said
+    assert len({*(tmp_path / "jobs").glob("*.out")} - before) == 1
+    assert (tmp_path / "shard-1" / "leaves.jsonl").read_bytes() == kept
 
 
 def test_a_killed_ablation_goes_on(command, table, tmp_path) -> None:
