@@ -159,7 +159,7 @@ def merges_are_runs_of_their_own(command: Command, joined: list[dict]) -> None:
 
 @pytest.fixture(scope="module")
 def submitit():
-    """Imported before capsys: it sets up logging anew, which closes what other packages log to if that is not stderr."""
+    """Imported before capsys: it sets up logging anew, which closes what others log to if that is not stderr."""
     return pytest.importorskip("submitit")
 
 

@@ -14,7 +14,7 @@ from jaxnas.types import UserError
 
 @pytest.fixture(scope="module")
 def submitit():
-    """Imported before capsys: it sets up logging anew, which closes what other packages log to if that is not stderr."""
+    """Imported before capsys: it sets up logging anew, which closes what others log to if that is not stderr."""
     return pytest.importorskip("submitit")
 
 
