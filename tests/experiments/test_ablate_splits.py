@@ -237,6 +237,10 @@ def test_differences_are_paired_by_seed() -> None:
     half = 12.706 * np.std([2, 1], ddof=1) / 2**0.5
     assert mine["from_unsplit_high"] == pytest.approx(1.5 + half, rel=1e-4)
     assert mine["from_random_low"] is None  # 5 in both seeds says nothing of the spread
+    lost = table_rows(config, {}, {})  # every split has a leaf that failed
+    assert {(row["rule"], row["seeds"], row["true_accuracy"]) for row in lost} == {
+        *((rule, 0, None) for rule in ("oracle", "any leaf", "validation"))
+    }
 
 
 def test_random_trees_are_fixed_by_name_and_seed() -> None:
