@@ -47,6 +47,7 @@ def test_slurm_is_asked_for_what_a_job_is_given(submitit, tmp_path, monkeypatch)
 
 
 def test_what_cannot_be_launched_is_told_before_work(submitit, tmp_path, capsys, monkeypatch) -> None:
+    monkeypatch.setenv("JAX_NUM_CPU_DEVICES", "4")  # the command would ask for other devices than tests have
     command = ["smoke", "--workdir", str(tmp_path / "w"), "--launcher", "slurm", "--shards"]
     assert main([*command, "3"]) == 2
     assert "shards are 1/N .. N/N of at most 2 seeds, not 3/3" in capsys.readouterr().err
