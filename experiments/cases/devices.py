@@ -19,6 +19,10 @@ COLLECTIVES = {
     *("all-gather", "all-reduce", "all-to-all", "collective-broadcast", "collective-permute", "ragged-all-to-all"),
     *("reduce-scatter", "send", "recv"),
 }
+QUICK = {  # of LLVM only: HLO and its memory stay as they are
+    "xla_backend_optimization_level": 0,
+    "xla_llvm_disable_expensive_passes": True,
+}
 NAME = r"%?([\w.\-]+)"
 HEAD = re.compile(rf"(ENTRY )?{NAME} \(.*\{{$")
 INSTRUCTION = re.compile(rf"\s+(?:ROOT )?{NAME} = (\(.*?\)|\S+) ([a-z][\w\-]*)\((.*)$")
@@ -82,7 +86,7 @@ def against_one(found: list[Device], products: float) -> list[Measured]:
 def compiled(run: Callable[[Any, Any], Any], stacked: Any, shared: Any, devices: int) -> Device:
     """One of so many devices, in the program that XLA has partitioned; `run` and its arguments as `parallel.over`."""
     spread: Any = parallel.over(run, "shard", parallel.make_mesh(devices))
-    executable = spread.lower(stacked, shared).compile()
+    executable = spread.lower(stacked, shared).compile(compiler_options=QUICK)
     used, seen = executable.memory_analysis(), instructions(executable.as_text())
     held = used.argument_size_in_bytes + used.temp_size_in_bytes
     return Device(seen["products"], held, sum(seen[name] for name in COLLECTIVES))
