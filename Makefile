@@ -23,8 +23,10 @@ lint: .venv/ready
 	$(BIN)/pip install --quiet --disable-pip-version-check --requirement requirements.txt
 	touch $@
 
-# What only tests and optional formats need: torch reads NAS-Bench-201's API file, the rest write and check official files.
+# What only tests and options need: torch reads NAS-Bench-201's API file, submitit launches jobs, the rest write and check
+# official files.
 .venv/tested: .venv/ready
-	$(BIN)/pip install --quiet --disable-pip-version-check torch==2.13.0 nats_bench==1.8 tensorboardX==2.6.5
+	$(BIN)/pip install --quiet --disable-pip-version-check torch==2.13.0 nats_bench==1.8 tensorboardX==2.6.5 \
+		submitit==1.5.4
 	$(BIN)/pip install --quiet --disable-pip-version-check --no-deps analog-nasbench==0.1.3
 	touch $@

@@ -4,21 +4,22 @@
     python -m experiments.ablate_splits digits --trees SPLITS.json --splits gm snip random:3 none --workdir out/splits
     python -m experiments.ablate_splits digits --trees out/metrics/trees --workdir out/1 --shard 1 3
     python -m experiments.ablate_splits digits --trees out/metrics/trees --workdir out/all --merge out/1 out/2 out/3
+    python -m experiments.ablate_splits digits --trees out/metrics/trees --workdir out/all --launcher slurm --shards 3
 
 For each seed one supernet is warmed up; from it all leaves of all splits are trained on one axis by each algorithm, and
 a selector takes an architecture from each. Splits that are alike are trained once. Controls see as many images: as many
 unsplit supernets as a split has leaves, random splits, a random search. The same command goes on where it was stopped.
+`--launcher` runs every shard as a job (in WORKDIR/shard-I, its log in WORKDIR/jobs), waits for them, and joins them in
+one more job.
+
 Writes `cells.csv` (a row for each split, algorithm, seed and leaf) and `table.csv` (means over seeds of what each rule
-picks of the leaves, the oracle among them, with differences from the controls paired by seed).
+picks of the leaves, the oracle among them, with differences from the controls paired by seed), and `report.html`, both
+on a page.
 """
 
 import sys
 from collections.abc import Sequence
-from dataclasses import dataclass
-from pathlib import Path
-from typing import Annotated, Any
 
-import jax
 import tyro
 from rich import box
 from rich.console import Console
@@ -26,51 +27,10 @@ from rich.table import Table
 
 from experiments.ablations import SPLITS
 from experiments.console import GOES_ON, interval, told
-from jaxnas.benchmarks import read_table
-from jaxnas.config import SplitAblationConfig
-from jaxnas.data import load
-from jaxnas.methods.split_ablation import check
-from jaxnas.methods.split_ablation_run import merge, run_ablation, shard_of, trees_of
+from experiments.split_runs import Command, Rows, launch, run
 from jaxnas.parallel import use_every_core
-from jaxnas.report import note
 from jaxnas.training import NonFiniteLoss
-from jaxnas.types import UserError
-from jaxnas.workdir import Progress, progress
-
-Rows = list[dict[str, Any]]
-
-
-@dataclass(frozen=True)
-class Command:
-    """Splits crossed with search algorithms and seeds."""
-
-    workdir: Path
-    """directory for the results; a stopped run goes on there"""
-    config: Annotated[SplitAblationConfig, tyro.conf.arg(name="")]
-    trees: Path | None = None
-    """splits by metric and data set, a split_tree.json, or a folder of trees METRIC-SEED.json"""
-    shard: tuple[int, int] | None = None
-    """I N: only the I-th of N parts of the seeds, on this machine"""
-    merge: tuple[Path, ...] = ()
-    """work directories of all shards: join them instead of training"""
-
-
-def run(command: Command, show: Progress) -> Rows:
-    """The whole ablation or its part; returns the rows of `table.csv`. Raises UserError, NonFiniteLoss."""
-    config = command.config
-    space = check(config)
-    if command.merge and command.shard is not None:
-        raise UserError("a run trains one shard (--shard I N) or joins all of them (--merge DIR ...), not both")
-    if command.shard is not None:
-        config = shard_of(config, *command.shard)
-    trees = trees_of(space, config, command.trees)
-    table = None if config.table is None else read_table(space, config.table)
-    if config.quick_compile:
-        jax.config.update("jax_disable_most_optimizations", True)
-    dataset = load(config.data, command.config.seeds[0])  # the same images in every shard
-    if command.merge:
-        return merge(config, command.workdir, command.merge, dataset, table, trees, note, show)
-    return run_ablation(config, command.workdir, dataset, table, trees, note, show)
+from jaxnas.workdir import progress
 
 
 def shown(rows: Rows) -> Table:
@@ -90,10 +50,13 @@ def main(arguments: Sequence[str]) -> None:
     commands = {name: (name, Command(tyro.MISSING, preset)) for name, preset in SPLITS.items()}
     command = tyro.extras.overridable_config_cli(commands, prog="python -m experiments.ablate_splits", args=arguments)
     use_every_core()
-    with progress(console) as show:
-        rows = run(command, show)
+    if command.launcher is not None:
+        rows = launch(command, command.launcher)
+    else:
+        with progress(console) as show:
+            rows = run(command, show)
     console.print(shown(rows))
-    console.print(f"written to {command.workdir}", highlight=False)
+    console.print(f"written to {command.workdir}; open {command.workdir / 'report.html'}", highlight=False)
 
 
 if __name__ == "__main__":

@@ -185,31 +185,26 @@ def _shard(fn: Callable[..., Any], mesh: Mesh, batch: Callable[..., int] | None)
 
         return spread, part
 
-    def placed(stacked: Any, *shared: Any) -> tuple[Callable[..., Any], Mesh, tuple[Any, ...]]:
-        items = count(stacked)
-        rows = min(items, mesh.size)  # devices beyond K would only repeat what others do
+    def program(stacked: Any, *shared: Any) -> tuple[Callable[..., Any], Mesh]:
+        rows = min(count(stacked), mesh.size)  # devices beyond K would only repeat what others do
         examples = 1 if batch is None else batch(*shared)
-        spread, part = over_devices(rows, max(d for d in range(1, mesh.size // rows + 1) if examples % d == 0))
-        filled = np.arange(-(-items // rows) * rows) % items
-        if len(filled) > items:
-            stacked = jax.tree.map(lambda leaf: leaf[filled], _gathered(stacked, part))
-        # What another number of items left on other devices is moved to these.
-        stacked = jax.device_put(stacked, NamedSharding(part, split))
-        return spread, part, (stacked, *jax.device_put(shared, NamedSharding(part, whole)))
+        return over_devices(rows, max(d for d in range(1, mesh.size // rows + 1) if examples % d == 0))
 
     def run(stacked: Any, *shared: Any) -> Any:
         items = count(stacked)
-        spread, part, given = placed(stacked, *shared)
-        result = spread(*given)
-        if items % part.shape[AXIS] == 0:
+        spread, part = program(stacked, *shared)
+        rows = np.arange(-(-items // part.shape[AXIS]) * part.shape[AXIS]) % items
+        if len(rows) > items:
+            stacked = jax.tree.map(lambda leaf: leaf[rows], _gathered(stacked, part))
+        # What another number of items left on other devices is moved to these.
+        stacked = jax.device_put(stacked, NamedSharding(part, split))
+        shared = jax.device_put(shared, NamedSharding(part, whole))
+        result = spread(stacked, *shared)
+        if len(rows) == items:
             return result
         return jax.tree.map(lambda leaf: leaf[:items], _gathered(result, part))
 
-    def lower(stacked: Any, *shared: Any) -> Any:
-        spread, _, given = placed(stacked, *shared)
-        return spread.lower(*given)  # type: ignore[attr-defined]
-
-    run.lower = lower  # type: ignore[attr-defined]
+    run.lower = lambda *given: program(*given)[0].lower(*given)  # type: ignore[attr-defined]
     return run
 
 

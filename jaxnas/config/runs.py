@@ -2,7 +2,9 @@
 
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Literal
+from typing import Annotated, Literal
+
+import tyro
 
 from jaxnas.config.parts import DataConfig, NetConfig, OptimizerConfig, SearchConfig, SplitConfig
 
@@ -91,7 +93,7 @@ class StudyConfig:
     score: str = "naswot"
     """metric of the selectors that need no accuracy"""
     ranked: int = 200
-    """random architectures on which supernets are compared with the truth; 0: none"""
+    """random architectures of each supernet, by which it is compared with the truth or with others; 0: none"""
     random: int = 8
     """architectures of the random search: trained alone on as many images as the dearest supernet, together"""
     alone_epochs: int = 200
@@ -108,46 +110,18 @@ class StudyConfig:
 class SplitAblationConfig:
     """Splits crossed with search algorithms and seeds, beside unsplit supernets and random architectures."""
 
-    data: DataConfig = field(default_factory=DataConfig)
-    """images and how they are fed"""
-    net: NetConfig = field(default_factory=NetConfig)
-    """the supernet"""
-    optimizer: OptimizerConfig = field(default_factory=OptimizerConfig)
-    """how weights are updated, in every phase"""
+    study: Annotated[StudyConfig, tyro.conf.arg(name="")] = field(
+        default_factory=lambda: StudyConfig(
+            algorithms=("uniform", "darts", "dsnas"), selectors=("best_of_sampled",), ranked=25
+        )
+    )
+    """how sub-supernets are trained and searched, by one selector; `random`: trained on as many images as a split"""
     splits: tuple[str, ...] = ("random:2", "none")
     """names in the file of splits; random:N, so many random trees; none, as many unsplit supernets"""
     groups: tuple[int, ...] = (2, 2, 2)
     """groups at each level of random trees"""
-    algorithms: tuple[str, ...] = ("uniform", "darts", "dsnas")
-    """how the sub-supernets are trained"""
-    selector: str = "best_of_sampled"
-    """how an architecture is taken from each"""
-    seeds: tuple[int, ...] = (0, 1, 2)
-    """runs of everything; all see the same images"""
     warmup_epochs: int = 50
     """epochs of the full supernet on uniform paths, from which all sub-supernets of a seed start"""
-    epochs: int = 50
-    """epochs of each sub-supernet"""
-    tune_epochs: int = 0
-    """epochs between two decisions of a selector that decides edge by edge"""
-    budget: int = 100
-    """most evaluations of the selector in each sub-supernet"""
-    ranked: int = 25
-    """random architectures of each sub-supernet, by whose accuracies rules compare sub-supernets"""
-    recalibrate: int = 0
-    """training batches whose statistics normalise what is validated; 0: those of each validation batch"""
-    score: str = "naswot"
-    """metric of the selectors that need no accuracy"""
-    random: int = 8
-    """architectures of the random search, trained alone on as many images as a split"""
-    alone_epochs: int = 200
-    """epochs of architectures that are trained alone for the truth, where there is no table"""
-    table: Path | None = None
-    """benchmark table of true accuracies; None: what is chosen is trained alone"""
-    strategy: Literal["auto", "loop", "map", "vmap", "shard", "mesh"] = "auto"
-    """how the sub-supernets run: one after the other, as one program, vectorised, or over the devices"""
-    quick_compile: bool = False
-    """compile with few optimisations: slower steps, right for runs of seconds"""
 
 
 @dataclass(frozen=True)

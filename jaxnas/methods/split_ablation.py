@@ -5,6 +5,7 @@ Every seed has one warmed-up supernet, from which all its sub-supernets start. S
 
 import time
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, NamedTuple
 from zlib import crc32
@@ -49,21 +50,16 @@ class Leaf(NamedTuple):
     mask: np.ndarray  # bool [E, O]
 
 
-def study_of(config: SplitAblationConfig) -> StudyConfig:
-    """The settings that an ablation shares with a study."""
-    names = (
-        *("data", "net", "optimizer", "algorithms", "seeds", "epochs", "tune_epochs", "budget", "ranked"),
-        *("recalibrate", "score", "random", "alone_epochs", "table", "strategy", "quick_compile"),
-    )
-    return StudyConfig(**{name: getattr(config, name) for name in names}, selectors=(config.selector,))
-
-
 def check(config: SplitAblationConfig) -> SearchSpace:
     """The space of a config. Raises UserError, before any work, for names and sizes that cannot be."""
-    space = check_study(study_of(config))
+    space = check_study(config.study)
+    if len(config.study.selectors) > 1:
+        raise UserError(
+            f"selectors must be one name, by which all leaves are searched, not {[*config.study.selectors]}"
+        )
     if config.warmup_epochs < 1:
         raise UserError(f"warmup_epochs must be at least 1, it is {config.warmup_epochs}")
-    partial = [name for name in config.algorithms if ALGORITHMS[name](space).partial > 1]
+    partial = [name for name in config.study.algorithms if ALGORITHMS[name](space).partial > 1]
     if partial:
         raise UserError(f"{partial[0]} trains a supernet of its own, which cannot start from the warmed-up one")
     expanded(config.splits)
@@ -100,7 +96,7 @@ def leaves_of(
     stands: dict[tuple[str, int], str] = {}
     alike: dict[tuple[Any, ...], str] = {}
     names = expanded(config.splits)
-    for seed in config.seeds:
+    for seed in config.study.seeds:
         found = {name: trees(name, seed) for name in names if name != NONE}
         most = max(map(len, found.values()), default=1)
         if NONE in names:
@@ -115,9 +111,7 @@ def leaves_of(
 
 def warm_up(problem: Problem, config: SplitAblationConfig, stages: Stages) -> Params:
     """Weights of one full supernet for each seed, trained on uniform paths; leaves [seeds, ...]."""
-    settings = StudyConfig(
-        data=config.data, optimizer=config.optimizer, seeds=config.seeds, epochs=config.warmup_epochs
-    )
+    settings = replace(config.study, epochs=config.warmup_epochs)
     programs = build_programs(problem, settings, ALGORITHMS["uniform"](problem.space))
     with stages("warm_up") as stage:
         states = train_supernets(problem, settings, programs, problem.space.full_mask()[None], stage)
@@ -131,15 +125,15 @@ def run_leaves(
 
     parents: weights of the seeds' warmed-up supernets, leaves [seeds, ...]. What the file holds is not done again.
     """
-    study = study_of(config)
+    study = config.study
     judges = build_judges(problem, study, problem.programs.network)
-    known = {_name(row) for row in read_rows(workdir / CELLS)}
-    rows = np.array([config.seeds.index(leaf.seed) for leaf in leaves])
+    known = {leaf_name(row) for row in read_rows(workdir / CELLS)}
+    rows = np.array([study.seeds.index(leaf.seed) for leaf in leaves])
     params = jax.jit(lambda tree: jax.tree.map(lambda w: w[rows], tree))(parents)
     masks = jnp.asarray(np.stack([leaf.mask for leaf in leaves]))
-    for name in config.algorithms:
+    for name in study.algorithms:
         wanted = [{"algorithm": name, "split": x.split, "seed": x.seed, "leaf": x.number} for x in leaves]
-        if {_name(row) for row in wanted} <= known:
+        if {leaf_name(row) for row in wanted} <= known:
             continue
         programs = build_programs(problem, study, ALGORITHMS[name](problem.space))
         states, error = None, "the training diverged"
@@ -151,7 +145,7 @@ def run_leaves(
         with stages(f"select_{name}") as stage:
             stage.resume(np.zeros(()))
             for number, (row, leaf) in enumerate(zip(wanted, leaves, strict=True)):
-                if _name(row) not in known:
+                if leaf_name(row) not in known:
                     view = None
                     if states is not None and is_finite(one := single(states, number)):
                         view = trained_of(problem, study, programs, judges, one)
@@ -191,5 +185,6 @@ def _keys(leaves: list[Leaf]) -> Array:
     return jnp.stack([key(leaf) for leaf in leaves])
 
 
-def _name(row: Row) -> tuple[Any, ...]:
+def leaf_name(row: Row) -> tuple[Any, ...]:
+    """Algorithm, split, seed and number, by which a row of the leaves is known."""
     return row["algorithm"], row["split"], row["seed"], row["leaf"]

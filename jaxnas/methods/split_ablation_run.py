@@ -1,11 +1,12 @@
 """An ablation of splits in its work directory, alone or as one of several shards that are joined."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import replace
 from functools import partial
 from hashlib import sha256
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -23,21 +24,47 @@ from jaxnas.methods.split_ablation import (
     Trees,
     check,
     expanded,
+    leaf_name,
     leaves_of,
     random_masks,
     run_leaves,
-    study_of,
     warm_up,
 )
-from jaxnas.methods.split_ablation_tables import Values, cell_rows, images_of, picked, table_rows
+from jaxnas.methods.split_ablation_tables import Shares, Values, cell_rows, images_of, picked, shares_of, table_rows
 from jaxnas.methods.study import Scope, prepare_study
 from jaxnas.methods.study_tables import Truth, random_search, true_accuracies
-from jaxnas.spaces.base import SearchSpace, mask_size
+from jaxnas.spaces.base import SearchSpace
 from jaxnas.spaces.split_file import read_splits
 from jaxnas.types import Stages, UserError
-from jaxnas.workdir import Progress, append_rows, open_stage, open_workdir, read_rows, write_csv
+from jaxnas.workdir import (
+    Progress,
+    append_rows,
+    locked,
+    open_stage,
+    open_workdir,
+    read_json,
+    read_rows,
+    refuse_change,
+    write_csv,
+)
 
-MAY_CHANGE = ("strategy", "data.root", "table")  # of a config; what is read there is told by its digest
+MAY_CHANGE = (
+    "study.strategy",
+    "study.data.root",
+    "study.table",
+)  # of a config; what is read there is told by its digest
+
+
+class Work(NamedTuple):
+    """What an ablation is made of."""
+
+    config: SplitAblationConfig
+    problem: Problem
+    dataset: Dataset
+    table: Table | None
+    leaves: list[Leaf]
+    stands: dict[tuple[str, int], str]  # (split, seed) -> the split that is trained for it
+    inputs: dict[str, str | None]  # digests of what is read
 
 
 def trees_of(space: SearchSpace, config: SplitAblationConfig, path: Path | None) -> Trees:
@@ -46,7 +73,7 @@ def trees_of(space: SearchSpace, config: SplitAblationConfig, path: Path | None)
     In a folder, METRIC-SEED.json is of one seed and METRIC.json of every other. Raises UserError, before work, for a
     name that is not there, and for what `read_splits` refuses.
     """
-    known = {} if path is None else _splits(space, path, config.data.name)
+    known = {} if path is None else _splits(space, path, config.study.data.name)
 
     def masks(name: str, seed: int) -> np.ndarray:
         if name.startswith(f"{RANDOM} "):
@@ -59,7 +86,7 @@ def trees_of(space: SearchSpace, config: SplitAblationConfig, path: Path | None)
 
     for name in expanded(config.splits):
         if name != NONE:
-            for seed in config.seeds:
+            for seed in config.study.seeds:
                 masks(name, seed)
     return masks
 
@@ -81,9 +108,10 @@ def shard_of(config: SplitAblationConfig, number: int, of: int) -> SplitAblation
 
     Raises UserError for a shard without a seed.
     """
-    if not 1 <= number <= of <= len(config.seeds):
-        raise UserError(f"shards are 1/N .. N/N of at most {len(config.seeds)} seeds, not {number}/{of}")
-    return replace(config, seeds=config.seeds[number - 1 :: of])
+    seeds = config.study.seeds
+    if not 1 <= number <= of <= len(seeds):
+        raise UserError(f"shards are 1/N .. N/N of at most {len(seeds)} seeds, not {number}/{of}")
+    return replace(config, study=replace(config.study, seeds=seeds[number - 1 :: of]))
 
 
 def run_ablation(
@@ -100,20 +128,12 @@ def run_ablation(
 
     Raises UserError before work starts.
     """
-    space = check(config)
-    problem = prepare_study(study_of(config), dataset)
-    if table is not None:
-        table.check(config.data.name)
-    leaves, stands = leaves_of(config, space, trees)
-    digest = sha256(dataset.train.images.tobytes() + dataset.valid.images.tobytes()).hexdigest()
-    masks = sha256(b"".join(leaf.mask.tobytes() for leaf in leaves)).hexdigest()
-    truth = None if table is None else sha256(table.accuracies[config.data.name].tobytes()).hexdigest()
-    inputs = {"images": digest, "splits": masks, "truth": truth}
-    with open_workdir(workdir, to_dict(config), inputs, MAY_CHANGE, strategy=problem.config.strategy):
+    work = _prepare(config, dataset, table, trees)
+    with _opened(work, workdir):
         stages = partial(open_stage, workdir, note=note, show=show)
-        parents = warm_up(problem, config, stages)
-        run_leaves(problem, config, workdir, leaves, parents, stages)
-        return _conclude(problem, config, workdir, dataset, table, leaves, stands, stages)
+        parents = warm_up(work.problem, config, stages)
+        run_leaves(work.problem, config, workdir, work.leaves, parents, stages)
+        return _conclude(work, workdir, stages)
 
 
 def merge(
@@ -126,90 +146,105 @@ def merge(
     note: Callable[[list[dict[str, Any]]], str],
     show: Progress,
 ) -> list[Row]:
-    """The tables of the whole `config` from the finished leaves of its shards; trains controls, no supernet.
+    """The tables of the whole `config` from the leaves of its shards; trains controls, no supernet.
 
-    Raises UserError if a leaf is in none of them.
+    Raises UserError if a leaf is in none of them, and for a shard of other settings or one that is still in use.
     """
-    space = check(config)
+    work = _prepare(config, dataset, table, trees)
+    rows = {leaf_name(row): row for shard in shards for row in _shard_rows(work, shard)}
+    with _opened(work, workdir):
+        known = {leaf_name(row) for row in read_rows(workdir / CELLS)}
+        held = known | {*rows}
+        wanted = [
+            (name, leaf.split, leaf.seed, leaf.number) for name in config.study.algorithms for leaf in work.leaves
+        ]
+        lacking = [name for name in wanted if name not in held]
+        if lacking:
+            raise UserError(f"{len(lacking)} leaves are in none of the shards, the first is {lacking[0]}")
+        append_rows(workdir / CELLS, [row for name, row in rows.items() if name not in known])
+        return _conclude(work, workdir, partial(open_stage, workdir, note=note, show=show))
+
+
+def _prepare(config: SplitAblationConfig, dataset: Dataset, table: Table | None, trees: Trees) -> Work:
+    space, data = check(config), config.study.data.name
+    problem = prepare_study(config.study, dataset)
+    if table is not None:
+        table.check(data)
     leaves, stands = leaves_of(config, space, trees)
-    rows = [row for shard in shards for row in read_rows(shard / CELLS)]
-    held = {(row["algorithm"], row["split"], row["seed"], row["leaf"]) for row in rows}
-    lacking = [(a, x.split, x.seed, x.number) for a in config.algorithms for x in leaves]
-    lacking = [name for name in lacking if name not in held]
-    if lacking:
-        raise UserError(f"{len(lacking)} leaves are in none of the shards, the first is {lacking[0]}")
-    workdir.mkdir(parents=True, exist_ok=True)
-    if not (workdir / CELLS).exists():
-        append_rows(workdir / CELLS, rows)
-    problem = prepare_study(study_of(config), dataset)
-    stages = partial(open_stage, workdir, note=note, show=show)
-    return _conclude(problem, config, workdir, dataset, table, leaves, stands, stages)
+    inputs = {
+        "images": sha256(dataset.train.images.tobytes() + dataset.valid.images.tobytes()).hexdigest(),
+        "splits": sha256(b"".join(leaf.mask.tobytes() for leaf in leaves)).hexdigest(),
+        "truth": None if table is None else sha256(table.accuracies[data].tobytes()).hexdigest(),
+    }
+    return Work(config, problem, dataset, table, leaves, stands, inputs)
 
 
-def _conclude(
-    problem: Problem,
-    config: SplitAblationConfig,
-    workdir: Path,
-    dataset: Dataset,
-    table: Table | None,
-    leaves: list[Leaf],
-    stands: dict[tuple[str, int], str],
-    stages: Stages,
-) -> list[Row]:
-    study, kept = study_of(config), read_rows(workdir / CELLS)
+@contextmanager
+def _opened(work: Work, workdir: Path) -> Iterator[None]:
+    strategy = work.problem.config.strategy
+    with open_workdir(workdir, to_dict(work.config), work.inputs, MAY_CHANGE, strategy=strategy):
+        yield
+
+
+def _shard_rows(work: Work, shard: Path) -> list[Row]:
+    """The leaves of a shard, which no process may be adding to."""
+    try:
+        with locked(shard):
+            made_of, made_with = (read_json(shard / f"{name}.json") for name in ("config", "environment"))
+            rows = read_rows(shard / CELLS)
+    except OSError as error:
+        raise UserError(f"{shard} is no shard that can be read: {error.strerror or error}") from error
+    refuse_change(shard, "shard of another config", made_of, to_dict(work.config), (*MAY_CHANGE, "study.seeds"))
+    images = {"images": work.inputs["images"]}
+    refuse_change(shard, "shard of other images", {"images": made_with.get("inputs", {}).get("images")}, images)
+    return rows
+
+
+def _conclude(work: Work, workdir: Path, stages: Stages) -> list[Row]:
+    """Writes both tables; rows of the second."""
+    problem, study = work.problem, work.config.study
+    kept = read_rows(workdir / CELLS)
     whole = [Scope("whole", problem.space.full_mask())]
-    searched = random_search(problem, study, whole, _random_epochs(problem, config, leaves), stages)
+    searched = random_search(problem, study, whole, _random_epochs(work), stages)
     asked = [row["op_ids"] for row in [*kept, *searched] if row["op_ids"]]
-    truth = true_accuracies(
-        problem, study, dataset, table, np.array(asked, np.int32).reshape(-1, len(problem.space.edges)), stages
-    )
-    source = "table" if table is not None else f"alone, {config.alone_epochs} epochs"
-    write_csv(workdir / "cells.csv", cell_rows(problem, config, kept, stands, truth, source))
-    found = table_rows(
-        config, _values(problem, config, kept, leaves, stands, truth), _chance(config, searched, truth, problem, table)
-    )
+    op_ids = np.array(asked, np.int32).reshape(-1, len(problem.space.edges))
+    truth = true_accuracies(problem, study, work.dataset, work.table, op_ids, stages)
+    source = "table" if work.table is not None else f"alone, {study.alone_epochs} epochs"
+    shares = shares_of(problem.space, work.leaves)
+    write_csv(workdir / "cells.csv", cell_rows(problem, work.config, kept, work.stands, shares, truth, source))
+    found = table_rows(work.config, _values(work, kept, shares, truth), _chance(work, searched, truth))
     write_csv(workdir / "table.csv", found)
     return found
 
 
-def _values(
-    problem: Problem,
-    config: SplitAblationConfig,
-    kept: list[Row],
-    leaves: list[Leaf],
-    stands: dict[tuple[str, int], str],
-    truth: Truth,
-) -> Values:
+def _values(work: Work, kept: list[Row], shares: Shares, truth: Truth) -> Values:
     """What each rule picks of each split whose leaves all gave an architecture."""
-    shares = {(leaf.split, leaf.seed, leaf.number): mask_size(leaf.mask) / problem.space.size for leaf in leaves}
     values: Values = {}
-    for (split, seed), trained in stands.items():
-        for algorithm in config.algorithms:
+    for (split, seed), trained in work.stands.items():
+        for algorithm in work.config.study.algorithms:
             rows = [r for r in kept if (r["algorithm"], r["split"], r["seed"]) == (algorithm, trained, seed)]
-            if rows and not any(row["error"] for row in rows):
-                share = np.array([shares[trained, seed, row["leaf"]] for row in rows])
-                for rule, value in picked(rows, share, truth).items():
-                    values.setdefault((split, algorithm, rule), {})[seed] = value
+            for rule, value in picked(rows, shares, truth).items():
+                values.setdefault((split, algorithm, rule), {})[seed] = value
     return values
 
 
-def _chance(
-    config: SplitAblationConfig, searched: list[Row], truth: Truth, problem: Problem, table: Table | None
-) -> dict[str, dict[int, float]]:
+def _chance(work: Work, searched: list[Row], truth: Truth) -> dict[str, dict[int, float]]:
     """The random search of each seed; of a table also the mean of all cells and the expected best of K."""
-    chance = {}
+    chance: dict[str, dict[int, float]] = {}
     if searched:
         chance["random search"] = {row["seed"]: truth[tuple(row["op_ids"])] for row in searched}
-    if table is not None:
-        cells = problem.space.enumerate()
-        known = table.query(cells[np.asarray(problem.space.connected(cells))], config.data.name)
+    if work.table is not None:
+        space, study = work.problem.space, work.config.study
+        cells = space.enumerate()
+        known = work.table.query(cells[np.asarray(space.connected(cells))], study.data.name)
         for k, name in ((1, "random cell"), (8, "best of 8 by the truth")):
-            chance[name] = {seed: expected_best(known, k) for seed in config.seeds}
+            chance[name] = {seed: expected_best(known, k) for seed in study.seeds}
     return chance
 
 
-def _random_epochs(problem: Problem, config: SplitAblationConfig, leaves: list[Leaf]) -> int:
+def _random_epochs(work: Work) -> int:
     """Epochs of each network of the random search: together, the images of the dearest split."""
-    most = 1 + max(leaf.number for leaf in leaves)
-    images = max(images_of(problem, config, algorithm, most) for algorithm in config.algorithms)
-    return max(1, round(images / (max(1, config.random) * steps_per_epoch(problem) * config.data.batch)))
+    problem, study = work.problem, work.config.study
+    most = 1 + max(leaf.number for leaf in work.leaves)
+    images = max(images_of(problem, work.config, algorithm, most) for algorithm in study.algorithms)
+    return max(1, round(images / (max(1, study.random) * steps_per_epoch(problem) * study.data.batch)))

@@ -7,19 +7,26 @@ import numpy as np
 from jaxnas.analysis import mean_interval
 from jaxnas.config import SplitAblationConfig
 from jaxnas.methods.problem import Problem, architecture_name, steps_per_epoch
-from jaxnas.methods.split_ablation import NONE, RANDOM, Row, expanded
+from jaxnas.methods.split_ablation import NONE, RANDOM, Leaf, Row, expanded
 from jaxnas.methods.study_tables import Truth
 from jaxnas.search import ALGORITHMS
 from jaxnas.selection import ESTIMATES
+from jaxnas.spaces.base import SearchSpace, mask_size
 
 ORACLE, MEAN, VALIDATION = "oracle", "any leaf", "validation"
 Values = dict[tuple[str, str, str], dict[int, float]]  # (split, algorithm, rule) -> seed -> true accuracy
+Shares = dict[tuple[str, int, int], float]  # (split, seed, leaf) -> share of the space
+
+
+def shares_of(space: SearchSpace, leaves: list[Leaf]) -> Shares:
+    """How much of the space each leaf is."""
+    return {(leaf.split, leaf.seed, leaf.number): mask_size(leaf.mask) / space.size for leaf in leaves}
 
 
 def images_of(problem: Problem, config: SplitAblationConfig, algorithm: str, leaves: int) -> int:
     """Training images that one split sees, forward and backward: its warm-up, and all its leaves."""
-    epochs = config.warmup_epochs + leaves * ALGORITHMS[algorithm](problem.space).passes * config.epochs
-    return epochs * steps_per_epoch(problem) * config.data.batch
+    epochs = config.warmup_epochs + leaves * ALGORITHMS[algorithm](problem.space).passes * config.study.epochs
+    return epochs * steps_per_epoch(problem) * config.study.data.batch
 
 
 def cell_rows(
@@ -27,19 +34,23 @@ def cell_rows(
     config: SplitAblationConfig,
     kept: list[Row],
     stands: dict[tuple[str, int], str],
+    shares: Shares,
     truth: Truth,
     source: str,
 ) -> list[Row]:
-    """Rows of `cells.csv`: every leaf of every split; of splits that are alike the same results, and `same_as`."""
+    """Rows of `cells.csv`: every leaf of every split, and the rules that pick it; splits that are alike have the same
+    results, and `same_as`."""
     by_split: dict[tuple[str, str, int], list[Row]] = {}
     for row in kept:
         by_split.setdefault((row["algorithm"], row["split"], row["seed"]), []).append(row)
     rows = []
-    for algorithm in config.algorithms:
+    for algorithm in config.study.algorithms:
         for split in expanded(config.splits):
-            for seed in config.seeds:
+            for seed in config.study.seeds:
                 trained = stands[split, seed]
-                for row in sorted(by_split[algorithm, trained, seed], key=lambda row: row["leaf"]):
+                of = sorted(by_split[algorithm, trained, seed], key=lambda row: row["leaf"])
+                places = picks(of, shares, truth)
+                for place, row in enumerate(of):
                     op_ids = row["op_ids"]
                     rows.append(
                         {
@@ -47,6 +58,7 @@ def cell_rows(
                             "architecture": architecture_name(problem, np.array(op_ids)) if op_ids else "",
                             "validation_score": row["validation_score"],
                             "true_accuracy": truth[tuple(op_ids)] if op_ids else None,
+                            "picked_by": " ".join(rule for rule, best in places.items() if best == place),
                             "truth_source": source,
                             "images_seen": images_of(problem, config, algorithm, 1)
                             - images_of(problem, config, algorithm, 0),
@@ -57,20 +69,34 @@ def cell_rows(
     return rows
 
 
-def picked(kept: list[Row], shares: np.ndarray, truth: Truth) -> dict[str, float]:
-    """True accuracy of what each rule picks of the leaves of one split, rows with `op_ids`; shares [K] of the space.
+def picks(kept: list[Row], shares: Shares, truth: Truth) -> dict[str, int]:
+    """Which of the leaves of one split each rule picks, as a place in `kept`; none if a leaf failed.
 
-    oracle: the best by the truth, what the literature prints. any leaf: the mean, a leaf at random. validation: the
-    best validation accuracy. The others: the leaf that an estimate on its random sample puts first.
+    oracle: the best by the truth, what the literature prints. validation: the best validation accuracy. The others: the
+    leaf that an estimate on its random sample puts first.
     """
-    true = np.array([truth[tuple(row["op_ids"])] for row in kept])
-    found = {ORACLE: float(true.max()), MEAN: float(true.mean())}
-    found[VALIDATION] = float(true[int(np.argmax([row["validation_score"] for row in kept]))])
+    if not kept or any(row["error"] for row in kept):
+        return {}
+    found = {
+        ORACLE: int(np.argmax([truth[tuple(row["op_ids"])] for row in kept])),
+        VALIDATION: int(np.argmax([row["validation_score"] for row in kept])),
+    }
     if all(row["sample"] for row in kept):
+        share = [shares[row["split"], row["seed"], row["leaf"]] for row in kept]
         for name, estimate in ESTIMATES.items():
-            worth = [estimate(np.array(row["sample"]), share) for row, share in zip(kept, shares, strict=True)]
-            found[name] = float(true[int(np.argmax(worth))])
+            worth = [estimate(np.array(row["sample"]), part) for row, part in zip(kept, share, strict=True)]
+            found[name] = int(np.argmax(worth))
     return found
+
+
+def picked(kept: list[Row], shares: Shares, truth: Truth) -> dict[str, float]:
+    """True accuracy of what each rule picks of the leaves of one split, and of any leaf, their mean."""
+    places = picks(kept, shares, truth)
+    if not places:
+        return {}
+    true = [truth[tuple(row["op_ids"])] for row in kept]
+    found = {rule: true[place] for rule, place in places.items()}
+    return {ORACLE: found.pop(ORACLE), MEAN: float(np.mean(true)), **found}
 
 
 def table_rows(config: SplitAblationConfig, values: Values, chance: dict[str, dict[int, float]]) -> list[Row]:
@@ -80,9 +106,9 @@ def table_rows(config: SplitAblationConfig, values: Values, chance: dict[str, di
     supernets and from the mean of the random splits, under the same algorithm and rule.
     """
     rows = []
-    rules = list(dict.fromkeys(rule for _, _, rule in values))
+    rules = list(dict.fromkeys(rule for _, _, rule in values)) or [ORACLE, MEAN, VALIDATION]
     randoms = [name for name in expanded(config.splits) if name.startswith(f"{RANDOM} ")]
-    for algorithm in config.algorithms:
+    for algorithm in config.study.algorithms:
         for rule in rules:
             of_random = _mean_of([values.get((name, algorithm, rule), {}) for name in randoms])
             for split in expanded(config.splits):

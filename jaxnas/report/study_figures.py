@@ -1,5 +1,6 @@
 """Rows of means with intervals and single seeds, in groups, with the controls as lines across all of them."""
 
+import math
 from collections.abc import Sequence
 from typing import NamedTuple
 
@@ -25,6 +26,7 @@ class Line(NamedTuple):
     style: int  # colour and marker, counted from 0
     mean: Estimate | None
     seeds: Sequence[float]
+    hollow: bool = False  # a control
 
 
 class Group(NamedTuple):
@@ -41,11 +43,14 @@ class Reference(NamedTuple):
     value: float
 
 
-def panels(title: str, groups: Sequence[Group], references: Sequence[Reference], digits: int) -> list[Html]:
+def panels(
+    title: str, groups: Sequence[Group], references: Sequence[Reference], digits: int, most: float = math.inf
+) -> list[Html]:
     """Drawings of at most MOST_ROWS rows, but whole groups, on one scale.
 
     The scale holds the references and all values but outliers (Tukey's fences): one collapsed search, or an interval
-    of two seeds, would squeeze everything else. What lies beyond it becomes an arrow, and a mean is written there.
+    of two seeds, would squeeze everything else. What lies beyond it becomes an arrow, and a mean is written there. It
+    ends at `most`, as accuracies do, though their intervals may not.
     """
     lines = [line for group in groups for line in group.lines]
     values = [value for line in lines for value in (*line.seeds, *([line.mean.value] if line.mean else ()))]
@@ -54,6 +59,7 @@ def panels(title: str, groups: Sequence[Group], references: Sequence[Reference],
         first, third = np.quantile(values, (0.25, 0.75))
         held += [v for v in values if abs(v - (first + third) / 2) <= 2 * (third - first)]
     low, high = svg.span(held, 0.08)
+    high = min(high, most)
     parts: list[list[Group]] = []
     for group in groups:
         if not parts or sum(len(g.lines) for g in parts[-1]) + len(group.lines) > MOST_ROWS:
@@ -66,7 +72,8 @@ def _panel(title: str, groups: Sequence[Group], references: Sequence[Reference],
     top = 40 if references else 24
     bottom = top + sum((HEAD if group.name else 0) + STEP * len(group.lines) for group in groups) + 4
     parts = [svg.write(0, 14, title, font_weight="bold")]
-    for value, label in svg.labelled(svg.ticks(x.low, x.high, 4)):
+    ticks = svg.ticks(x.low, x.high, 4)
+    for value, label in svg.labelled(ticks if len(ticks) > 1 else svg.ticks(x.low, x.high, 8)):  # one is no scale
         parts.append(svg.line(x(value), top, x(value), bottom, svg.PALE))
         parts.append(svg.write(min(x(value), svg.WIDTH - 14), bottom + 15, label, "middle", svg.GREY))
     letters = spread({i: x(reference.value) for i, reference in enumerate(references)}, 11, LEFT, RIGHT)
@@ -101,7 +108,7 @@ def _row(line: Line, x: svg.Scale, y: float, digits: int) -> list[Html]:
             shape = _arrow(value, x, y - 3, 4) if value != end else f"M{x(end):.1f} {y - 7:.1f}v8"
             parts.append(tag("path", d=shape, stroke=colour, stroke_width=1.5, fill="none"))
     if mean.value == _held(mean.value, x):
-        parts.append(svg.marks(style, [(x(mean.value), y - 3)], 4))
+        parts.append(svg.marks(style, [(x(mean.value), y - 3)], 4, line.hollow))
     else:
         at, anchor = (LEFT + 8, "start") if mean.value < x.low else (RIGHT - 8, "end")
         parts.append(svg.write(at, y + 1, f"{mean.value:.{digits}f}", anchor, size=11, class_="halo"))

@@ -82,7 +82,7 @@ def _accuracy(part: Part) -> Html:
         "beyond the scale."
     ) + (f" Dashed lines: {legend}." if legend else "")
     heading = tag("h2", f"{part.prefix}{'true' if part.prefix else 'True'} accuracy")
-    drawings = panels("true accuracy, %", groups, references, 2)
+    drawings = panels("true accuracy, %", groups, references, 2, 100.0)
     tables = summary_table(part.summary, values_of(part)), _inside(part), cells_table(part.cells)
     return tag("section", heading, figure(below, *drawings), *tables)
 

@@ -20,13 +20,13 @@ def summary_table(rows: Sequence[Row], values: Values) -> Html:
         "true accuracy, %": [estimate(estimated(row, "true_accuracy")) for row in rows],
         "behind the best, points": [_behind(values, best, name_of(row)) for row in rows],
         "regret, points": [estimate(estimated(row, "regret")) for row in rows],
-        "evaluations": [_number(row["evaluations"]) for row in rows],
-        "seeds": [_number(row["seeds"]) for row in rows],
-        "failed": [_number(row["failed"]) for row in rows],
+        "evaluations": [count(row["evaluations"]) for row in rows],
+        "seeds": [count(row["seeds"]) for row in rows],
+        "failed": [count(row["failed"]) for row in rows],
     }
     marked = next((i for i, row in enumerate(rows) if name_of(row) == best), None)
     caption = "Means over seeds [95 % interval]; the best by its mean in bold; behind it: the difference, seed by seed"
-    return _table([name_of(row) for row in rows], columns, caption, marked)
+    return by_columns([name_of(row) for row in rows], columns, caption, marked)
 
 
 def cells_table(rows: Sequence[Row]) -> Html:
@@ -35,14 +35,14 @@ def cells_table(rows: Sequence[Row]) -> Html:
     columns: dict[str, list[str | Html]] = {
         "seed": [str(row["seed"]) for row in kept],
         "true accuracy, %": [estimate(estimated(row, "true_accuracy")) for row in kept],
-        "rank": [_number(row["true_rank"]) for row in kept],
+        "rank": [count(row["true_rank"]) for row in kept],
         "regret, points": [estimate(estimated(row, "regret")) for row in kept],
-        "score that chose it": [_score(row["validation_score"]) for row in kept],
-        "evaluations": [_number(row["evaluations"]) for row in kept],
-        "seconds": [_number(row["seconds"], 2) for row in kept],
+        "score that chose it": [score(row["validation_score"]) for row in kept],
+        "evaluations": [count(row["evaluations"]) for row in kept],
+        "seconds": [count(row["seconds"], 2) for row in kept],
         "architecture": [architecture_cell(str(row["architecture"])) for row in kept],
     }
-    shown = _table([name_of(row) for row in kept], columns, "Of each seed, what was chosen and what that took")
+    shown = by_columns([name_of(row) for row in kept], columns, "Of each seed, what was chosen and what that took")
     return tag("details", tag("summary", "Every chosen architecture"), shown)
 
 
@@ -52,11 +52,11 @@ def supernets_table(rows: Sequence[Row]) -> Html:
         "seed": [str(row["seed"]) for row in rows],
         "tau by accuracy": [estimate(estimated(row, "kendall_accuracy"), 3) for row in rows],
         "tau by probability": [estimate(estimated(row, "kendall_probability"), 3) for row in rows],
-        "architectures": [_number(row["n"]) for row in rows],
-        "training images seen": [_number(row["images"]) for row in rows],
+        "architectures": [count(row["n"]) for row in rows],
+        "training images seen": [count(row["images"]) for row in rows],
     }
     caption = "Kendall's tau of each supernet [95 % interval over the architectures]"
-    shown = _table([plain(row["algorithm"]) for row in rows], columns, caption)
+    shown = by_columns([plain(row["algorithm"]) for row in rows], columns, caption)
     return tag("details", tag("summary", "Every supernet"), shown)
 
 
@@ -80,7 +80,7 @@ def _behind(values: Values, best: str | None, name: str) -> str:
     return estimate(difference(values[best], values[name]))
 
 
-def _number(value: object, digits: int = 0) -> str:
+def count(value: object, digits: int = 0) -> str:
     """A number in a table: with decimals only where it has some."""
     found = number(value)
     if found is None:
@@ -88,13 +88,13 @@ def _number(value: object, digits: int = 0) -> str:
     return f"{found:,.0f}" if found.is_integer() else f"{found:,.{max(digits, 1)}f}"
 
 
-def _score(value: object) -> str:
+def score(value: object) -> str:
     """A score of any magnitude: an accuracy, minus a loss, or what a metric gives."""
     found = number(value)
     return UNKNOWN if found is None else f"{found:.6g}"
 
 
-def _table(
+def by_columns(
     names: Sequence[str], columns: Mapping[str, Sequence[str | Html]], caption: str, marked: int | None = None
 ) -> Html:
     """Names and columns; one in which nothing is known is left out."""

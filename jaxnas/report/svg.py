@@ -131,11 +131,13 @@ def mark(shape: str, x: float, y: float, r: float) -> str:
     return f"M{x - r:.1f} {y - r / 2:.1f}h{2 * r:g}v{r:g}h{-2 * r:g}z"
 
 
-def marks(index: int, points: Sequence[tuple[float, float]], r: float = 3.5) -> Html:
-    """All points of the k-th thing as one path."""
+def marks(index: int, points: Sequence[tuple[float, float]], r: float = 3.5, hollow: bool = False) -> Html:
+    """All points of the k-th thing as one path; hollow: only its outline, on white."""
     colour, shape = style_of(index)
     path = "".join(mark(shape, x, y, r) for x, y in points)
     filled = shape not in ("plus", "cross")
+    if filled and hollow:
+        return tag("path", d=path, fill="#fff", stroke=colour, stroke_width=1.6)
     return tag(
         "path",
         d=path,

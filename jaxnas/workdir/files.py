@@ -36,14 +36,14 @@ def open_workdir(
         with locked(path):
             existing = path / "config.json"
             if existing.exists():
-                _refuse_change(path, "run of another config", read_json(existing), config, free)
+                refuse_change(path, "run of another config", read_json(existing), config, free)
             made_with = path / "environment.json"
             if not made_with.exists():
                 write_json(made_with, {"started": {**environment(), **notes}, "inputs": inputs, "resumed": []})
             record = read_json(made_with)
             if not isinstance(record.get("inputs"), dict) or not isinstance(record.get("resumed"), list):
                 raise UserError(f"{made_with} is damaged (no inputs, or no starts); choose another --workdir")
-            _refuse_change(path, "run on other inputs", record["inputs"], inputs)
+            refuse_change(path, "run on other inputs", record["inputs"], inputs)
             if existing.exists() and not (path / "result.json").exists():
                 resumed = [*record["resumed"], {**environment(), **notes}]
                 write_json(made_with, {**record, "resumed": resumed})
@@ -157,7 +157,8 @@ def write_whole(path: Path, content: bytes) -> None:
     os.replace(aside, path)
 
 
-def _refuse_change(path: Path, what: str, old: dict[str, Any], new: dict[str, Any], free: Sequence[str] = ()) -> None:
+def refuse_change(path: Path, what: str, old: dict[str, Any], new: dict[str, Any], free: Sequence[str] = ()) -> None:
+    """Raises UserError, with every difference, if nested settings differ elsewhere than in the dotted names `free`."""
     before, after = _flat(old), _flat(new)
     changed = [
         f"{name}: {before.get(name)!r} there, {after.get(name)!r} now"

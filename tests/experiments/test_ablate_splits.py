@@ -8,20 +8,29 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from experiments.ablate_splits import Command, main, run
+from experiments.ablate_splits import main
 from experiments.ablations import SPLITS
+from experiments.split_runs import Command, run
 from jaxnas.config import SplitAblationConfig
 from jaxnas.methods.split_ablation import check, expanded, leaves_of, random_masks
 from jaxnas.methods.split_ablation_run import shard_of, trees_of
-from jaxnas.methods.split_ablation_tables import picked, table_rows
+from jaxnas.methods.split_ablation_tables import picked, picks, table_rows
 from jaxnas.spaces import NAS_BENCH_201, TOY
 from jaxnas.types import UserError
+from jaxnas.workdir import locked
+from tests.test_hosts import ROOT
 
 MASKS = [[[1, 1, 0], [1, 1, 1]], [[0, 0, 1], [1, 1, 1]]]
 TRUTH = {(1, 1): 60.0, (1, 2): 70.0, (2, 1): 90.0, (2, 2): 80.0}
 CONFIG = replace(
-    SPLITS["smoke"], splits=("mine", "twin", "none"), algorithms=("uniform", "gdas"), random=0, strategy="loop"
+    SPLITS["smoke"],
+    study=replace(SPLITS["smoke"].study, algorithms=("uniform", "gdas"), random=0, strategy="loop"),
+    splits=("mine", "twin", "none"),
 )
+
+
+def with_study(config: SplitAblationConfig, **changes) -> SplitAblationConfig:
+    return replace(config, study=replace(config.study, **changes))
 
 
 def quiet(stage: str, done: int, total: int, note: str) -> None:
@@ -45,7 +54,7 @@ def files(tmp_path_factory):
 
 @pytest.fixture(scope="module")
 def command(files, tmp_path_factory) -> Command:
-    config = replace(CONFIG, table=files / "table.csv")
+    config = with_study(CONFIG, table=files / "table.csv")
     return Command(tmp_path_factory.mktemp("whole"), config, files / "splits.json")
 
 
@@ -77,6 +86,9 @@ def test_cells_are_all_leaves_and_alike_splits_are_trained_once(command, table) 
     assert list(stages) == ["warm_up", "train_uniform", "select_uniform", "train_gdas", "select_gdas"]
     kept = [json.loads(line) for line in (command.workdir / "leaves.jsonl").read_text().splitlines()]
     assert len(kept) == 2 * 2 * 2 * 2 and {row["split"] for row in kept} == {"mine", "none"}
+    page = (command.workdir / "report.html").read_text()
+    assert "over 2 unsplit runs?" in page and "twin is the same split as mine in every seed" in page
+    assert all(f"<td>{row['true_accuracy']:.2f} [" in page for row in table)
 
 
 def test_the_table_is_of_what_rules_pick_of_the_cells(command, table) -> None:
@@ -84,13 +96,16 @@ def test_the_table_is_of_what_rules_pick_of_the_cells(command, table) -> None:
     for row in table:
         if row["rule"] not in ("oracle", "any leaf", "validation"):
             continue
-        values, controls = [], []
+        values, controls, column = [], [], {"oracle": "true_accuracy", "validation": "validation_score"}
         for name, into in ((row["split"], values), ("none", controls)):
             for seed in ("0", "1"):
                 mine = [r for r in rows if (r["split"], r["algorithm"], r["seed"]) == (name, row["algorithm"], seed)]
                 true = [float(r["true_accuracy"]) for r in mine]
                 best = true[int(np.argmax([float(r["validation_score"]) for r in mine]))]
                 into.append({"oracle": max(true), "any leaf": np.mean(true), "validation": best}[row["rule"]])
+                for rule in ("oracle", "validation"):
+                    (place,) = [i for i, r in enumerate(mine) if rule in r["picked_by"].split()]
+                    assert place == int(np.argmax([float(r[column[rule]]) for r in mine]))
         assert row["true_accuracy"] == pytest.approx(np.mean(values)) and row["seeds"] == 2
         gain = None if row["split"] == "none" else pytest.approx(np.mean(np.subtract(values, controls)))
         assert row["from_unsplit"] == gain
@@ -114,13 +129,77 @@ def test_parts_trained_alone_and_joined_are_the_whole(command, table, files, tmp
     assert len(leaves_of(alone.config, TOY, trees_of(TOY, alone.config, alone.trees))[0]) == 2
     with pytest.raises(UserError, match="leaves are in none of the shards"):
         run(replace(command, workdir=tmp_path / "half", merge=tuple(parts[:1])), quiet)
+    merges_are_runs_of_their_own(replace(command, workdir=tmp_path / "all", merge=tuple(parts)), joined)
+
+
+def merges_are_runs_of_their_own(command: Command, joined: list[dict]) -> None:
+    """A stopped merge goes on; it is locked, as its shards are, and refuses what is not its own."""
+    folder = command.workdir
+    assert json.loads((folder / "config.json").read_text())["study"]["seeds"] == [0, 1]
+    kept = folder / "leaves.jsonl"
+    content = kept.read_bytes()
+    kept.write_bytes(content[: len(content) // 2])
+    assert run(command, quiet) == joined and kept.read_bytes() == content
+    assert len(json.loads((folder / "environment.json").read_text())["resumed"]) == 1
+    for held in (folder, command.merge[1]):
+        with locked(held), pytest.raises(UserError, match=rf"{held} is in use"):
+            run(command, quiet)
+    with pytest.raises(UserError, match=r"shard of another config \(warmup_epochs: 1 there, 2 now\)"):
+        run(replace(command, config=replace(command.config, warmup_epochs=2)), quiet)
+    images = replace(command.config.study.data, valid=256)
+    with pytest.raises(UserError, match=r"study.data.valid: 128 there, 256 now"):
+        run(replace(command, config=with_study(command.config, data=images)), quiet)
+    made_with = command.merge[0] / "environment.json"
+    made_with.write_text(made_with.read_text().replace('"images": "', '"images": "0'))
+    with pytest.raises(UserError, match="shard of other images"):
+        run(command, quiet)
+    with pytest.raises(UserError, match="gone is no shard that can be read: No such file"):
+        run(replace(command, merge=(folder / "gone",)), quiet)
+
+
+@pytest.fixture(scope="module")
+def submitit():
+    """Imported before capsys: it sets up logging anew, which closes what others log to if that is not stderr."""
+    return pytest.importorskip("submitit")
+
+
+def test_shards_in_jobs_and_joined_are_the_whole(
+    submitit, command, table, files, tmp_path, capsys, monkeypatch
+) -> None:
+    monkeypatch.setenv("JAX_COMPILATION_CACHE_DIR", str(ROOT / ".cache" / "driver"))
+    monkeypatch.setenv("JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS", "0")
+    monkeypatch.setenv("JAX_PERSISTENT_CACHE_MIN_ENTRY_SIZE_BYTES", "-1")
+    splits = ["--trees", str(files / "splits.json"), "--splits", "mine", "twin", "none"]
+    study = ["--algorithms", "uniform", "--table", str(files / "table.csv"), "--random", "0", "--strategy", "loop"]
+    launched = ["smoke", "--workdir", str(tmp_path), *splits, *study, "--launcher", "local", "--shards", "2"]
+    assert main(launched) == 0
+    of_one = [{**row, "seconds": ""} for row in cells(command.workdir) if row["algorithm"] == "uniform"]
+    assert [{**row, "seconds": ""} for row in cells(tmp_path)] == of_one  # the other algorithm changes nothing
+    with open(tmp_path / "table.csv") as joined, open(command.workdir / "table.csv") as whole:
+        assert [*csv.DictReader(joined)] == [row for row in csv.DictReader(whole) if row["algorithm"] != "gdas"]
+    for seed in (0, 1):
+        config = json.loads((tmp_path / f"shard-{seed + 1}" / "config.json").read_text())
+        assert config["study"]["seeds"] == [seed]
+    assert "/report.html" in capsys.readouterr().out.replace("\n", "")
+    # Again: a finished shard is no job. One of other settings fails in a line, and the other stays as it was.
+    before, kept = {*(tmp_path / "jobs").glob("*.out")}, (tmp_path / "shard-1" / "leaves.jsonl").read_bytes()
+    other = tmp_path / "shard-2" / "config.json"
+    other.write_text(other.read_text().replace('"warmup_epochs": 1', '"warmup_epochs": 3'))
+    assert main(launched) == 2
+    (said,) = capsys.readouterr().err.splitlines()
+    assert said.startswith("error: shard-2 of 2 failed: ") and "(warmup_epochs: 3 there, 1 now)" in said
+    assert len({*(tmp_path / "jobs").glob("*.out")} - before) == 1
+    assert (tmp_path / "shard-1" / "leaves.jsonl").read_bytes() == kept
 
 
 def test_a_killed_ablation_goes_on(command, table, tmp_path) -> None:
     kept = command.workdir / "leaves.jsonl"
     lines = kept.read_bytes().splitlines(keepends=True)
     kept.write_bytes(b"".join(lines[:-2]) + lines[-2][:9])
-    assert run(command, quiet) == table
+    moved = replace(command.config.study.data, root=Path("elsewhere"))
+    assert run(replace(command, config=with_study(command.config, data=moved)), quiet) == table
+    with pytest.raises(UserError, match=r"study.epochs: 1 there, 2 now"):
+        run(replace(command, config=with_study(command.config, epochs=2)), quiet)
 
     def same(line: bytes) -> dict[str, object]:
         return {**json.loads(line), "seconds": 0}
@@ -130,18 +209,23 @@ def test_a_killed_ablation_goes_on(command, table, tmp_path) -> None:
 
 def test_rules_pick_by_hand() -> None:
     truth = {(0,): 50.0, (1,): 60.0, (2,): 70.0}
+    name = {"split": "s", "seed": 0, "error": ""}
     kept = [
-        {"op_ids": [0], "validation_score": 9.0, "sample": [1.0, 1.0]},
-        {"op_ids": [1], "validation_score": 8.0, "sample": [3.0, 3.0]},
-        {"op_ids": [2], "validation_score": 7.0, "sample": [0.0, 4.0]},
+        {**name, "leaf": 0, "op_ids": [0], "validation_score": 9.0, "sample": [1.0, 1.0]},
+        {**name, "leaf": 1, "op_ids": [1], "validation_score": 8.0, "sample": [3.0, 3.0]},
+        {**name, "leaf": 2, "op_ids": [2], "validation_score": 7.0, "sample": [0.0, 4.0]},
     ]
-    found = picked(kept, np.array([0.1, 0.1, 0.8]), truth)
+    shares = {("s", 0, 0): 0.1, ("s", 0, 1): 0.1, ("s", 0, 2): 0.8}
+    found = picked(kept, shares, truth)
     assert (found["oracle"], found["any leaf"], found["validation"]) == (70, 60, 50)
     assert found["mean"] == 60 and found["sized_best"] == 70 and found["upper_quantile"] == 70
+    assert picks(kept, shares, truth)["validation"] == 0 and picks(kept, shares, truth)["mean"] == 1
+    kept[1] |= {"op_ids": None, "error": "it failed"}
+    assert picked(kept, shares, truth) == {} == picks(kept, shares, truth)
 
 
 def test_differences_are_paired_by_seed() -> None:
-    config = replace(CONFIG, splits=("mine", "random:2", "none"), algorithms=("uniform",))
+    config = with_study(replace(CONFIG, splits=("mine", "random:2", "none")), algorithms=("uniform",))
     values = {
         ("mine", "uniform", "oracle"): {0: 90.0, 1: 80.0},
         ("none", "uniform", "oracle"): {0: 88.0, 1: 79.0},
@@ -153,6 +237,10 @@ def test_differences_are_paired_by_seed() -> None:
     half = 12.706 * np.std([2, 1], ddof=1) / 2**0.5
     assert mine["from_unsplit_high"] == pytest.approx(1.5 + half, rel=1e-4)
     assert mine["from_random_low"] is None  # 5 in both seeds says nothing of the spread
+    lost = table_rows(config, {}, {})  # every split has a leaf that failed
+    assert {(row["rule"], row["seeds"], row["true_accuracy"]) for row in lost} == {
+        *((rule, 0, None) for rule in ("oracle", "any leaf", "validation"))
+    }
 
 
 def test_random_trees_are_fixed_by_name_and_seed() -> None:
@@ -169,7 +257,7 @@ def test_trees_of_a_folder_are_of_one_seed_or_of_every_other(files, tmp_path) ->
         if name == "gm.json":
             content["splits"]["mine"]["digits"] = [[[1, 0, 1], [1, 1, 1]], [[0, 1, 0], [1, 1, 1]]]
         (tmp_path / name).write_text(json.dumps(content))
-    config = replace(CONFIG, splits=("gm",), seeds=(0, 7))
+    config = with_study(replace(CONFIG, splits=("gm",)), seeds=(0, 7))
     masks = trees_of(TOY, config, tmp_path)
     assert masks("gm", 0)[0].tolist() == [[True, True, False], [True] * 3]
     assert masks("gm", 7)[0].tolist() == [[True, False, True], [True] * 3]
@@ -184,12 +272,14 @@ def test_trees_of_a_folder_are_of_one_seed_or_of_every_other(files, tmp_path) ->
         ({"splits": ("random",)}, "random:N"),
         ({"algorithms": ("nope",)}, "algorithms must be different ones of"),
         ({"algorithms": ("uniform", "pc_darts")}, "pc_darts trains a supernet of its own"),
+        ({"selectors": ("magnitude", "enumeration")}, r"selectors must be one name, .* not \['magnitude', 'enumer"),
         ({"warmup_epochs": 0}, "warmup_epochs must be at least 1, it is 0"),
     ],
 )
 def test_bad_settings_are_told_before_work(changes, message) -> None:
     with pytest.raises(UserError, match=message):
-        check(replace(CONFIG, **changes))
+        own = {name: value for name, value in changes.items() if hasattr(CONFIG, name)}
+        check(with_study(replace(CONFIG, **own), **{k: v for k, v in changes.items() if k not in own}))
 
 
 def test_names_and_shards_that_are_not_there_are_told(files, tmp_path, capsys) -> None:
@@ -197,7 +287,7 @@ def test_names_and_shards_that_are_not_there_are_told(files, tmp_path, capsys) -
     with pytest.raises(UserError, match=r"there is no split 'gone' for seed 0; there are \['mine', 'twin'\]"):
         trees_of(TOY, replace(CONFIG, splits=("gone",)), files / "splits.json")
     with pytest.raises(UserError, match=r"1/N \.\. N/N of at most 2 seeds, not 3/2"):
-        shard_of(SplitAblationConfig(seeds=(0, 1)), 3, 2)
-    assert shard_of(SplitAblationConfig(seeds=(5, 6, 7)), 1, 2).seeds == (5, 7)
+        shard_of(with_study(CONFIG, seeds=(0, 1)), 3, 2)
+    assert shard_of(with_study(CONFIG, seeds=(5, 6, 7)), 1, 2).study.seeds == (5, 7)
     assert main(["smoke", "--workdir", str(tmp_path), "--shard", "1", "2", "--merge", str(tmp_path)]) == 2
     assert "not both" in capsys.readouterr().err

@@ -185,3 +185,15 @@ def test_marks_lie_where_their_values_say_and_outliers_are_written() -> None:
     assert f"M{RIGHT - 4:.1f} {y + 15:.1f}L{RIGHT:.1f} {y + 19:.1f}L{RIGHT - 4:.1f} {y + 23:.1f}" in paths
     assert ">54.46</text>" in drawing.text and f"L{x(94.0):.1f} {40 + 20 + 22 * 5 + 4}" in " ".join(paths)
     assert len(panels("t", [Group("g", lines)] * 5, [], 2)) == 3 and MOST_ROWS == 12
+
+
+def test_an_axis_of_accuracies_ends_at_100_and_says_the_whole_interval() -> None:
+    lines = [Line(str(v), 0, Estimate(v, v - 1, v + 1), [v]) for v in (97.0, 98.0, 99.5, 100.0)]
+    (drawing,) = panels("t", [Group("", lines)], [], 2, 100.0)
+    low, _ = svg.span([97.0, 100.0], 0.08)
+    x = svg.Scale(low, 100.0, LEFT, RIGHT)
+    assert f"M{x(98.5):.1f} 76.0L{RIGHT:.1f} 76.0" in drawing.text and x(100) == RIGHT
+    assert f"M{RIGHT - 4:.1f} 72.0L{RIGHT:.1f} 76.0L{RIGHT - 4:.1f} 80.0" in drawing.text  # an arrow: it goes on
+    assert "99.50 [98.50, 100.50]" in drawing.text and ">100</text>" in drawing.text and ">101" not in drawing.text
+    (free,) = panels("t", [Group("", lines)], [], 2)
+    assert f"L{RIGHT:.1f} 76.0" not in free.text.split("M")[1]
