@@ -14,7 +14,8 @@ import jax.numpy as jnp
 import numpy as np
 from jax.sharding import AxisType, Mesh, NamedSharding, PartitionSpec
 
-from jaxnas import hosts
+from jaxnas import hosts, shares
+from jaxnas.shares import Rows
 from jaxnas.types import UserError
 
 Strategy = Literal["loop", "map", "vmap", "shard"]
@@ -84,7 +85,7 @@ def over(fn: Callable[..., Any], strategy: str = "auto", mesh: Mesh | None = Non
     shard: the items spread over `mesh` (default: all devices; the first K where there are more), each device running
     map (CPU) or vmap. K that the devices do not divide is padded with repeated items, which are dropped again. No
     collective is needed. Of several processes each runs as many items over its own devices, and all get all results,
-    on the host.
+    on the host; or, of items that are `apart`, each its own.
     """
     chosen = resolve(strategy)
     if chosen == "loop":
@@ -102,6 +103,18 @@ def lanes(strategy: str) -> int:
     return len(jax.devices()) if resolve(strategy) == "shard" else 1
 
 
+def apart(stacked: Any) -> Any:
+    """The same for `over`, whose results then stay with the process that computes them, as `Rows`."""
+    if hosts.processes() == 1 or isinstance(stacked, Rows):
+        return stacked
+    return shares.own_rows(stacked, count(stacked))
+
+
+def everywhere(stacked: Any) -> Any:
+    """What is `apart` together again, on every process; anything else as it is. Raises Lost."""
+    return shares.everywhere(stacked) if isinstance(stacked, Rows) else stacked
+
+
 @jax.jit  # one program for the tree: leaf by leaf, each shape would be a compilation of its own
 def item(stacked: Any, k: Any) -> Any:
     """The k-th of K."""
@@ -116,6 +129,8 @@ def copies(one: Any, k: int) -> Any:
 
 def count(stacked: Any) -> int:
     """K of a stacked pytree. Raises ValueError if its leaves disagree."""
+    if isinstance(stacked, Rows):
+        return stacked.items
     sizes = {leaf.shape[0] for leaf in jax.tree.leaves(stacked)}
     if len(sizes) != 1:
         raise ValueError(f"leaves of a stacked pytree must share their first axis, but have {sorted(sizes)}")
@@ -180,11 +195,9 @@ def _shard(fn: Callable[..., Any], mesh: Mesh) -> Callable[..., Any]:
 
 def _share(run: Callable[..., Any]) -> Callable[..., Any]:
     def shared_out(stacked: Any, *shared: Any) -> Any:
-        items = count(stacked)
-        each = -(-items // hosts.processes())
-        own = (hosts.process() * each + np.arange(each)) % items  # repeats fill up, as on the devices
-        found = hosts.gather(run(hosts.select(stacked, own), *shared))
-        return jax.tree.map(lambda leaf: leaf[:items], found)
+        if isinstance(stacked, Rows):
+            return Rows(run(stacked.own, *shared), stacked.items)
+        return everywhere(Rows(run(apart(stacked).own, *shared), count(stacked)))
 
     return shared_out
 
