@@ -98,9 +98,9 @@ def checkpoints(own: int, folder: Path) -> None:
             _, done, state = opened(name, start)
             assert (done, raw(parallel.everywhere(state))) == (3, raw(states(3)))
     with ExitStack() as stages:  # what all have alike is kept by the first one
-        stage, done, state = opened("alike", {"x": np.arange(3) + 10 * own})
-        stage.advance(1, 1, {"x": np.arange(3) + 5 + 10 * own}, [])
-        _, done, state = opened("alike", {"x": np.zeros(3, int)})
+        stage, done, state = opened("alike", {"x": np.arange(3, dtype=np.int32) + 10 * own})
+        stage.advance(1, 1, {"x": np.arange(5, 8, dtype=np.int32) + 10 * own}, [])
+        _, done, state = opened("alike", {"x": np.zeros(3, np.int32)})
         assert (done, state["x"].tolist()) == (1, [5, 6, 7])
 
 

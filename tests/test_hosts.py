@@ -45,7 +45,7 @@ def test_items_errors_and_checkpoints_are_shared_by_two_processes(tmp_path: Path
     (tmp_path / "alike").mkdir()
     with both("together", tmp_path) as processes:
         for process in processes:
-            _, told = process.communicate(timeout=60)
+            _, told = process.communicate(timeout=300)
             assert process.returncode == 0, told
     assert sorted(path.name for path in tmp_path.iterdir()) == ["alike", "apart0", "one"]
     for name, parts in [("one", [0, 1]), ("apart0", [0])]:

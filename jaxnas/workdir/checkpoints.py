@@ -64,7 +64,7 @@ def newest_checkpoint(folder: Path, template: Any) -> tuple[int, Any, dict[str, 
 
     def read() -> None:
         words = record["state"] == kinds
-        like = jax.eval_shape(_bits, template) if words else template
+        like = _bits(template) if words else template
         arrays = _read(path, jax.tree.map(_created, like), _checkpointer())
         state[0] = jax.tree.map(hosts.as_key, template, arrays) if words else arrays
 
@@ -135,7 +135,7 @@ def _named(state: Any) -> dict[str, Any]:
 def _kinds(state: Any) -> dict[str, str]:
     """Type and shape of each leaf, of a key those of its words, of `Rows` that of all K."""
     rows = isinstance(state, Rows)
-    leaves = _named(jax.eval_shape(_bits, state.own if rows else state))
+    leaves = _named(_bits(state.own if rows else state))
     shapes = {name: [state.items, *leaf.shape[1:]] if rows else [*leaf.shape] for name, leaf in leaves.items()}
     return {name: f"{leaf.dtype}{shapes[name]}" for name, leaf in leaves.items()}
 
