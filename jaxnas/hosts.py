@@ -43,7 +43,7 @@ class Hosts:
     num_processes: int | None = None
     """how many processes run this same command, one on each host"""
     process_id: int | None = None
-    """which of them this is, from 0 on; process 0 alone uses --workdir"""
+    """which of them this is, from 0 on; the others use --workdir only where it is that of process 0"""
 
 
 ALONE = Hosts()

@@ -116,7 +116,8 @@ def _write(target: Path, state: Any, checkpointer: ocp.Checkpointer) -> None:
     except jax.errors.JaxRuntimeError:
         raise
     except Exception as error:  # a full disk has many faces in the layers below
-        raise OSError(f"checkpoint {target} could not be written ({brief(str(error))})") from error
+        kind = OSError if hosts.process() == 0 else UserError  # who holds the directory tells its errors
+        raise kind(f"checkpoint {target} could not be written ({brief(str(error))})") from error
 
 
 def _commit(folder: Path, done: int, record: dict[str, Any]) -> None:

@@ -2,6 +2,7 @@
 
 import json
 import shutil
+import warnings
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -45,10 +46,10 @@ def runs(processes: Any, tmp_path_factory: pytest.TempPathFactory) -> Iterator[R
     shutil.rmtree(folder)
 
 
-@pytest.mark.filterwarnings("ignore:Sharding info not provided")  # no template is given here
 def arrays(workdir: Path, number: int) -> dict[str, np.ndarray]:
     """The leaves of a checkpoint of `leaves`, by no code of the run."""
-    with ocp.Checkpointer(ocp.PyTreeCheckpointHandler()) as checkpointer:
+    with warnings.catch_warnings(), ocp.Checkpointer(ocp.PyTreeCheckpointHandler()) as checkpointer:
+        warnings.filterwarnings("ignore", "Sharding info not provided")  # no template is given here
         kept = checkpointer.restore((workdir / "checkpoints" / "leaves" / str(number)).absolute())
     return {name: np.asarray(array) for name, array in kept.items()}
 

@@ -47,10 +47,11 @@ class Runs(NamedTuple):
     ends: list[Ended]
 
 
-def pair(processes: Any, workdir: Path) -> Any:
-    """The first and the second of two processes of two devices each, to be entered."""
+def pair(processes: Any, workdir: Path, second: str = "none") -> Any:
+    """The first of two processes of two devices each, and the second with its point, to be entered."""
     several = ("--coordinator", f"127.0.0.1:{free_port()}", "--num-processes", "2", "--process-id")
-    return [started(processes, workdir, "none", (*FLAGS, *several, own), 2) for own in "01"]
+    points = {"0": "none", "1": second}
+    return [started(processes, workdir, point, (*FLAGS, *several, own), 2) for own, point in points.items()]
 
 
 @pytest.fixture(scope="module")
@@ -58,7 +59,7 @@ def runs(processes: Any, tmp_path_factory: pytest.TempPathFactory) -> Iterator[R
     folder = tmp_path_factory.mktemp("hosts")
     whole, two, one = (folder / name for name in ("whole", "two", "one"))
     ends = [finish(processes, whole, "none", FLAGS, 4)]
-    first, second = pair(processes, two)
+    first, second = pair(processes, two, "hold leaves 1")
     with first as (kept, told), second as (killed, heard):
         units = until(told, "leaves 1")
         killed.kill()
