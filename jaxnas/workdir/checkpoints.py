@@ -113,9 +113,9 @@ def _write(target: Path, state: Any, checkpointer: ocp.Checkpointer) -> None:
         with _without_log(), checkpointer:
             # force: what stands there has no valid record, or it would have been resumed from.
             checkpointer.save(target, args=ocp.args.StandardSave(_named(state)), force=True)
-    except jax.errors.JaxRuntimeError:
-        raise
     except Exception as error:  # a full disk has many faces in the layers below
+        if hosts.processes() > 1 and isinstance(error, jax.errors.JaxRuntimeError):
+            raise  # the loss of another process
         kind = OSError if hosts.process() == 0 else UserError  # who holds the directory tells its errors
         raise kind(f"checkpoint {target} could not be written ({brief(str(error))})") from error
 

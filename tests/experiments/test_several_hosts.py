@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 
 from jaxnas.hosts import ADVICE
-from tests.experiments.forked import Ended, ended, finish, started, until
+from tests.experiments.forked import KILLED, Ended, ended, finish, started
 from tests.test_hosts import free_port
 
 # Three leaves, which two processes do not divide.
@@ -43,7 +43,8 @@ class Runs(NamedTuple):
     parts: list[str]  # what the processes had written of its last checkpoint
     stopped: Ended  # the process that was not killed
     seconds: float  # from the kill to its end
-    told: str  # by the process that was killed
+    code: int  # of the process that was killed
+    told: str  # by it
     ends: list[Ended]
 
 
@@ -59,14 +60,13 @@ def runs(processes: Any, tmp_path_factory: pytest.TempPathFactory) -> Iterator[R
     folder = tmp_path_factory.mktemp("hosts")
     whole, two, one = (folder / name for name in ("whole", "two", "one"))
     ends = [finish(processes, whole, "none", FLAGS, 4)]
-    first, second = pair(processes, two, "hold leaves 1")
+    first, second = pair(processes, two, "at open leaves/2.orbax-checkpoint-tmp/array_metadatas/process_1")
     with first as (kept, told), second as (killed, heard):
-        units = until(told, "leaves 1")
-        killed.kill()
+        by_killed = heard.read()  # to its end, inside the save of its part of an epoch
+        killed.join()
         began = time.monotonic()
         stopped = ended(kept, told)
-        seconds = time.monotonic() - began
-        by_killed = heard.read()
+        seconds, code = time.monotonic() - began, killed.exitcode
     left = sorted(path.name for path in two.iterdir())
     newest = max((two / "checkpoints" / "leaves").glob("*.json")).with_suffix("")
     parts = sorted(path.name for path in newest.glob("ocdbt.*"))
@@ -75,8 +75,7 @@ def runs(processes: Any, tmp_path_factory: pytest.TempPathFactory) -> Iterator[R
     with first as of_first, second as of_second:
         ends += [ended(*of_first), ended(*of_second)]
     ends.append(finish(processes, one, "none", FLAGS, 4))
-    stopped = stopped._replace(units=units + stopped.units)
-    yield Runs(whole, two, one, left, parts, stopped, seconds, by_killed, ends)
+    yield Runs(whole, two, one, left, parts, stopped, seconds, code, by_killed, ends)
     shutil.rmtree(folder)
 
 
@@ -85,7 +84,8 @@ def rows(path: Path) -> list[dict[str, Any]]:
 
 
 def test_the_end_of_one_process_ends_the_other_in_a_line(runs: Runs) -> None:
-    assert (runs.stopped.code, runs.seconds < 60) == (4, True)
+    assert (runs.code, runs.stopped.code, runs.seconds < 60) == (KILLED, 4, True)
+    assert runs.stopped.units[-1] == "leaves 1"
     assert runs.stopped.errors[-1] == f"error: {ADVICE}"
 
 
