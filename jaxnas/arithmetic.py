@@ -64,7 +64,7 @@ def count(fn: Callable[..., Any], *args: Any) -> Cost:
 
     A lax.switch or lax.cond counts as the branch that runs. To decide it, integers and booleans that are given as
     arrays (up to 1024 elements; constants of `fn` too) are followed through the program and each turn of its scans.
-    Under vmap a switch runs, and counts, every branch.
+    Under vmap a lax.switch runs, and counts, every branch; that of a path (nets.switch) does not.
 
     A convolution counts every tap of every output pixel: those on padding too, those on the zeros between the
     pixels of a dilated image not. What has no effect on the result is left out, as compilers do. Of a while_loop ONE
@@ -137,8 +137,10 @@ def _enter(jaxpr: Jaxpr | ClosedJaxpr, inputs: Sequence[Value]) -> tuple[Cost, l
     """`_walk` for a jaxpr that may hold its constants; inputs: arguments."""
     if isinstance(jaxpr, Jaxpr):
         return _walk(jaxpr, inputs)
-    consts = [_follow(const, var.aval) for const, var in zip(jaxpr.consts, jaxpr.jaxpr.constvars, strict=True)]
-    return _walk(jaxpr.jaxpr, [*consts, *inputs])
+    # Not all calls were entered when what has no effect was left out of the whole.
+    live, live_consts, live_inputs = dce_jaxpr_consts(jaxpr.jaxpr, [True] * len(jaxpr.jaxpr.outvars))
+    consts = [_follow(x, var.aval) for x, var in zip(compress(jaxpr.consts, live_consts), live.constvars, strict=True)]
+    return _walk(live, [*consts, *compress(inputs, live_inputs)])
 
 
 def _sum(costs: Sequence[Cost]) -> Cost:

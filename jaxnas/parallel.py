@@ -35,9 +35,9 @@ def _mesh(devices: Sequence[jax.Device]) -> Mesh:
 def resolve(strategy: str) -> Strategy:
     """The strategy that `auto` stands for here: shard over several devices; on one, loop on CPU and vmap elsewhere.
 
-    On CPU the batched operations of `vmap` are slower than one sub-supernet after the other, and a vmapped switch
-    runs every operation; `loop` does the same work as `map` and compiles once for every K. Raises UserError for an
-    unknown name, and for any but shard where there are several processes.
+    On CPU the batched operations of `vmap` are slower than one sub-supernet after the other; `loop` does the same work
+    as `map` and compiles once for every K. Raises UserError for an unknown name, and for any but shard where there are
+    several processes.
     """
     if hosts.processes() > 1 and strategy not in ("auto", "shard"):
         raise UserError(f"several processes share the work by the strategy shard (or auto), not {strategy!r}")

@@ -2,7 +2,7 @@
 
 from dataclasses import replace
 
-from experiments.cases import leaves, machine, probing, training
+from experiments.cases import devices, leaves, machine, probing, training
 from experiments.cases.inputs import space
 from experiments.cases.rows import Case, Line, Measure, Setting
 
@@ -47,6 +47,7 @@ def catalogue(setting: Setting) -> list[Case]:
             Line(f"{k} in one program", "s", f"{setting.leaves} separate programs", goal=1.1),
             Line(f"temporary memory of {k}", "bytes", "one leaf", goal=1.2),
         ),
+        case(devices.spread, *devices.lines(setting)),
         case(leaves.spread, Line(k, "s", f"{setting.leaves} sequential PyTorch supernets", goal=1.0, aim=0.8)),
         case(
             machine.compile_mixed,

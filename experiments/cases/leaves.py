@@ -16,7 +16,7 @@ from jaxnas.training import build_optimizer, new_states
 
 def one_program(setting: Setting) -> list[Measured]:
     """Seconds of a step of all K, and bytes of temporary memory; both against the program of one leaf."""
-    program, states = ours.path(setting), _states(setting)
+    program, states = ours.path(setting), stacked(setting)
     starts = [parallel.item(states, k) for k in range(setting.leaves)]
     one = jax.jit(program.run).lower(starts[0], program.items).compile()
     every = parallel.over(program.run, "map").lower(states, program.items).compile()  # type: ignore[attr-defined]
@@ -41,7 +41,7 @@ def _spread(setting: Setting) -> Measured:
     program = ours.path(setting)
     run = parallel.over(program.run, "auto")
     peer = theirs.path(setting, setting.leaves)
-    calls: dict[str, Call] = {"ours": ours.repeated(run, _states(setting), program.items)}
+    calls: dict[str, Call] = {"ours": ours.repeated(run, stacked(setting), program.items)}
     if peer is not None:
         calls["theirs"] = peer
     seconds = _per_step(setting, interleave(calls, setting.slow_repeats))
@@ -49,7 +49,7 @@ def _spread(setting: Setting) -> Measured:
     return Measured(seconds["ours"], seconds.get("theirs"), note)
 
 
-def _states(setting: Setting) -> Any:
+def stacked(setting: Setting) -> Any:
     """States [K, ...] of sub-supernets that start from the same weights."""
     keys = jax.random.split(jax.random.key(setting.seed), setting.leaves)
     masks = jnp.asarray(space(setting).full_mask())[None].repeat(setting.leaves, 0)

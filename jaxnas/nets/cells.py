@@ -9,6 +9,7 @@ import jax.numpy as jnp
 from jax import lax
 
 from jaxnas.nets.layers import NormMode, affine, average_pool_3x3, batch_norm_gradient, conv, norm, relu
+from jaxnas.nets.switch import switch
 from jaxnas.spaces.base import SearchSpace
 from jaxnas.types import Array, Choice
 
@@ -184,7 +185,7 @@ def _run_chosen(
     Its derivative is its own, a switch over the derivatives of the operations: left to itself, a switch keeps for the
     way back what any of its branches may need, filled with zeros where another ran.
     """
-    return lax.switch(op_id, [partial(_run, op, "batch") for op in ops], x, kernels, None)
+    return switch([partial(_run, op, "batch") for op in ops], op_id, x, kernels, None)
 
 
 def _run(
@@ -215,7 +216,7 @@ def _run_backward(ops: tuple[str, ...], residuals: Any, gradients: Any) -> tuple
             gradient = batch_norm_gradient(y, variance, (gradient, *of_stats))
         return jax.vjp(partial(_before_norm, op), x, kernels)[1](gradient)
 
-    return None, *lax.switch(op_id, [partial(back, op) for op in ops], *saved, gradients)
+    return None, *switch([partial(back, op) for op in ops], op_id, *saved, gradients)
 
 
 _run_chosen.defvjp(_run_forward, _run_backward)

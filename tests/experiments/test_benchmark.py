@@ -3,12 +3,16 @@
 import dataclasses
 import json
 
+import jax
+import jax.numpy as jnp
 import numpy as np
 import pytest
+from jax import lax
 
 from experiments import benchmark
-from experiments.cases import catalogue, inputs, rows, theirs, timing, training
+from experiments.cases import catalogue, devices, inputs, rows, theirs, timing, training
 from experiments.cases.rows import Case, Line, Measured, Setting, build_row
+from jaxnas import parallel
 from jaxnas.spaces import TOY
 
 TINY = Setting(
@@ -196,6 +200,69 @@ def test_counted_arithmetic_is_written_by_the_command(tmp_path) -> None:
     assert cases(tmp_path) == [f"counted arithmetic of a {form} step" for form in ("mixed", "path")]
     for row in written:
         assert 0.99 <= row["ratio"] < 2 and row["met"] == (row["ratio"] <= row["goal"])
+
+
+LOOP = """HloModule jit_f
+
+%product (a: f32[4,6], b: f32[6,5]) -> f32[4,5] {
+  %a = f32[4,6]{1,0} parameter(0)
+  %b = f32[6,5]{1,0} parameter(1)
+  ROOT %dot.1 = f32[4,5]{1,0} dot(%a, %b), lhs_contracting_dims={1}, rhs_contracting_dims={0}
+}
+
+%body (x: (s32[], f32[4,6], f32[6,5])) -> (s32[], f32[4,6], f32[6,5]) {
+  %x = (s32[], f32[4,6]{1,0}, f32[6,5]{1,0}) parameter(0)
+  %p = f32[4,6]{1,0} get-tuple-element(%x), index=1
+  %q = f32[6,5]{1,0} get-tuple-element(%x), index=2
+  %f = f32[4,5]{1,0} fusion(%p, %q), kind=kLoop, calls=%product
+  %s = (f32[4,5]{1,0}, f32[4,5]{1,0}) all-reduce-start(%f), to_apply=%sum
+  ROOT %t = (s32[], f32[4,6]{1,0}, f32[6,5]{1,0}) tuple(%p, %p, %q)
+}
+
+%sum (c: f32[], d: f32[]) -> f32[] {
+  %c = f32[] parameter(0)
+  %d = f32[] parameter(1)
+  ROOT %e = f32[] add(%c, %d)
+}
+
+ENTRY %main (x: (s32[], f32[4,6], f32[6,5])) -> (s32[], f32[4,6], f32[6,5]) {
+  %start = (s32[], /*index=1*/f32[4,6]{1,0}, f32[6,5]{1,0}) parameter(0)
+  %image = f32[1,8,10,2]{3,2,1,0} constant({...})
+  %kernel = f32[3,3,2,7]{3,2,1,0} constant({...})
+  %conv = f32[1,8,10,7]{3,2,1,0} convolution(%image, %kernel), window={size=3x3 pad=1_1x1_1}, dim_labels=b01f_01io->b01f
+  ROOT %w = (s32[], f32[4,6]{1,0}, f32[6,5]{1,0}) while(%start), condition=%less, body=%body, backend_config={TURNS}
+}
+"""
+
+
+def test_instructions_of_a_compiled_module_by_hand() -> None:
+    three = LOOP.replace("TURNS", '"known_trip_count":{"n":"3"}')
+    found = devices.instructions(three)
+    assert found["products"] == 3 * (4 * 5 * 6) + (8 * 10 * 7) * (3 * 3 * 2)
+    assert (found["all-reduce"], found["add"], found["while"], found["dot"]) == (3, 3, 1, 3)
+    with pytest.raises(ValueError, match="how often w turns"):
+        devices.instructions(LOOP.replace("TURNS", ""))
+    with pytest.raises(ValueError, match="which branch f takes"):
+        devices.instructions(three.replace("fusion(", "conditional("))
+
+
+def test_a_device_of_two_does_half_as_much_and_sends_nothing() -> None:
+    def powers(x, y):
+        return lax.scan(lambda z, _: (jnp.tanh(z @ y), None), x, length=3)[0]
+
+    shapes = jax.ShapeDtypeStruct((2, 4, 4), jnp.float32), jax.ShapeDtypeStruct((4, 4), jnp.float32)
+    one, two = (devices.compiled(powers, *shapes, n) for n in (1, 2))
+    assert devices.numbers(TINY) == [1, 2] and (one.products, two.products) == (2 * 3 * 4**3, 3 * 4**3)
+    assert one.collectives == two.collectives == 0 and 0 < two.bytes < one.bytes
+    assert judged([one, two], one.products) == [True, None, True, True, True, True]
+    assert judged([one, two._replace(products=one.products)], one.products)[3] is False  # all is done twice
+    sending = devices.compiled(lambda x, y: lax.psum(x @ y, parallel.AXIS), *shapes, 2)
+    assert sending.collectives == 1 and judged([one, sending], 0.9 * one.products)[::5] == [False, False]
+
+
+def judged(found: list[devices.Device], products: float) -> list[bool | None]:
+    lines = zip(devices.lines(TINY), devices.against_one(found, products), strict=True)
+    return [build_row(line, measured, TINY)["met"] for line, measured in lines]
 
 
 def test_a_path_step_of_both_sides() -> None:
