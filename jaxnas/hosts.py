@@ -1,8 +1,8 @@
 """The only module that knows that a run may have several processes, each with devices of its own.
 
 Every process runs the same program on the same numbers, computes its share of the items (`parallel.over`), and gets
-what the others found. The first one alone works on files: `first` and `stages_of_all` give the others its answers, or
-its errors. With one process all of this is the function itself.
+what the others found. The first one alone works on files, but for checkpoints of states that lie with the others, too:
+`first` gives the others its answers, or its errors. With one process all of this is the function itself.
 """
 
 import ctypes
@@ -10,16 +10,18 @@ import json
 import os
 import signal
 import sys
+import tempfile
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, ExitStack, contextmanager
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import jax
 import jax.numpy as jnp
 import numpy as np
 
-from jaxnas.types import Stage, Stages, UserError, brief
+from jaxnas.types import UserError, brief
 
 MEET = 300  # seconds that the processes have to start
 SILENT = 30  # seconds without a sign of life after which a process counts as dead
@@ -41,7 +43,7 @@ class Hosts:
     num_processes: int | None = None
     """how many processes run this same command, one on each host"""
     process_id: int | None = None
-    """which of them this is, from 0 on; process 0 alone uses --workdir"""
+    """which of them this is, from 0 on; the others use --workdir only where it is that of process 0"""
 
 
 ALONE = Hosts()
@@ -116,23 +118,41 @@ def first(do: Callable[..., Any], *arguments: Any) -> Any:
 
     What it raises there is a UserError elsewhere.
     """
+    return each(do, *arguments)[0] if process() == 0 else each(lambda: None)[0]
+
+
+def each(do: Callable[..., Any], *arguments: Any) -> list[Any]:
+    """`do(*arguments)` by every process; their values, plain JSON, in order, on every one. Raises Lost.
+
+    What one of them raises is a UserError in the others.
+    """
     if processes() == 1:
-        return do(*arguments)
-    failure, answer = None, b""
-    if process() == 0:
-        try:
-            answer = json.dumps({"value": do(*arguments)}).encode()
-        except Exception as error:
-            failure, answer = error, json.dumps({"error": str(error)}).encode()
-    size = int(_from_first(np.array(len(answer))))
-    padded = np.zeros(1 << max(12, (size - 1).bit_length()), np.uint8)  # few sizes, few programs
-    padded[: len(answer)] = np.frombuffer(answer, np.uint8)
-    told = json.loads(_from_first(padded)[:size].tobytes())
+        return [do(*arguments)]
+    failure = None
+    try:
+        own = json.dumps({"value": do(*arguments)}).encode()
+    except Exception as error:
+        failure, own = error, json.dumps({"error": str(error)}).encode()
+    sizes = gather(np.array([len(own)]))
+    padded = np.zeros((1, 1 << max(12, int(sizes.max() - 1).bit_length())), np.uint8)  # few sizes, few programs
+    padded[0, : len(own)] = np.frombuffer(own, np.uint8)
+    answers = [json.loads(row[:size].tobytes()) for row, size in zip(gather(padded), sizes, strict=True)]
     if failure is not None:
         raise failure
-    if "error" in told:
-        raise UserError(f"process 0 stopped: {told['error']}")
-    return told["value"]
+    for number, answer in enumerate(answers):
+        if "error" in answer:
+            raise UserError(f"process {number} stopped: {answer['error']}")
+    return [answer["value"] for answer in answers]
+
+
+def share(folder: Path) -> bool:
+    """Whether every process can write to what the first one makes in `folder`: they share a file system."""
+    if processes() == 1:
+        return True
+    mark = first(lambda: Path(tempfile.mkdtemp(prefix=".shared-", dir=folder)).name)
+    found = each(os.access, folder / mark, os.W_OK)
+    first((folder / mark).rmdir)
+    return all(found)
 
 
 def check_same(value: Any, what: str) -> None:
@@ -151,63 +171,34 @@ def entered_by_first(context: AbstractContextManager[Any]) -> Iterator[None]:
         first(held.pop_all().close)
 
 
-def stages_of_all(stages: Stages) -> Stages:
-    """Stages kept by the first process; every one goes on from what that one kept."""
+def from_first(tree: Any) -> Any:
+    """Arrays and typed keys of the first process, on every one; elsewhere `tree` has their shapes. Raises Lost."""
     if processes() == 1:
-        return stages
-
-    @contextmanager
-    def stage(name: str) -> Iterator[Stage]:
-        at: list[Stage] = []  # of the first process
-
-        @contextmanager
-        def opened() -> Iterator[None]:
-            with stages(name) as own:
-                at.append(own)
-                yield
-
-        def resume(start: Any) -> tuple[int, Any]:
-            found = [start]
-
-            def kept() -> int:
-                done, found[0] = at[0].resume(start)
-                return done
-
-            done = first(kept)
-            return done, _from_first(found[0])
-
-        def advance(done: int, total: int, state: Any, rows: list[dict[str, Any]]) -> None:
-            first(lambda: at[0].advance(done, total, jax.tree.map(_words, state), rows))
-
-        with entered_by_first(opened()):
-            yield Stage(resume, advance)
-
-    return stage
-
-
-def select(stacked: Any, rows: np.ndarray) -> Any:
-    """These rows of arrays and typed keys [k, ...], on the host."""
-    return jax.tree.map(lambda leaf: _as_key(leaf, _words(leaf)[rows]), stacked)
-
-
-def _from_first(tree: Any) -> Any:
+        return tree
     flat, unpack = _packed(tree)
     return jax.tree.map(lambda leaf: leaf[0], unpack(_exchange("broadcast_one_to_all", flat)[None]))
+
+
+@contextmanager
+def needing_all() -> Iterator[None]:
+    """Raises Lost where the block waits for a process that has ended."""
+    try:
+        yield
+    except jax.errors.JaxRuntimeError as error:  # at once where the system has closed a connection
+        raise Lost(ADVICE) from error
 
 
 def _exchange(how: str, flat: np.ndarray) -> np.ndarray:
     from jax.experimental import multihost_utils  # only where there are several processes
 
-    try:
+    with needing_all():
         return np.asarray(getattr(multihost_utils, how)(flat))
-    except jax.errors.JaxRuntimeError as error:  # at once where the system has closed a connection
-        raise Lost(ADVICE) from error
 
 
 def _packed(tree: Any) -> tuple[np.ndarray, Callable[[np.ndarray], Any]]:
     """All bytes of a tree, [b], and the function that makes of such bytes [n, b] a tree of leaves [n, ...]."""
     leaves, structure = jax.tree.flatten(tree)
-    arrays = [np.asarray(_words(leaf)) for leaf in leaves]
+    arrays = [np.asarray(words(leaf)) for leaf in leaves]
     ends = np.cumsum([array.nbytes for array in arrays])
 
     def unpack(flat: np.ndarray) -> Any:
@@ -216,17 +207,22 @@ def _packed(tree: Any) -> tuple[np.ndarray, Callable[[np.ndarray], Any]]:
             np.ascontiguousarray(part).view(array.dtype).reshape(len(flat), *array.shape)
             for part, array in zip(parts, arrays, strict=True)
         ]
-        return jax.tree.unflatten(structure, [_as_key(leaf, a) for leaf, a in zip(leaves, plain, strict=True)])
+        return jax.tree.unflatten(structure, [as_key(leaf, a) for leaf, a in zip(leaves, plain, strict=True)])
 
     return np.concatenate([np.ascontiguousarray(a).reshape(-1).view(np.uint8) for a in arrays]), unpack
 
 
-def _words(leaf: Any) -> np.ndarray:
+def words(leaf: Any) -> np.ndarray:
     """An array on the host; of a typed key its words."""
-    return np.asarray(jax.random.key_data(leaf) if jax.dtypes.issubdtype(leaf.dtype, jax.dtypes.prng_key) else leaf)
+    return np.asarray(bits(leaf))
 
 
-def _as_key(leaf: Any, words: np.ndarray) -> Any:
+def bits(leaf: Any) -> Any:
+    """An array; of a typed key its words."""
+    return jax.random.key_data(leaf) if jax.dtypes.issubdtype(leaf.dtype, jax.dtypes.prng_key) else leaf
+
+
+def as_key(leaf: Any, words: np.ndarray) -> Any:
     """Words as what `leaf` is."""
     if not jax.dtypes.issubdtype(leaf.dtype, jax.dtypes.prng_key):
         return words

@@ -14,7 +14,8 @@ import jax.numpy as jnp
 import numpy as np
 from jax.sharding import AxisType, Mesh, NamedSharding, PartitionSpec
 
-from jaxnas import hosts
+from jaxnas import hosts, shares
+from jaxnas.shares import Rows
 from jaxnas.types import Array, UserError
 
 Strategy = Literal["loop", "map", "vmap", "shard", "mesh"]
@@ -97,7 +98,8 @@ def over(
     `batch(*shared)`, the examples of a batch. Means over a batch, and so norms and gradients, are those of all of it;
     they are collectives within the row. Without `batch`, nothing is divided.
 
-    Of several processes each runs as many items over its own devices, and all get all results, on the host.
+    Of several processes each runs as many items over its own devices, and all get all results, on the host; or, of
+    items that are `apart`, each its own.
     """
     chosen = resolve(strategy)
     if chosen == "loop":
@@ -125,6 +127,18 @@ def examples_are_spread() -> bool:
     return DATA in jax.sharding.get_abstract_mesh().axis_names
 
 
+def apart(stacked: Any) -> Any:
+    """The same for `over`, whose results then stay with the process that computes them, as `Rows`."""
+    if hosts.processes() == 1 or isinstance(stacked, Rows):
+        return stacked
+    return shares.own_rows(stacked, count(stacked))
+
+
+def everywhere(stacked: Any) -> Any:
+    """What is `apart` together again, on every process; anything else as it is. Raises Lost."""
+    return shares.everywhere(stacked) if isinstance(stacked, Rows) else stacked
+
+
 @jax.jit  # one program for the tree: leaf by leaf, each shape would be a compilation of its own
 def item(stacked: Any, k: Any) -> Any:
     """The k-th of K."""
@@ -139,6 +153,8 @@ def copies(one: Any, k: int) -> Any:
 
 def count(stacked: Any) -> int:
     """K of a stacked pytree. Raises ValueError if its leaves disagree."""
+    if isinstance(stacked, Rows):
+        return stacked.items
     sizes = {leaf.shape[0] for leaf in jax.tree.leaves(stacked)}
     if len(sizes) != 1:
         raise ValueError(f"leaves of a stacked pytree must share their first axis, but have {sorted(sizes)}")
@@ -210,11 +226,9 @@ def _shard(fn: Callable[..., Any], mesh: Mesh, batch: Callable[..., int] | None)
 
 def _share(run: Callable[..., Any]) -> Callable[..., Any]:
     def shared_out(stacked: Any, *shared: Any) -> Any:
-        items = count(stacked)
-        each = -(-items // hosts.processes())
-        own = (hosts.process() * each + np.arange(each)) % items  # repeats fill up, as on the devices
-        found = hosts.gather(run(hosts.select(stacked, own), *shared))
-        return jax.tree.map(lambda leaf: leaf[:items], found)
+        if isinstance(stacked, Rows):
+            return Rows(run(stacked.own, *shared), stacked.items)
+        return everywhere(Rows(run(apart(stacked).own, *shared), count(stacked)))
 
     return shared_out
 

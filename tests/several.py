@@ -1,8 +1,10 @@
-"""One of two processes with two CPU devices each, for tests: `python -m tests.several TASK PORT ID`."""
+"""One of two processes with two CPU devices each, for tests: `python -m tests.several TASK PORT ID FOLDER`."""
 
 import sys
 import time
-from contextlib import contextmanager
+from contextlib import ExitStack
+from pathlib import Path
+from typing import Any
 
 import jax
 import jax.numpy as jnp
@@ -11,9 +13,12 @@ import pytest
 
 from jaxnas import hosts, parallel
 from jaxnas.types import Stage, UserError
+from jaxnas.workdir import open_stage
+
+ITEMS = 5
 
 
-def together() -> None:
+def together(folder: Path) -> None:
     """All that two processes exchange."""
     own = hosts.process()
     assert (hosts.processes(), len(jax.devices()), parallel.lanes("shard")) == (2, 4, 4)
@@ -48,41 +53,58 @@ def together() -> None:
     else:
         with pytest.raises(UserError, match="process 1 has another config than process 0"):
             hosts.check_same([own], "config")
-    stages(own)
+    assert hosts.each(lambda: own + 2) == [2, 3]
+    told = ["^the disk is full", "^process 0 stopped: the disk is full"][1 - own]
+    with pytest.raises((OSError, UserError), match=told.replace("0", "1")):
+        hosts.each(fail if own else int)
+    checkpoints(own, folder)
 
 
 def fail() -> None:
     raise OSError("the disk is full")
 
 
-def stages(own: int) -> None:
-    """Process 1 goes on from what process 0 kept, and keeps nothing itself."""
-    kept: list = []
-
-    @contextmanager
-    def opened(name: str):
-        assert own == 0
-        kept.append(name)
-        yield Stage(lambda start: (7, jax.tree.map(lambda leaf: leaf[::-1], start)), lambda *unit: kept.append(unit))
-        kept.append("closed")
-
-    start = {"key": jax.random.split(jax.random.key(own), 2), "x": np.arange(3) + 10 * own}
-    with hosts.stages_of_all(opened)("leaves") as at:
-        done, state = at.resume(start)
-        at.advance(8, 9, state, [{"epoch": 8}])
-    assert done == 7
-    np.testing.assert_array_equal(state["x"], [2, 1, 0])
-    words = jax.random.key_data(jax.random.split(jax.random.key(0), 2))[::-1]
-    np.testing.assert_array_equal(jax.random.key_data(state["key"]), words)
-    if own:
-        assert not kept
-    else:
-        name, (done, total, last, rows), closed = kept
-        assert (name, done, total, rows, closed) == ("leaves", 8, 9, [{"epoch": 8}], "closed")
-        np.testing.assert_array_equal(last["key"], words)
+def states(seed: int) -> dict[str, Any]:
+    """Leaves [K, ...] of several types, large enough that orbax keeps one in files of its own; typed keys."""
+    rng = np.random.default_rng(seed)
+    weights = rng.normal(size=(ITEMS, 40, 30)).astype(np.float32)
+    weights[:, 0, :2] = np.nan, -0.0
+    masks = rng.integers(0, 2, (ITEMS, 3)).astype(bool)
+    return {"weights": weights, "mask": masks, "key": jax.random.split(jax.random.key(seed), ITEMS)}
 
 
-def wait() -> None:
+def raw(tree: Any) -> list[tuple[str, bytes]]:
+    return [(str(words.dtype), words.tobytes()) for words in map(hosts.words, jax.tree.leaves(tree))]
+
+
+def checkpoints(own: int, folder: Path) -> None:
+    """Both processes go on from what one process kept in `folder / "one"`, and keep more there and elsewhere."""
+
+    def opened(name: str, start: Any) -> tuple[Stage, int, Any]:
+        held = stages.enter_context(open_stage(folder / name, "leaves", lambda rows: "", lambda *shown: None))
+        return held, *held.resume(start)
+
+    start = parallel.apart(states(0))
+    assert raw(start.own["mask"]) == raw(states(0)["mask"][[[0, 1, 2], [3, 4, 0]][own]])
+    assert raw(parallel.everywhere(start)) == raw(states(0))
+    for name in ("one", f"apart{own}"):  # the second: a directory that the other process does not see
+        with ExitStack() as stages:
+            stage, done, state = opened(name, start)
+            assert (done, raw(parallel.everywhere(state))) == (
+                (1, raw(states(1))) if name == "one" else (0, raw(states(0)))
+            )
+            stage.advance(2, 3, parallel.apart(states(2)), [{"epoch": 2}])
+            stage.advance(3, 3, parallel.apart(states(3)), [{"epoch": 3}])
+            _, done, state = opened(name, start)
+            assert (done, raw(parallel.everywhere(state))) == (3, raw(states(3)))
+    with ExitStack() as stages:  # what all have alike is kept by the first one
+        stage, done, state = opened("alike", {"x": np.arange(3, dtype=np.int32) + 10 * own})
+        stage.advance(1, 1, {"x": np.arange(5, 8, dtype=np.int32) + 10 * own}, [])
+        _, done, state = opened("alike", {"x": np.zeros(3, np.int32)})
+        assert (done, state["x"].tolist()) == (1, [5, 6, 7])
+
+
+def wait(folder: Path) -> None:
     """Works on without a word to the other one."""
     hosts.first(lambda: None)
     print("waiting", flush=True)
@@ -91,7 +113,7 @@ def wait() -> None:
 
 if __name__ == "__main__":
     jax.config.update("jax_num_cpu_devices", 2)
-    task, port, number = sys.argv[1:]
+    task, port, number, folder = sys.argv[1:]
     hosts.join(hosts.Hosts(f"127.0.0.1:{port}", 2, int(number)))
-    {"together": together, "wait": wait}[task]()
+    {"together": together, "wait": wait}[task](Path(folder))
     sys.exit(hosts.leave(0))

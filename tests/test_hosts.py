@@ -12,6 +12,8 @@ import pytest
 
 from experiments import few_shot
 from jaxnas.hosts import ADVICE
+from jaxnas.workdir.checkpoints import newest_checkpoint, save_checkpoint
+from tests.several import raw, states
 
 ROOT = Path(__file__).parent.parent
 
@@ -23,11 +25,11 @@ def free_port() -> str:
 
 
 @contextmanager
-def both(task: str) -> Iterator[list[subprocess.Popen]]:
+def both(task: str, folder: Path) -> Iterator[list[subprocess.Popen]]:
     """The two processes, which end with the block."""
     port = free_port()
     command, pipes = [sys.executable, "-m", "tests.several", task, port], {"stdout": PIPE, "stderr": PIPE, "text": True}
-    first, second = (subprocess.Popen([*command, number], cwd=ROOT, **pipes) for number in "01")
+    first, second = (subprocess.Popen([*command, number, str(folder)], cwd=ROOT, **pipes) for number in "01")
     with first, second:
         try:
             yield [first, second]
@@ -36,15 +38,25 @@ def both(task: str) -> Iterator[list[subprocess.Popen]]:
             second.kill()
 
 
-def test_items_files_and_errors_are_shared_by_two_processes() -> None:
-    with both("together") as processes:
+def test_items_errors_and_checkpoints_are_shared_by_two_processes(tmp_path: Path) -> None:
+    one = tmp_path / "one" / "checkpoints" / "leaves"
+    save_checkpoint(one, 1, states(1), {"seconds": 0, "metrics_bytes": 0})
+    (tmp_path / "apart0").mkdir()
+    (tmp_path / "alike").mkdir()
+    with both("together", tmp_path) as processes:
         for process in processes:
-            _, told = process.communicate(timeout=60)
+            _, told = process.communicate(timeout=300)
             assert process.returncode == 0, told
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["alike", "apart0", "one"]
+    for name, parts in [("one", [0, 1]), ("apart0", [0])]:
+        folder = tmp_path / name / "checkpoints" / "leaves"
+        assert sorted(path.name for path in (folder / "3").glob("ocdbt.*")) == [f"ocdbt.process_{n}" for n in parts]
+        done, kept, _ = newest_checkpoint(folder, states(0))
+        assert (done, raw(kept)) == (3, raw(states(3)))
 
 
-def test_the_end_of_the_coordinator_ends_the_other_process_in_a_line() -> None:
-    with both("wait") as (first, second):
+def test_the_end_of_the_coordinator_ends_the_other_process_in_a_line(tmp_path: Path) -> None:
+    with both("wait", tmp_path) as (first, second):
         while "waiting" not in second.stdout.readline():
             assert second.poll() is None
         first.kill()

@@ -55,7 +55,7 @@ def run_few_shot(
     with hosts.entered_by_first(open_workdir(workdir, configs.to_dict(config), inputs, MAY_CHANGE, strategy=strategy)):
         if hosts.first((workdir / "result.json").exists):
             return dict(hosts.first(read_json, workdir / "result.json"))
-        stages = hosts.stages_of_all(partial(open_stage, workdir, note=note, show=show))
+        stages = partial(open_stage, workdir, note=note, show=show)
         return _stages(problem, workdir, dataset, table, stages)
 
 

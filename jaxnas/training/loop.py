@@ -37,11 +37,13 @@ def train(
     Goes on from what `stage` kept. Raises NonFiniteLoss with the leaf and the range of steps; what was reported and
     kept before stands. Networks that are `independent` of each other go on when some of them diverge: these report no
     loss, and are as bad as they are; only if all do it is an error.
+
+    Of several processes each holds the states that it trains; at the end all get all.
     """
-    done, states = stage.resume(states)
+    done, states = stage.resume(parallel.apart(states))
     for number in range(done + 1, epochs + 1):
         states, device_metrics = epoch(states, data)
-        metrics: StepMetrics = jax.device_get(device_metrics)  # [K, S]
+        metrics: StepMetrics = jax.device_get(parallel.everywhere(device_metrics))  # [K, S]
         losses, accuracies = metrics.loss.mean(1), metrics.accuracy.mean(1)
         if not (independent and np.isfinite(losses).any()):
             check_finite(metrics.loss, first_step=(number - 1) * metrics.loss.shape[1])
@@ -50,7 +52,7 @@ def train(
             for k, more in enumerate(describe(states))
         ]
         stage.advance(number, epochs, states, rows)
-    return states
+    return parallel.everywhere(states)
 
 
 def finite_loss(loss: float) -> dict[str, float]:

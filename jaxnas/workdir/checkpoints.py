@@ -1,7 +1,8 @@
 """Checkpoints that are whole or do not count: orbax writes the arrays, a record with a digest commits them.
 
 `folder/12/` holds the arrays after 12 units of work, `folder/12.json` the record, written last. A checkpoint without a
-record, or with a digest that is not that of its files and its record, is as if it were not there.
+record, or with a digest that is not that of its files and its record, is as if it were not there. Of several processes
+all call these functions: each writes and reads its own `Rows`, the first one everything else, and the record.
 """
 
 import hashlib
@@ -16,6 +17,8 @@ from typing import Any
 import jax
 import orbax.checkpoint as ocp
 
+from jaxnas import hosts, shares
+from jaxnas.shares import Rows
 from jaxnas.types import UserError, brief
 from jaxnas.workdir.files import write_json
 
@@ -23,45 +26,50 @@ KEPT = 2  # newest checkpoints of a stage that stay, the second in case the firs
 
 
 def save_checkpoint(folder: Path, done: int, state: Any, record: dict[str, Any]) -> None:
-    """Commits a pytree of arrays and typed keys as the checkpoint `done`, and removes all but the last two.
+    """Commits a pytree of arrays and typed keys, or `Rows`, as the checkpoint `done`, and removes all but the last two.
 
-    One of several processes gives arrays of the host, and the words of keys: orbax takes no others from it.
+    It counts from when every process has written its part and the first one the record. Raises OSError, or where it is
+    not this process that failed UserError or Lost.
     """
     target = (folder / str(done)).absolute()
-    (folder / f"{done}.json").unlink(missing_ok=True)
-    try:
-        with _without_log(), _checkpointer() as checkpointer:
-            # force: what stands there has no valid record, or it would have been resumed from.
-            checkpointer.save(target, args=ocp.args.StandardSave(_named(state)), force=True)
-    except Exception as error:  # a full disk has many faces in the layers below
-        raise OSError(f"checkpoint {target} could not be written ({brief(str(error))})") from error
-    record = {**record, "state": _kinds(state)}
-    write_json(folder / f"{done}.json", {**record, "digest": digest(target, record)})
-    kept = {str(number) for number in _numbers(folder)[:KEPT]}  # what kills have left goes, too
-    for path in sorted(folder.iterdir(), key=Path.is_dir):  # records first: what is half removed does not count
-        if path.name.removesuffix(".json") not in kept:
-            shutil.rmtree(path, ignore_errors=True) if path.is_dir() else path.unlink()
+    hosts.first(lambda: (folder / f"{done}.json").unlink(missing_ok=True))
+    if isinstance(state, Rows):
+        with hosts.needing_all():
+            _write(target, shares.joined(state), ocp.Checkpointer(ocp.StandardCheckpointHandler()))
+    else:
+        plain = hosts.bits if hosts.processes() == 1 else hosts.words  # orbax takes no arrays of one of several
+        hosts.first(lambda: _write(target, jax.tree.map(plain, state), _checkpointer()))
+    hosts.first(_commit, folder, done, {**record, "state": _kinds(state)})
 
 
 def newest_checkpoint(folder: Path, template: Any) -> tuple[int, Any, dict[str, Any]] | None:
     """(done, state, record) of the newest whole checkpoint; None if there never was one.
 
-    `template` has the structure and shapes of the state. Raises UserError if checkpoints were committed and none of
-    them is whole any more, or if a whole one holds other arrays than `template`.
+    `template` has the structure and shapes of the state, which is the same on whatever processes and devices it was
+    kept. Raises UserError if checkpoints were committed and none of them is whole any more, or if a whole one holds
+    other arrays than `template`, and Lost.
     """
-    numbers = _numbers(folder)
-    for done in numbers:
-        record, path = _record(folder / f"{done}.json"), (folder / str(done)).absolute()
-        if path.is_dir() and record.pop("digest", None) == digest(path, record):
-            if record["state"] == _kinds(template):
-                return done, _restored(path, template), record
-            words = jax.tree.map(lambda leaf: jax.random.key_data(leaf) if _is_key(leaf) else leaf, template)
-            if record["state"] == _kinds(words):
-                return done, jax.tree.map(_as_key, template, _restored(path, words)), record
-            raise UserError(f"{path} was kept by another version of the program; choose another --workdir")
-    if numbers:
-        raise UserError(f"the checkpoints {numbers} in {folder} are damaged; move {folder.parent.parent} away")
-    return None
+    kinds = _kinds(template)
+    older = {} if isinstance(template, Rows) else _kinds_of_keys(template)
+    found = hosts.first(_newest, folder, [kinds, older])
+    if found is None:
+        return None
+    done, record = found
+    path = (folder / str(done)).absolute()
+    if isinstance(template, Rows):
+        with hosts.needing_all():
+            arrays = _read(path, shares.shapes(template), ocp.Checkpointer(ocp.StandardCheckpointHandler()))
+        return done, shares.parted(template, arrays), record
+    state = [template]
+
+    def read() -> None:
+        words = record["state"] == kinds
+        like = _bits(template) if words else template
+        arrays = _read(path, jax.tree.map(_created, like), _checkpointer())
+        state[0] = jax.tree.map(hosts.as_key, template, arrays) if words else arrays
+
+    hosts.first(read)
+    return done, hosts.from_first(state[0]), record
 
 
 def digest(folder: Path, record: dict[str, Any]) -> str:
@@ -86,36 +94,77 @@ def _record(path: Path) -> dict[str, Any]:
     return record if isinstance(record, dict) else {}
 
 
+def _newest(folder: Path, allowed: list[dict[str, str]]) -> tuple[int, dict[str, Any]] | None:
+    """The number and record of the newest whole checkpoint, whose arrays are of one of these kinds; errors as above."""
+    numbers = _numbers(folder)
+    for done in numbers:
+        record, path = _record(folder / f"{done}.json"), (folder / str(done)).absolute()
+        if path.is_dir() and record.pop("digest", None) == digest(path, record):
+            if record["state"] not in allowed:
+                raise UserError(f"{path} was kept by another version of the program; choose another --workdir")
+            return done, record
+    if numbers:
+        raise UserError(f"the checkpoints {numbers} in {folder} are damaged; move {folder.parent.parent} away")
+    return None
+
+
+def _write(target: Path, state: Any, checkpointer: ocp.Checkpointer) -> None:
+    try:
+        with _without_log(), checkpointer:
+            # force: what stands there has no valid record, or it would have been resumed from.
+            checkpointer.save(target, args=ocp.args.StandardSave(_named(state)), force=True)
+    except Exception as error:  # a full disk has many faces in the layers below
+        if hosts.processes() > 1 and isinstance(error, jax.errors.JaxRuntimeError):
+            raise  # the loss of another process
+        kind = OSError if hosts.process() == 0 else UserError  # who holds the directory tells its errors
+        raise kind(f"checkpoint {target} could not be written ({brief(str(error))})") from error
+
+
+def _commit(folder: Path, done: int, record: dict[str, Any]) -> None:
+    write_json(folder / f"{done}.json", {**record, "digest": digest((folder / str(done)).absolute(), record)})
+    kept = {str(number) for number in _numbers(folder)[:KEPT]}  # what kills have left goes, too
+    for path in sorted(folder.iterdir(), key=Path.is_dir):  # records first: what is half removed does not count
+        if path.name.removesuffix(".json") not in kept:
+            shutil.rmtree(path, ignore_errors=True) if path.is_dir() else path.unlink()
+
+
 def _named(state: Any) -> dict[str, Any]:
     """Leaves by their path: independent of the classes that hold them."""
     return {jax.tree_util.keystr(path): leaf for path, leaf in jax.tree_util.tree_leaves_with_path(state)}
 
 
 def _kinds(state: Any) -> dict[str, str]:
+    """Type and shape of each leaf, of a key those of its words, of `Rows` that of all K."""
+    rows = isinstance(state, Rows)
+    leaves = _named(_bits(state.own if rows else state))
+    shapes = {name: [state.items, *leaf.shape[1:]] if rows else [*leaf.shape] for name, leaf in leaves.items()}
+    return {name: f"{leaf.dtype}{shapes[name]}" for name, leaf in leaves.items()}
+
+
+def _kinds_of_keys(state: Any) -> dict[str, str]:
+    """As `_kinds`, of keys as the typed arrays that older versions kept."""
     return {name: f"{leaf.dtype}{list(leaf.shape)}" for name, leaf in _named(state).items()}
 
 
-def _restored(path: Path, template: Any) -> Any:
-    # Restored as they would be created, on the default device: a checkpoint may come from other devices.
+def _bits(state: Any) -> Any:
+    return jax.tree.map(hosts.bits, state)
+
+
+def _read(path: Path, shapes: Any, checkpointer: ocp.Checkpointer) -> Any:
+    # Not strict: rows that fill up the shares of processes are cut off, or are added as zeros.
+    with checkpointer:
+        found = checkpointer.restore(path, args=ocp.args.StandardRestore(_named(shapes), strict=False))
+    return jax.tree.unflatten(jax.tree.structure(shapes), [found[name] for name in _named(shapes)])
+
+
+def _created(leaf: Any) -> jax.ShapeDtypeStruct:
+    """Placed as it would be created, on the default device: a checkpoint may come from other devices."""
     place = jax.sharding.SingleDeviceSharding(jax.devices()[0])
-    shapes = {
-        name: jax.ShapeDtypeStruct(leaf.shape, leaf.dtype, sharding=place) for name, leaf in _named(template).items()
-    }
-    with _checkpointer() as checkpointer:
-        restored = checkpointer.restore(path, args=ocp.args.StandardRestore(shapes))
-    return jax.tree.unflatten(jax.tree.structure(template), [restored[name] for name in shapes])
-
-
-def _is_key(leaf: Any) -> bool:
-    return bool(jax.dtypes.issubdtype(leaf.dtype, jax.dtypes.prng_key))
-
-
-def _as_key(like: Any, kept: Any) -> Any:
-    return jax.random.wrap_key_data(kept, impl=jax.random.key_impl(like)) if _is_key(like) else kept
+    return jax.ShapeDtypeStruct(leaf.shape, leaf.dtype, sharding=place)
 
 
 def _checkpointer() -> ocp.Checkpointer:
-    """One that waits for no other process, should there be any."""
+    """One that waits for no other process."""
     if jax.process_count() == 1:
         return ocp.Checkpointer(ocp.StandardCheckpointHandler())
     here = jax.process_index()

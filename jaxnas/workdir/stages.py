@@ -12,6 +12,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+from jaxnas import hosts, parallel, shares
 from jaxnas.types import Stage, UserError, brief
 from jaxnas.workdir.checkpoints import newest_checkpoint, save_checkpoint
 from jaxnas.workdir.files import append_rows, read_json, write_json
@@ -39,8 +40,12 @@ def open_stage(workdir: Path, name: str, note: Callable[[Rows], str], show: Prog
 
     State is kept at the last unit and, before it, whenever the next unit could bring the work at risk over `EVERY`
     seconds. When the block ends without an error the stage is on record as done.
+
+    Of several processes all open it, and the first one alone works on files; but where they share the directory, each
+    keeps the states that it holds itself.
     """
-    records = read_stages(workdir)
+    records = hosts.first(read_stages, workdir)
+    together = (lambda state: state) if hosts.share(workdir) else parallel.everywhere
     finished = records.get(name, {}).get("status") == "done"
     folder, metrics = workdir / "checkpoints" / name, workdir / "metrics.jsonl"
     began = time.monotonic()
@@ -52,38 +57,46 @@ def open_stage(workdir: Path, name: str, note: Callable[[Rows], str], show: Prog
 
     def resume(start: Any) -> tuple[int, Any]:
         nonlocal before
-        found = newest_checkpoint(folder, start)
+        found = newest_checkpoint(folder, together(start))
         if found is None and finished:
             raise UserError(f"{folder} is gone, though its stage is on record as done; move {workdir} away")
         if found is None:
             ends = [record.get("metrics_bytes", 0) for record in records.values()]
-            _cut(metrics, max(ends, default=0))
+            hosts.first(_cut, metrics, max(ends, default=0))
             return 0, start
         done, state, record = found
         if not finished:
             before = record["seconds"]
-            _cut(metrics, record["metrics_bytes"])
-        return done, state
+            hosts.first(_cut, metrics, record["metrics_bytes"])
+        return done, parallel.apart(state) if isinstance(start, shares.Rows) else state
+
+    def told(done: int, total: int, rows: Rows) -> dict[str, Any] | None:
+        """Puts the rows on record; the record of the checkpoint that is due, if one is."""
+        append_rows(metrics, [{"stage": name, **row} for row in rows])
+        now = time.monotonic()
+        if done < total and now - kept + (now - unit) < EVERY:
+            return None
+        return {"seconds": seconds(), "metrics_bytes": _size(metrics)}
 
     def advance(done: int, total: int, state: Any, rows: Rows) -> None:
         nonlocal unit, kept
-        if finished:  # its newest checkpoint is damaged: what is computed again has its rows already
-            show(name, done, total, note(rows))
-            return
-        append_rows(metrics, [{"stage": name, **row} for row in rows])
-        now = time.monotonic()
-        if done == total or now - kept + (now - unit) >= EVERY:
-            save_checkpoint(folder, done, state, {"seconds": seconds(), "metrics_bytes": _size(metrics)})
-            kept = time.monotonic()
-        unit = time.monotonic()
+        if not finished:  # else its newest checkpoint is damaged: what is computed again has its rows already
+            record = hosts.first(told, done, total, rows)
+            if record is not None:
+                save_checkpoint(folder, done, together(state), record)
+                kept = time.monotonic()
+            unit = time.monotonic()
         show(name, done, total, note(rows))
 
-    if not finished:
-        write_json(workdir / "stages.json", {**records, name: {"status": "running"}})
-    yield Stage(resume, advance)
-    if not finished:
+    def finish() -> None:
         done = {"status": "done", "seconds": seconds(), "metrics_bytes": _size(metrics)}
         write_json(workdir / "stages.json", {**records, name: done})
+
+    if not finished:
+        hosts.first(write_json, workdir / "stages.json", {**records, name: {"status": "running"}})
+    yield Stage(resume, advance)
+    if not finished:
+        hosts.first(finish)
 
 
 def _is_done(record: dict[str, Any]) -> bool:

@@ -2,7 +2,8 @@
 
 Points: `none`; `at EVENT END`, killed on the first audit event of a path with that end, before it happens;
 `line STAGE N`, killed when half of the line of unit N is written; `hold STAGE N`, waits after unit N;
-`full STAGE N BYTES`, after unit N no file can grow beyond the size of metrics.jsonl and so many bytes.
+`full STAGE N BYTES`, after unit N no file can grow beyond the size of metrics.jsonl and so many bytes;
+`note STAGE`, what the stage goes on from is written beside the directory, as WORKDIR.npz.
 """
 
 import json
@@ -17,9 +18,12 @@ from multiprocessing.connection import Connection
 from pathlib import Path
 from typing import Any
 
+import jax
+import numpy as np
 import sklearn.datasets  # noqa: F401  # with the modules below: imported once by the server that processes fork from
 
 from experiments import few_shot
+from jaxnas import hosts
 from jaxnas.workdir import stages
 
 CONFIG = (
@@ -29,8 +33,9 @@ CONFIG = (
 After = Callable[[str, int], None]  # (stage, units done), called after every unit
 
 
-def run(workdir: str, point: str, out: Connection, flags: tuple[str, ...] = ()) -> None:
+def run(workdir: str, point: str, out: Connection, flags: tuple[str, ...] = (), devices: int = 1) -> None:
     """The smoke preset with every unit kept; output and errors, and a line for every unit, go to `out`."""
+    jax.config.update("jax_num_cpu_devices", devices)
     os.dup2(out.fileno(), 1)
     os.dup2(out.fileno(), 2)
     stages.EVERY = 0.0
@@ -94,4 +99,22 @@ def _full(workdir: Path, stage: str, number: str, more: str) -> After:
     return after
 
 
-POINTS: dict[str, Callable[..., After]] = {"none": _none, "at": _at, "line": _line, "hold": _hold, "full": _full}
+def _note(workdir: Path, wanted: str) -> After:
+    whole = stages.newest_checkpoint
+
+    def noting(folder: Path, template: Any) -> Any:
+        found = whole(folder, template)
+        if folder.name == wanted and found is not None:
+            leaves = jax.tree_util.tree_leaves_with_path(found[1])
+            np.savez(
+                workdir.with_suffix(".npz"), **{jax.tree_util.keystr(at): hosts.words(leaf) for at, leaf in leaves}
+            )
+        return found
+
+    stages.newest_checkpoint = noting
+    return _none(workdir)
+
+
+POINTS: dict[str, Callable[..., After]] = {
+    **{"none": _none, "at": _at, "line": _line, "hold": _hold, "full": _full, "note": _note}
+}

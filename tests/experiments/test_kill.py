@@ -1,14 +1,12 @@
 """Runs that are killed in every stage, or meet a full disk, and the run that was left alone: the same in the end."""
 
 import json
-import multiprocessing
 import os
 import shutil
 from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
-from typing import Any, NamedTuple, TextIO
+from typing import Any, NamedTuple
 
 import jax
 import numpy as np
@@ -22,10 +20,8 @@ from jaxnas.data import Dataset, load
 from jaxnas.methods.run import run_few_shot
 from jaxnas.spaces import TOY
 from jaxnas.types import UserError
-from tests.experiments import driver
+from tests.experiments.forked import KILLED, Ended, ended, finish, started, until
 
-ROOT = Path(__file__).parent.parent.parent
-KILLED = -9
 # One directory is stopped at each of these points, in this order, and goes on after each. (point, units told).
 CHAIN: list[tuple[str, list[str]]] = [
     ("full warm_up 1 20", ["warm_up 1"]),
@@ -52,69 +48,11 @@ STAGES = [
 ARTEFACTS = ["config.json", "metrics.jsonl", "split_tree.json", "architectures.csv", "contenders.csv", "ranking.csv"]
 
 
-class Ended(NamedTuple):
-    """How a process ended and what it told."""
-
-    code: int
-    units: list[str]
-    errors: list[str]
-
-
-@pytest.fixture(scope="module")
-def processes() -> Any:
-    """Processes that are forked from one server, which has imported everything and started no backend."""
-    settings = {
-        "JAX_COMPILATION_CACHE_DIR": str(ROOT / ".cache" / "driver"),
-        "JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS": "0",
-        "JAX_PERSISTENT_CACHE_MIN_ENTRY_SIZE_BYTES": "-1",
-        "JAX_NUM_CPU_DEVICES": "1",
-        "JAX_PLATFORMS": "cpu",
-    }
-    context = multiprocessing.get_context("forkserver")
-    context.set_forkserver_preload([driver.__name__])
-    with pytest.MonkeyPatch.context() as patch:
-        for name, value in settings.items():
-            patch.setenv(name, value)
-        context.Process(target=int).start()  # the server keeps the environment it was started in
-    return context
-
-
-@contextmanager
-def started(processes: Any, workdir: Path, point: str, flags: tuple[str, ...] = ()) -> Iterator[tuple[Any, TextIO]]:
-    """A process and what it tells, which ends when the process ends."""
-    reader, writer = processes.Pipe(duplex=False)
-    process = processes.Process(target=driver.run, args=(str(workdir), point, writer, flags))
-    process.start()
-    writer.close()
-    try:
-        with reader, os.fdopen(os.dup(reader.fileno()), encoding="utf-8") as told:
-            yield process, told
-    finally:
-        process.kill()
-        process.join()
-
-
-def ended(process: Any, told: TextIO) -> Ended:
-    lines = told.read().splitlines()
-    process.join()
-    units = [line.removeprefix("unit ") for line in lines if line.startswith("unit ")]
-    return Ended(process.exitcode, units, [line for line in lines if line.startswith("error: ")])
-
-
-def finish(processes: Any, workdir: Path, point: str, flags: tuple[str, ...] = ()) -> Ended:
-    with started(processes, workdir, point, flags) as (process, told):
-        return ended(process, told)
-
-
 def held(processes: Any, workdir: Path, point: str) -> tuple[Ended, Ended, int]:
     """The process that holds the directory until it is killed, and one that is started meanwhile."""
     with started(processes, workdir, point) as (process, told):
         last = point.removeprefix("hold ")
-        units = []
-        while not units or units[-1] != last:
-            line = told.readline()
-            assert line, f"{units} were told before the process ended"
-            units += [line.strip().removeprefix("unit ")] if line.startswith("unit ") else []
+        units = until(told, last)
         second = finish(processes, workdir, "none")
         process.kill()
         first = ended(process, told)

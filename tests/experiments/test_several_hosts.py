@@ -1,81 +1,68 @@
-"""A run of two processes: the numbers of one process, a kill of one of them, and how one process goes on alone."""
+"""A run of two processes, one of which is killed, and how two processes or one go on: the numbers of one process."""
 
 import json
-import os
 import shutil
-import subprocess
-import sys
 import time
 from collections.abc import Iterator
 from pathlib import Path
-from subprocess import PIPE
 from typing import Any, NamedTuple
 
 import numpy as np
 import pytest
 
 from jaxnas.hosts import ADVICE
-from tests.test_hosts import ROOT, free_port
+from tests.experiments.forked import KILLED, Ended, ended, finish, started
+from tests.test_hosts import free_port
 
 FLAGS = (
-    *("--data.train", "128", "--data.batch", "32", "--split.groups", "2", "2", "--split.batches", "1"),
-    *("--search.population", "2", "--truth.alone", "4", "--alone-epochs", "2", "--control.no-unsplit"),
-    *("--control.random-splits", "0", "--control.random-architectures", "0"),
+    *("--strategy", "shard", "--data.train", "64", "--warmup-epochs", "1", "--alone-epochs", "1", "--truth.alone", "0"),
+    *("--control.no-unsplit", "--control.random-splits", "0", "--control.random-architectures", "0"),
 )
 
 
 class Runs(NamedTuple):
-    """The run of one process, that of two of which one was killed after `leaves`, and what came of it."""
+    """The run of one process, that of two that was killed and gone on with by two, and by one."""
 
     whole: Path
-    stopped: Path
+    two: Path
+    one: Path
     left: list[str]  # files of the run when both processes had ended
-    code: int  # of the process that was not killed
-    errors: str
-    seconds: float  # from the kill to the end of the other one
-    told: str  # by the second process before it was killed
+    parts: list[str]  # what the processes had written of its last checkpoint
+    stopped: Ended  # the process that was not killed
+    seconds: float  # from the kill to its end
+    code: int  # of the process that was killed
+    told: str  # by it
+    ends: list[Ended]
 
 
-def start(workdir: Path, devices: int, *flags: str) -> subprocess.Popen:
-    """The command in a process of so many devices."""
-    settings = {
-        "JAX_NUM_CPU_DEVICES": str(devices),
-        "JAX_PLATFORMS": "cpu",
-        "JAX_COMPILATION_CACHE_DIR": str(ROOT / ".cache" / "driver"),
-        "JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS": "0",
-        "JAX_PERSISTENT_CACHE_MIN_ENTRY_SIZE_BYTES": "-1",
-    }
-    command = [sys.executable, "-m", "experiments.few_shot", "smoke", "--workdir", str(workdir), *FLAGS, *flags]
-    return subprocess.Popen(command, cwd=ROOT, env=os.environ | settings, stdout=PIPE, stderr=PIPE, text=True)
-
-
-def alone(workdir: Path) -> None:
-    """One process of four devices, to its end."""
-    with start(workdir, 4) as process:
-        _, errors = process.communicate()
-    assert process.returncode == 0, errors
+def pair(processes: Any, workdir: Path, second: str = "none") -> Any:
+    """The first of two processes of two devices each, and the second with its point, to be entered."""
+    several = ("--coordinator", f"127.0.0.1:{free_port()}", "--num-processes", "2", "--process-id")
+    points = {"0": "none", "1": second}
+    return [started(processes, workdir, point, (*FLAGS, *several, own), 2) for own, point in points.items()]
 
 
 @pytest.fixture(scope="module")
-def runs(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Runs]:
+def runs(processes: Any, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Runs]:
     folder = tmp_path_factory.mktemp("hosts")
-    whole, stopped = folder / "whole", folder / "stopped"
-    alone(whole)
-    several = ("--coordinator", f"127.0.0.1:{free_port()}", "--num-processes", "2", "--process-id")
-    with start(stopped, 2, *several, "0") as first, start(stopped, 2, *several, "1") as second:
-        try:
-            assert any(" leaves 2/2" in line for line in iter(first.stdout.readline, "")), first.stderr.read()
-            second.kill()
-            began = time.monotonic()
-            _, errors = first.communicate(timeout=90)
-            seconds = time.monotonic() - began
-            told, _ = second.communicate()
-        finally:
-            first.kill()
-            second.kill()
-    left = sorted(path.name for path in stopped.iterdir())
-    alone(stopped)
-    yield Runs(whole, stopped, left, first.returncode, errors, seconds, told)
+    whole, two, one = (folder / name for name in ("whole", "two", "one"))
+    ends = [finish(processes, whole, "none", FLAGS, 4)]
+    first, second = pair(processes, two, "at open leaves/2.orbax-checkpoint-tmp/array_metadatas/process_1")
+    with first as (kept, told), second as (killed, heard):
+        by_killed = heard.read()  # to its end, inside the save of its part of an epoch
+        killed.join()
+        began = time.monotonic()
+        stopped = ended(kept, told)
+        seconds, code = time.monotonic() - began, killed.exitcode
+    left = sorted(path.name for path in two.iterdir())
+    newest = max((two / "checkpoints" / "leaves").glob("*.json")).with_suffix("")
+    parts = sorted(path.name for path in newest.glob("ocdbt.*"))
+    shutil.copytree(two, one)
+    first, second = pair(processes, two)
+    with first as of_first, second as of_second:
+        ends += [ended(*of_first), ended(*of_second)]
+    ends.append(finish(processes, one, "none", FLAGS, 4))
+    yield Runs(whole, two, one, left, parts, stopped, seconds, code, by_killed, ends)
     shutil.rmtree(folder)
 
 
@@ -84,30 +71,38 @@ def rows(path: Path) -> list[dict[str, Any]]:
 
 
 def test_the_end_of_one_process_ends_the_other_in_a_line(runs: Runs) -> None:
-    assert (runs.code, runs.seconds < 60) == (4, True), runs.errors
-    assert runs.errors.splitlines()[-1] == f"error: {ADVICE}"
+    assert (runs.code, runs.stopped.code, runs.seconds < 60) == (KILLED, 4, True)
+    assert runs.stopped.units[-1] == "leaves 1"
+    assert runs.stopped.errors[-1] == f"error: {ADVICE}"
 
 
-def test_the_first_process_alone_tells_and_writes(runs: Runs) -> None:
-    assert not [line for line in runs.told.splitlines() if "[Gloo]" not in line]
+def test_the_first_process_alone_tells_and_each_keeps_its_own_states(runs: Runs) -> None:
+    assert not [line for line in runs.told.splitlines() if not line.startswith(("[Gloo]", "unit "))]
     kept = ["checkpoints", "config.json", "environment.json", "lock", "metrics.jsonl", "similarities.npz"]
     assert runs.left == [*kept, "split_tree.json", "stages.json"]
-    (resumed,) = json.loads((runs.stopped / "environment.json").read_text())["resumed"]
-    assert len(resumed["devices"]) == 4
+    assert runs.parts == ["ocdbt.process_0", "ocdbt.process_1"]
 
 
-def test_two_processes_train_as_one_does(runs: Runs) -> None:
-    two, one = ([row for row in rows(path) if row["stage"] in ("warm_up", "leaves")] for path in runs[:2])
-    assert [row["leaf"] for row in one] == [0, 0, *range(4), *range(4)]
-    np.testing.assert_allclose([row["loss"] for row in two], [row["loss"] for row in one], rtol=1e-5)
-    with np.load(runs.stopped / "similarities.npz") as found, np.load(runs.whole / "similarities.npz") as wanted:
-        for name in wanted.files:
-            np.testing.assert_allclose(found[name], wanted[name], rtol=1e-4, atol=1e-5)
+def test_two_processes_and_one_go_on_to_the_end_and_do_nothing_twice(runs: Runs) -> None:
+    assert [(end.code, end.errors) for end in runs.ends] == [(0, [])] * 4
+    whole, first, second, one = (end.units for end in runs.ends)
+    assert first == second == one and whole == runs.stopped.units + one
+    for path in (runs.two, runs.one):
+        (resumed,) = json.loads((path / "environment.json").read_text())["resumed"]
+        assert len(resumed["devices"]) == 4
 
 
-def test_one_process_goes_on_to_the_result_of_a_run_that_was_left_alone(runs: Runs) -> None:
-    assert len(rows(runs.stopped)) == len(rows(runs.whole)) > 10
-    for name in ("config.json", "architectures.csv"):
-        assert (runs.stopped / name).read_bytes() == (runs.whole / name).read_bytes()
-    two, one = (json.loads((path / "result.json").read_text()) for path in runs[:2])
-    assert [c["architecture"] for c in two["contenders"]] == [c["architecture"] for c in one["contenders"]]
+@pytest.mark.parametrize("name", ["two", "one"])
+def test_losses_probes_and_evaluations_are_those_of_one_process(name: str, runs: Runs) -> None:
+    path = getattr(runs, name)
+    found, wanted = rows(path), rows(runs.whole)
+    assert [(row["stage"], row.get("leaf")) for row in found] == [(row["stage"], row.get("leaf")) for row in wanted]
+    assert [row["leaf"] for row in wanted if row["stage"] == "leaves"] == [0, 1, 2, 3] * 2
+    losses = [[row["loss"] for row in of if "loss" in row] for of in (found, wanted)]
+    np.testing.assert_allclose(*losses, rtol=1e-5)
+    with np.load(path / "similarities.npz") as found, np.load(runs.whole / "similarities.npz") as wanted:
+        for node in wanted.files:
+            np.testing.assert_allclose(found[node], wanted[node], rtol=1e-4, atol=1e-5)
+    # Accuracies of all architectures that the search evaluated, and of the network trained alone.
+    for file in ("architectures.csv", "contenders.csv"):
+        assert (path / file).read_bytes() == (runs.whole / file).read_bytes()

@@ -10,6 +10,7 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
+from jaxnas import hosts
 from jaxnas.types import UserError
 from jaxnas.workdir.checkpoints import newest_checkpoint, save_checkpoint
 
@@ -53,13 +54,13 @@ def test_the_newest_is_restored_bit_by_bit_with_its_record(committed: Path) -> N
     assert (record["seconds"], record["metrics_bytes"]) == (1.25, 10)
 
 
-def test_words_of_keys_are_restored_as_keys(tmp_path: Path) -> None:
-    """As one of several processes keeps them: a run goes on whatever their number."""
-    whole = state(3)
-    words = {"weights": [np.asarray(a) for a in whole["weights"]], "key": np.asarray(jax.random.key_data(whole["key"]))}
-    save_checkpoint(tmp_path / "leaves", 1, words, RECORD)
+def test_typed_keys_of_older_versions_are_restored(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    with monkeypatch.context() as patch:
+        patch.setattr(hosts, "bits", lambda leaf: leaf)
+        save_checkpoint(tmp_path / "leaves", 1, state(3), RECORD)
+    assert "key<fry>[]" in (tmp_path / "leaves" / "1.json").read_text()
     _, kept, _ = newest_checkpoint(tmp_path / "leaves", state(0))
-    assert kept["key"].dtype == whole["key"].dtype and raw(kept) == raw(whole)
+    assert kept["key"].dtype == state(3)["key"].dtype and raw(kept) == raw(state(3))
 
 
 def test_the_last_two_are_kept(committed: Path) -> None:
