@@ -71,22 +71,23 @@ def study(config: SplitAblationConfig, named: int = 0) -> list[Part]:
 
     Splits have as many leaves as `config.groups` make, and no two are alike.
     """
-    setting = Setting(config.net.space, config.net.channels, config.net.cells, config.data.batch)
-    space, k, seeds = inputs.space(setting), math.prod(config.groups), len(config.seeds)
-    assert config.data.train is not None and config.data.valid is not None
+    shared = config.study
+    setting = Setting(shared.net.space, shared.net.channels, shared.net.cells, shared.data.batch)
+    space, k, seeds = inputs.space(setting), math.prod(config.groups), len(shared.seeds)
+    assert shared.data.train is not None and shared.data.valid is not None
     mixed, path = mixed_step(setting), path_step(setting)
-    labels: Any = jax.ShapeDtypeStruct((config.data.train,), jnp.int32)
-    problem = Problem(FewShotConfig(data=config.data), space, *[None] * 3)._replace(train=Images(labels, labels))  # type: ignore[arg-type]
+    labels: Any = jax.ShapeDtypeStruct((shared.data.train,), jnp.int32)
+    problem = Problem(FewShotConfig(data=shared.data), space, *[None] * 3)._replace(train=Images(labels, labels))  # type: ignore[arg-type]
     steps = steps_per_epoch(problem)
     leaves = seeds * k * (len(expanded(config.splits)) + named)
     parts = [Part("warm-up", 1, seeds, config.warmup_epochs * steps * path)]
-    for name in config.algorithms:
+    for name in shared.algorithms:
         on_mixed, on_path = UNITS[name]
-        parts.append(Part(name, 1, leaves, config.epochs * steps * (on_mixed * mixed + on_path * path) / 3))
-    forward = config.data.valid / config.data.batch * path / 3  # of all validation images
-    parts.append(Part("validation", len(config.algorithms) * leaves, 1 + config.ranked, forward))
-    images = max(images_of(problem, config, name, k) for name in config.algorithms)
-    parts.append(Part("random search", 1, seeds * config.random, images / config.random / config.data.batch * path))
+        parts.append(Part(name, 1, leaves, shared.epochs * steps * (on_mixed * mixed + on_path * path) / 3))
+    forward = shared.data.valid / shared.data.batch * path / 3  # of all validation images
+    parts.append(Part("validation", len(shared.algorithms) * leaves, 1 + shared.ranked, forward))
+    images = max(images_of(problem, config, name, k) for name in shared.algorithms)
+    parts.append(Part("random search", 1, seeds * shared.random, images / shared.random / shared.data.batch * path))
     return parts
 
 
