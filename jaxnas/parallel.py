@@ -83,7 +83,11 @@ def cores() -> int:
 
 
 def over(
-    fn: Callable[..., Any], strategy: str = "auto", mesh: Mesh | None = None, batch: Callable[..., int] | None = None
+    fn: Callable[..., Any],
+    strategy: str = "auto",
+    mesh: Mesh | None = None,
+    batch: Callable[..., int] | None = None,
+    paths: bool = False,
 ) -> Callable[..., Any]:
     """`fn(item, *shared)` for one item -> a function of `stacked`, whose leaves have a leading axis K, and `shared`.
 
@@ -98,17 +102,23 @@ def over(
     `batch(*shared)`, the examples of a batch. Means over a batch, and so norms and gradients, are those of all of it;
     they are collectives within the row. Without `batch`, nothing is divided.
 
+    Items that take `paths` of their own run by map wherever vmap was not asked for: vectorised they save no kernel and
+    hold the memory of all (counted, docs/scaling.md).
+
     Of several processes each runs as many items over its own devices, and all get all results, on the host; or, of
     items that are `apart`, each its own.
     """
     chosen = resolve(strategy)
+    if paths and strategy == "auto" and chosen == "vmap":
+        chosen = "map"
     if chosen == "loop":
         return _loop(jax.jit(fn))
     if chosen == "map":
         return jax.jit(partial(_map, fn))
     if chosen == "vmap":
         return jax.jit(partial(_vmap, fn))
-    run = _shard(fn, mesh or make_mesh(), batch if chosen == "mesh" else None)
+    inner = _map if paths or jax.default_backend() == "cpu" else _vmap
+    run = _shard(partial(inner, fn), partial(_map, fn), mesh or make_mesh(), batch if chosen == "mesh" else None)
     return run if hosts.processes() == 1 else _share(run)
 
 
@@ -182,14 +192,16 @@ def _join(items: list[Any]) -> Any:
     return jax.tree.map(lambda *leaves: jnp.stack(leaves), *items)
 
 
-def _shard(fn: Callable[..., Any], mesh: Mesh, batch: Callable[..., int] | None) -> Callable[..., Any]:
-    inner = _map if jax.default_backend() == "cpu" else _vmap
+def _shard(
+    many: Callable[..., Any], one: Callable[..., Any], mesh: Mesh, batch: Callable[..., int] | None
+) -> Callable[..., Any]:
+    """many: what a device runs on its items; one: what a row of several devices runs on its single item."""
     split, whole = PartitionSpec(AXIS), PartitionSpec()
 
     @lru_cache
     def over_devices(rows: int, data: int) -> tuple[Callable[..., Any], Mesh]:
         part = mesh if rows == mesh.size else _mesh(list(mesh.devices.flat[: rows * data]), data)
-        of_row = partial(inner if data == 1 else _map, fn)  # a row of several devices has one item
+        of_row = many if data == 1 else one
 
         @jax.jit
         def spread(stacked: Any, *shared: Any) -> Any:

@@ -126,3 +126,10 @@ def test_wide_vectors_are_asked_for_unless_the_environment_says_otherwise(monkey
     monkeypatch.setenv("XLA_FLAGS", before or "")
     parallel.use_wide_vectors()
     assert os.environ["XLA_FLAGS"] == after
+
+
+@pytest.mark.parametrize("paths", [False, True])
+def test_an_accelerator_vectorises_all_but_paths(monkeypatch, paths: bool) -> None:
+    monkeypatch.setattr(jax, "default_backend", lambda: "gpu")
+    run = parallel.over(lambda x: x + 1, "shard", parallel.make_mesh(2), paths=paths)
+    assert ("while" in run.lower(jnp.ones((4, 3))).as_text()) == paths  # lax.map is a loop

@@ -155,7 +155,7 @@ def build_programs(
     network = supernet(1)
     alone = build_network(space, **sizes, affine=True)
     pipeline = build_pipeline(config.data, colours)
-    over = partial(parallel.over, strategy=config.strategy)
+    over = partial(parallel.over, strategy=config.strategy, paths=True)
 
     def sample(key: Key, mask: Array) -> Array:
         return sample_connected(key, space, mask)
@@ -186,7 +186,7 @@ def build_programs(
         alone_epoch=epoch_of(alone, only),
         evaluate=over(build_evaluate(network, pipeline), batch=per_batch),
         evaluate_alone=over(build_evaluate(alone, pipeline), batch=per_batch),
-        similarities=over(of_edge),
+        similarities=over(of_edge, paths=config.split.background == "path"),
     )
 
 
