@@ -34,7 +34,7 @@ from jaxnas.workdir import Progress, open_stage, open_workdir, progress, write_c
 
 PRESETS: dict[str, StudyConfig] = {
     "smoke": replace(STUDIES["smoke"], algorithms=("darts",), selectors=("magnitude",)),
-    # Three cells a stage and few images, so that thousands of steps take a quarter of an hour on a laptop.
+    # Three cells a stage and few images: two thousand steps of each seed.
     "cifar10-small": replace(
         STUDIES["cifar10-small"],
         data=replace(STUDIES["cifar10-small"].data, train=2_560, valid=2_560),
