@@ -28,12 +28,12 @@ from experiments.console import GOES_ON, told
 from experiments.presets import PRESETS as RUNS
 from jaxnas.config import MetricAblationConfig, SplitConfig, to_dict
 from jaxnas.data import load
-from jaxnas.methods.metric_ablation import check, measure_units, prepare_ablation
-from jaxnas.methods.metric_ablation_tables import COLUMNS, Tables, tables
 from jaxnas.parallel import use_every_core
 from jaxnas.report import note
 from jaxnas.report.document import write_page
 from jaxnas.report.metric_page import Material, answer, metric_page
+from jaxnas.studies.metric_ablation import check, measure_units, prepare_ablation
+from jaxnas.studies.metric_ablation_tables import COLUMNS, Tables, tables
 from jaxnas.training import NonFiniteLoss
 from jaxnas.workdir import Progress, open_stage, open_workdir, progress, write_csv, write_json
 

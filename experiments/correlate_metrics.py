@@ -22,9 +22,9 @@ from experiments.console import GOES_ON, told
 from jaxnas import benchmarks
 from jaxnas.config import CorrelationConfig, DataConfig, NetConfig, to_dict
 from jaxnas.data import load
-from jaxnas.methods.correlation import build_scorer, check, correlations, drawn_architectures
 from jaxnas.parallel import use_wide_vectors
 from jaxnas.spaces import Architecture
+from jaxnas.studies.correlation import build_scorer, check, correlations, drawn_architectures
 from jaxnas.workdir import Progress, append_rows, open_workdir, progress, read_rows, write_csv
 
 PRESETS: dict[str, CorrelationConfig] = {

@@ -23,12 +23,12 @@ from experiments.presets import STUDIES
 from jaxnas.benchmarks import read_table
 from jaxnas.config import NetConfig, StudyConfig, to_dict
 from jaxnas.data import load
-from jaxnas.methods import drift
-from jaxnas.methods.study import check, prepare_study
 from jaxnas.parallel import use_every_core
 from jaxnas.report import note
 from jaxnas.report.document import write_page
 from jaxnas.report.drift_page import drift_page
+from jaxnas.studies import drift
+from jaxnas.studies.selection import check, prepare_study
 from jaxnas.training import NonFiniteLoss
 from jaxnas.workdir import Progress, open_stage, open_workdir, progress, write_csv
 

@@ -22,8 +22,8 @@ from experiments.cases.programs import PROGRAMS, cost
 from experiments.cases.rows import Setting
 from experiments.console import told
 from jaxnas import parallel
-from jaxnas.methods.split_ablation import expanded
 from jaxnas.metrics import METRICS
+from jaxnas.studies.split_ablation import expanded
 from jaxnas.workdir import write_json
 
 KEPT = Path("docs/results/scaling")  # programs.json, and the devices' rows of benchmark.json

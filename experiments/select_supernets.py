@@ -22,11 +22,11 @@ from rich.table import Table
 
 from experiments.console import told
 from jaxnas import benchmarks
-from jaxnas.methods.replay import Outcome, Summary, check, of_run, of_splits, replay, summarise
 from jaxnas.report.document import write_page
 from jaxnas.report.regret_page import regret_page
 from jaxnas.selection.leaves import RULES
 from jaxnas.spaces import SPACES, read_splits
+from jaxnas.studies.replay import Outcome, Summary, check, of_run, of_splits, replay, summarise
 from jaxnas.workdir import Progress, progress, write_csv
 
 

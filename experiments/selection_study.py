@@ -28,13 +28,13 @@ from experiments.presets import STUDIES
 from jaxnas.benchmarks import read_table
 from jaxnas.config import StudyConfig
 from jaxnas.data import load
-from jaxnas.methods.study import check
-from jaxnas.methods.study_run import run_study, scopes_of
 from jaxnas.parallel import use_every_core
 from jaxnas.report import note
 from jaxnas.report.document import write_page
 from jaxnas.report.rows import read_rows
 from jaxnas.report.study_page import study_page
+from jaxnas.studies.selection import check
+from jaxnas.studies.selection_run import run_study, scopes_of
 from jaxnas.training import NonFiniteLoss
 from jaxnas.workdir import Progress, progress
 

@@ -12,13 +12,13 @@ from experiments.launch import LaunchConfig, Outcome, run_jobs
 from jaxnas.benchmarks import read_table
 from jaxnas.config import SplitAblationConfig, to_dict
 from jaxnas.data import load
-from jaxnas.methods.split_ablation import check
-from jaxnas.methods.split_ablation_run import merge, run_ablation, shard_of, trees_of
 from jaxnas.parallel import use_every_core
 from jaxnas.report import note
 from jaxnas.report.ablation_page import ablation_page
 from jaxnas.report.document import write_page
 from jaxnas.report.rows import read_rows
+from jaxnas.studies.split_ablation import check
+from jaxnas.studies.split_ablation_run import merge, run_ablation, shard_of, trees_of
 from jaxnas.types import UserError
 from jaxnas.workdir import Progress, read_json
 

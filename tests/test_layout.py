@@ -31,6 +31,10 @@ ALLOWED = {
         *("spaces", "nets", "data", "benchmarks", "analysis", "search", "metrics", "splitting", "training"),
         *("selection", "parallel", "hosts", "workdir", "predictor"),
     },
+    "studies": {
+        *("spaces", "nets", "data", "benchmarks", "analysis", "search", "metrics", "splitting", "training"),
+        *("selection", "parallel", "workdir", "methods"),
+    },
     "predictor": {"spaces", "nets", "data", "workdir"},
     "__init__": {"predictor"},
 }

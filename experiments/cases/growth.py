@@ -13,10 +13,10 @@ from jaxnas.arithmetic import minimum
 from jaxnas.config import FewShotConfig, SplitAblationConfig
 from jaxnas.data import Images
 from jaxnas.methods.problem import Problem, steps_per_epoch
-from jaxnas.methods.split_ablation import expanded
-from jaxnas.methods.split_ablation_tables import images_of
 from jaxnas.spaces import Architecture
 from jaxnas.spaces.counts import supernet_parameters
+from jaxnas.studies.split_ablation import expanded
+from jaxnas.studies.split_ablation_tables import images_of
 
 UNITS = {  # (mixed, path): a search step in forward passes of a batch; a gradient on weights is 3, one on op_weights 2
     "uniform": (0, 3),

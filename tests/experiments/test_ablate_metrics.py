@@ -13,12 +13,12 @@ import pytest
 
 from experiments import ablate_metrics
 from experiments.ablate_metrics import PRESETS, Command, main, run
-from jaxnas.methods.metric_ablation import UNITS, check
-from jaxnas.methods.metric_ablation_tables import COLUMNS
 from jaxnas.metrics import METRICS, Metric, scalar
 from jaxnas.spaces import TOY
 from jaxnas.spaces.tree import SplitTree
 from jaxnas.splitting import EDGE_RULES
+from jaxnas.studies.metric_ablation import UNITS, check
+from jaxnas.studies.metric_ablation_tables import COLUMNS
 from jaxnas.types import UserError
 
 # Edge 1<-0 tells nor_conv_3x3 from the others, edge 2<-1 skip_connect, by twice as much.
@@ -195,7 +195,7 @@ def test_a_killed_run_goes_on_to_the_same_files(finished, tmp_path) -> None:
 
 def test_a_finished_run_is_not_measured_again(finished, monkeypatch) -> None:
     before = {name: (finished[0] / name).read_bytes() for name in (*FILES, "cost.csv", "report.html", UNITS)}
-    monkeypatch.setattr("jaxnas.methods.metric_ablation.warm_ups", None)
+    monkeypatch.setattr("jaxnas.studies.metric_ablation.warm_ups", None)
     assert run(Command(finished[0], CONFIG), quiet)[1] == finished[1]
     assert {name: (finished[0] / name).read_bytes() for name in before} == before
 

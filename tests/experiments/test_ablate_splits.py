@@ -12,10 +12,10 @@ from experiments.ablate_splits import main
 from experiments.ablations import SPLITS
 from experiments.split_runs import Command, run
 from jaxnas.config import SplitAblationConfig
-from jaxnas.methods.split_ablation import check, expanded, leaves_of, random_masks
-from jaxnas.methods.split_ablation_run import shard_of, trees_of
-from jaxnas.methods.split_ablation_tables import picked, picks, table_rows
 from jaxnas.spaces import NAS_BENCH_201, TOY
+from jaxnas.studies.split_ablation import check, expanded, leaves_of, random_masks
+from jaxnas.studies.split_ablation_run import shard_of, trees_of
+from jaxnas.studies.split_ablation_tables import picked, picks, table_rows
 from jaxnas.types import UserError
 from jaxnas.workdir import locked
 from tests.test_hosts import ROOT

@@ -12,10 +12,10 @@ from experiments import correlate_metrics
 from experiments.correlate_metrics import PRESETS, Command, main, run
 from jaxnas.config import NetConfig
 from jaxnas.data import load
-from jaxnas.methods.correlation import PUBLISHED, build_scorer, check, correlations, scalar_metrics
 from jaxnas.metrics import METRICS, scalar
 from jaxnas.spaces import NAS_BENCH_201, Architecture
 from jaxnas.spaces.counts import on_live_paths
+from jaxnas.studies.correlation import PUBLISHED, build_scorer, check, correlations, scalar_metrics
 from jaxnas.types import UserError
 
 CONFIG = replace(PRESETS["digits"], metrics=("live_parameters", "parameters", "loss"), architectures=24)

@@ -11,10 +11,10 @@ import pytest
 from experiments import drift, search, selection_study
 from experiments.presets import STUDIES
 from experiments.selection_study import Command, run
-from jaxnas.methods.study import CELLS, SUPERNETS, Scope, check, sample
-from jaxnas.methods.study_run import scopes_of
 from jaxnas.search import ALGORITHMS
 from jaxnas.spaces import TOY
+from jaxnas.studies.selection import CELLS, SUPERNETS, Scope, check, sample
+from jaxnas.studies.selection_run import scopes_of
 from jaxnas.types import UserError
 
 # Enumeration does not fit the budget of 3 and fails as a cell.

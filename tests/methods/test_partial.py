@@ -9,10 +9,10 @@ import pytest
 
 from experiments.presets import STUDIES
 from jaxnas.data import Images
-from jaxnas.methods.one_shot import build_judges, build_programs, flat
 from jaxnas.methods.problem import Problem
 from jaxnas.search import ALGORITHMS
 from jaxnas.spaces import TOY
+from jaxnas.studies.one_shot import build_judges, build_programs, flat
 
 CONFIG = STUDIES["smoke"]
 

@@ -8,9 +8,9 @@ import numpy as np
 
 from jaxnas.analysis import Interval, mean_interval
 from jaxnas.config import MetricAblationConfig
-from jaxnas.methods.metric_ablation import PARTS, metrics_of
 from jaxnas.spaces.base import SearchSpace
 from jaxnas.splitting import Tied, chance, concord, pair_values, pairwise, possible
+from jaxnas.studies.metric_ablation import PARTS, metrics_of
 
 Row = dict[str, Any]
 ALIKE = 1e-9  # values that differ by less differ by rounding

@@ -10,12 +10,12 @@ import numpy as np
 from jaxnas import parallel
 from jaxnas.benchmarks import Table
 from jaxnas.config import StudyConfig
-from jaxnas.methods.one_shot import build_judges, build_programs, train_supernets, trained_of
 from jaxnas.methods.problem import Problem, architecture_name, steps_per_epoch
 from jaxnas.search import ALGORITHMS, Logits
 from jaxnas.selection import Selector
 from jaxnas.selection.magnitude import magnitude
 from jaxnas.selection.perturbation import perturbation
+from jaxnas.studies.one_shot import build_judges, build_programs, train_supernets, trained_of
 from jaxnas.training import Searching
 from jaxnas.types import Stage, UserError
 from jaxnas.workdir import read_rows

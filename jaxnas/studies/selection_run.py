@@ -11,10 +11,10 @@ import numpy as np
 from jaxnas.benchmarks import Table
 from jaxnas.config import StudyConfig, to_dict
 from jaxnas.data import Dataset
-from jaxnas.methods.study import Row, Scope, prepare_study, search_scopes
-from jaxnas.methods.study_tables import conclude
 from jaxnas.spaces.base import SearchSpace
 from jaxnas.spaces.split_file import read_splits
+from jaxnas.studies.selection import Row, Scope, prepare_study, search_scopes
+from jaxnas.studies.selection_tables import conclude
 from jaxnas.types import UserError
 from jaxnas.workdir import Progress, open_stage, open_workdir, write_csv
 

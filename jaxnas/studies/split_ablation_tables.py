@@ -7,11 +7,11 @@ import numpy as np
 from jaxnas.analysis import mean_interval
 from jaxnas.config import SplitAblationConfig
 from jaxnas.methods.problem import Problem, architecture_name, steps_per_epoch
-from jaxnas.methods.split_ablation import NONE, RANDOM, Leaf, Row, expanded
-from jaxnas.methods.study_tables import Truth
 from jaxnas.search import ALGORITHMS
 from jaxnas.selection import ESTIMATES
 from jaxnas.spaces.base import SearchSpace, mask_size
+from jaxnas.studies.selection_tables import Truth
+from jaxnas.studies.split_ablation import NONE, RANDOM, Leaf, Row, expanded
 
 ORACLE, MEAN, VALIDATION = "oracle", "any leaf", "validation"
 Values = dict[tuple[str, str, str], dict[int, float]]  # (split, algorithm, rule) -> seed -> true accuracy

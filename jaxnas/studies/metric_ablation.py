@@ -13,7 +13,6 @@ import numpy as np
 from jaxnas import parallel
 from jaxnas.config import FewShotConfig, MetricAblationConfig, SplitConfig
 from jaxnas.data import Dataset
-from jaxnas.methods.correlation import SMALLEST
 from jaxnas.methods.few_shot import SCORE, WARM_UP, scoring_batches, scoring_key
 from jaxnas.methods.problem import Problem, prepare, purpose_key, steps_per_epoch
 from jaxnas.methods.problem import check as check_few_shot
@@ -23,6 +22,7 @@ from jaxnas.metrics.probes import check_similarity
 from jaxnas.spaces.base import SearchSpace
 from jaxnas.spaces.tree import Node, as_mask, root
 from jaxnas.splitting import Grouped, by_similarity, edges_taken, grow, survey
+from jaxnas.studies.correlation import SMALLEST
 from jaxnas.training import SubnetState, new_state, train
 from jaxnas.types import Array, Key, Params, Stages, UserError
 from jaxnas.workdir import Progress, append_rows, read_rows

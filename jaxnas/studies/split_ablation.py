@@ -15,20 +15,20 @@ import jax.numpy as jnp
 import numpy as np
 
 from jaxnas.config import SplitAblationConfig, StudyConfig
-from jaxnas.methods.one_shot import (
+from jaxnas.methods.problem import Problem
+from jaxnas.search import ALGORITHMS
+from jaxnas.selection import Trained
+from jaxnas.spaces.base import SearchSpace
+from jaxnas.splitting import at_random, grow
+from jaxnas.studies.one_shot import (
     build_judges,
     build_programs,
     train_on,
     train_supernets,
     trained_of,
 )
-from jaxnas.methods.problem import Problem
-from jaxnas.methods.study import Scope, is_finite, sample, select, single
-from jaxnas.methods.study import check as check_study
-from jaxnas.search import ALGORITHMS
-from jaxnas.selection import Trained
-from jaxnas.spaces.base import SearchSpace
-from jaxnas.splitting import at_random, grow
+from jaxnas.studies.selection import Scope, is_finite, sample, select, single
+from jaxnas.studies.selection import check as check_study
 from jaxnas.training import NonFiniteLoss
 from jaxnas.types import Array, Params, Stages, UserError
 from jaxnas.workdir import append_rows, read_rows

@@ -11,14 +11,14 @@ import numpy as np
 from jaxnas import parallel
 from jaxnas.config import FewShotConfig, StudyConfig
 from jaxnas.data import Dataset
-from jaxnas.methods.correlation import scalar_metrics
-from jaxnas.methods.one_shot import build_judges, build_programs, train_supernets, trained_of
 from jaxnas.methods.problem import Problem, prepare
 from jaxnas.methods.problem import check as check_few_shot
 from jaxnas.search import ALGORITHMS
 from jaxnas.selection import SELECTORS, Trained
 from jaxnas.selection.magnitude import path_probabilities
 from jaxnas.spaces.base import SearchSpace
+from jaxnas.studies.correlation import scalar_metrics
+from jaxnas.studies.one_shot import build_judges, build_programs, train_supernets, trained_of
 from jaxnas.training import NonFiniteLoss, Searching
 from jaxnas.types import Mask, Stages, UserError
 from jaxnas.workdir import append_rows, read_rows

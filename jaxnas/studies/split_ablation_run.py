@@ -15,7 +15,11 @@ from jaxnas.benchmarks import Table
 from jaxnas.config import SplitAblationConfig, to_dict
 from jaxnas.data import Dataset
 from jaxnas.methods.problem import Problem, steps_per_epoch
-from jaxnas.methods.split_ablation import (
+from jaxnas.spaces.base import SearchSpace
+from jaxnas.spaces.split_file import read_splits
+from jaxnas.studies.selection import Scope, prepare_study
+from jaxnas.studies.selection_tables import Truth, random_search, true_accuracies
+from jaxnas.studies.split_ablation import (
     CELLS,
     NONE,
     RANDOM,
@@ -30,11 +34,7 @@ from jaxnas.methods.split_ablation import (
     run_leaves,
     warm_up,
 )
-from jaxnas.methods.split_ablation_tables import Shares, Values, cell_rows, images_of, picked, shares_of, table_rows
-from jaxnas.methods.study import Scope, prepare_study
-from jaxnas.methods.study_tables import Truth, random_search, true_accuracies
-from jaxnas.spaces.base import SearchSpace
-from jaxnas.spaces.split_file import read_splits
+from jaxnas.studies.split_ablation_tables import Shares, Values, cell_rows, images_of, picked, shares_of, table_rows
 from jaxnas.types import Stages, UserError
 from jaxnas.workdir import (
     Progress,

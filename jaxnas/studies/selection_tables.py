@@ -13,8 +13,8 @@ from jaxnas.data import Dataset
 from jaxnas.data.pipeline import padded_batches
 from jaxnas.methods.alone import accuracy_alone, train_alone
 from jaxnas.methods.problem import Problem, architecture_name, steps_per_epoch
-from jaxnas.methods.study import CELLS, SUPERNETS, Scope
 from jaxnas.search import ALGORITHMS
+from jaxnas.studies.selection import CELLS, SUPERNETS, Scope
 from jaxnas.types import Stages
 from jaxnas.workdir import read_rows
 

@@ -1,0 +1,1 @@
+"""Studies: many supernets, splits or metrics side by side, with intervals."""
