@@ -50,12 +50,12 @@ PRESETS: dict[str, MetricAblationConfig] = {
         warmups=(0, 1),
         quick_compile=True,
     ),
-    # NAS-Bench-201 on scikit-learn's digits, every metric.
+    # NAS-Bench-201 on scikit-learn's digits, every metric; trees of four leaves, as experiments.ablate_splits takes.
     "digits": MetricAblationConfig(
         data=RUNS["digits"].data,
         net=RUNS["digits"].net,
         optimizer=RUNS["digits"].optimizer,
-        split=RUNS["digits"].split,
+        split=replace(RUNS["digits"].split, groups=(2, 2)),
         tree_metrics=METRICS,
         seeds=(0, 1, 2),
     ),
@@ -64,7 +64,7 @@ PRESETS: dict[str, MetricAblationConfig] = {
         data=_SMALL.data,
         net=_SMALL.net,
         optimizer=_SMALL.optimizer,
-        split=replace(_SMALL.split, batches=4),
+        split=replace(_SMALL.split, groups=(2, 2), batches=4),
         tree_metrics=METRICS,
     ),
 }

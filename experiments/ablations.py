@@ -17,6 +17,7 @@ SPLITS: dict[str, SplitAblationConfig] = {
         groups=(2,),
         warmup_epochs=1,
     ),
+    # Four leaves a split, two levels: hours on a laptop.
     "digits": SplitAblationConfig(
         replace(
             _DEFAULT,
@@ -28,13 +29,14 @@ SPLITS: dict[str, SplitAblationConfig] = {
             alone_epochs=30,
         ),
         splits=(*METRICS, "random:3", "none"),
+        groups=(2, 2),
         warmup_epochs=20,
     ),
     # Against true accuracies (--table).
     "cifar10-small": SplitAblationConfig(
         replace(
             _DEFAULT,
-            data=_SMALL.data,
+            data=replace(_SMALL.data, train=5_000, valid=1_000),
             net=_SMALL.net,
             algorithms=("uniform", "darts"),
             seeds=(0, 1),
@@ -42,6 +44,7 @@ SPLITS: dict[str, SplitAblationConfig] = {
             budget=50,
         ),
         splits=(*METRICS[:2], "random:1", "none"),
+        groups=(2, 2),
         warmup_epochs=10,
     ),
     # Settings of the literature, for accelerators: every split of the metric-driven study by name (--trees).
