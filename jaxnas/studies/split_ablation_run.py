@@ -1,7 +1,7 @@
 """An ablation of splits in its work directory, alone or as one of several shards that are joined."""
 
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Sequence
+from contextlib import AbstractContextManager
 from dataclasses import replace
 from functools import partial
 from hashlib import sha256
@@ -179,11 +179,9 @@ def _prepare(config: SplitAblationConfig, dataset: Dataset, table: Table | None,
     return Work(config, problem, dataset, table, leaves, stands, inputs)
 
 
-@contextmanager
-def _opened(work: Work, workdir: Path) -> Iterator[None]:
+def _opened(work: Work, workdir: Path) -> AbstractContextManager[Path]:
     strategy = work.problem.config.strategy
-    with open_workdir(workdir, to_dict(work.config), work.inputs, MAY_CHANGE, strategy=strategy):
-        yield
+    return open_workdir(workdir, to_dict(work.config), work.inputs, MAY_CHANGE, strategy=strategy)
 
 
 def _shard_rows(work: Work, shard: Path) -> list[Row]:
