@@ -2,9 +2,11 @@
 
     python -m experiments.analyse_splits --splits published_splits.json --benchmark nats.csv --workdir out/splits
     python -m experiments.analyse_splits --splits out/cifar10/split_tree.json --benchmark nats.npz --workdir out/worth
+    python -m experiments.analyse_splits --splits out/metrics/trees --benchmark nats.npz --workdir out/trees
 
-SPLITS is a file of masks by metric and data set, or the split tree of a run, which is judged on every data set of the
-table. Writes sub_supernets.csv, splits.csv and report.html; docs/findings.md says how to read them.
+SPLITS is a file of masks by metric and data set, the split tree of a run, or a folder of such trees; trees are judged
+on every data set of the table. Writes sub_supernets.csv, splits.csv and report.html; docs/findings.md says how to read
+them.
 """
 
 import itertools
@@ -37,7 +39,7 @@ class Command:
     """Say what splits are worth: where the good architectures lie, and how random splits compare."""
 
     splits: Path
-    """masks by metric and data set (JSON), or the split_tree.json of a run"""
+    """masks by metric and data set (JSON), the split_tree.json of a run, or a folder of trees, NAME.json"""
     benchmark: Path
     """true accuracies: what import_benchmark wrote, or a CSV"""
     workdir: Path

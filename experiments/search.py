@@ -39,7 +39,7 @@ class Command:
     seed: int = 0
     """one seed for everything"""
     splits: Path | None = None
-    """splits by metric and data set, or the split_tree.json of a run; None: the whole space"""
+    """splits by metric and data set, the split_tree.json of a run, or a folder of such trees; None: the whole space"""
     split: str | None = None
     """metric of the split, where the file holds several"""
     leaf: int | None = None

@@ -56,7 +56,7 @@ class Command:
     """Replay rules that choose a sub-supernet."""
 
     splits: Path
-    """splits by metric and data set, or the split_tree.json of a run"""
+    """splits by metric and data set, the split_tree.json of a run, or a folder of such trees"""
     benchmark: Path
     """table of true accuracies: CSV, or a file written by experiments.import_benchmark"""
     workdir: Path

@@ -49,7 +49,8 @@ class Command:
     """directory for the results; a stopped run goes on there"""
     config: Annotated[StudyConfig, tyro.conf.arg(name="")]
     splits: Path | None = None
-    """splits by metric and data set, or the split_tree.json of a run, to search each leaf; None: the whole space"""
+    """to search each leaf: splits by metric and data set, the split_tree.json of a run, or a folder of such trees;
+    None: the whole space"""
     split: str | None = None
     """metric of the split, where the file holds several"""
     leaf: int | None = None

@@ -1,4 +1,4 @@
-"""Splits from files: masks by metric and data set, or the split tree of a run."""
+"""Splits from files: masks by metric and data set, the split tree of a run, or a folder of such trees."""
 
 import json
 from dataclasses import replace
@@ -26,11 +26,29 @@ class NamedSplit(NamedTuple):
 
 
 def read_splits(space: SearchSpace, path: Path) -> list[NamedSplit]:
-    """The splits of a file: `{"splits": {metric: {data set: masks [K][E][O] of 0 and 1}}}`, or a `split_tree.json`.
+    """The splits of a file: `{"splits": {metric: {data set: masks [K][E][O] of 0 and 1}}}`, or a `split_tree.json`; or
+    of a folder, whose files NAME.json hold one split each, which gets that name.
 
     Raises UserError naming the file, and the split in it, for what is unreadable, damaged, of another space, no
     partition of the space, or no result of splitting one edge after the other.
     """
+    if not path.is_dir():
+        return _of_file(space, path)
+    files = sorted(path.glob("*.json"))
+    if not 0 < len(files) <= MOST or not all(_is_name(file.stem) for file in files):
+        raise UserError(
+            f"{path} must hold 1 to {MOST} files of splits with short names, NAME.json; it has {len(files)}"
+        )
+    found = []
+    for file in files:
+        splits = _of_file(space, file)
+        if len(splits) > 1:
+            raise UserError(f"{file} holds {len(splits)} splits; in a folder of splits each file must hold one")
+        found.append(splits[0]._replace(metric=file.stem))
+    return found
+
+
+def _of_file(space: SearchSpace, path: Path) -> list[NamedSplit]:
     data = _object(path)
     if "nodes" in data:
         return [_of_tree(space, data, str(path))]
@@ -40,13 +58,17 @@ def read_splits(space: SearchSpace, path: Path) -> list[NamedSplit]:
     found = []
     for metric, by_dataset in by_metric.items():
         for dataset, masks in by_dataset.items():
-            if not all(0 < len(name) <= LONGEST and name.isprintable() for name in (metric, dataset)):
+            if not _is_name(metric) or not _is_name(dataset):
                 raise UserError(f"{path}: {brief(metric)} on {brief(dataset)} are no names for a table")
             found.append(_of_masks(space, metric, dataset.lower(), masks, f"{path}: {brief(metric)} on {dataset!r}"))
     names = [(split.metric, split.dataset) for split in found]
     if not found or len(set(names)) < len(names):
         raise UserError(f"{path} must hold at least one split, and one of a metric on each data set")
     return found
+
+
+def _is_name(text: str) -> bool:
+    return 0 < len(text) <= LONGEST and text.isprintable()
 
 
 def membership(space: SearchSpace, masks: np.ndarray) -> np.ndarray:

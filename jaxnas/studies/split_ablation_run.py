@@ -92,14 +92,12 @@ def trees_of(space: SearchSpace, config: SplitAblationConfig, path: Path | None)
 
 
 def _splits(space: SearchSpace, path: Path, dataset: str) -> dict[tuple[str, int | None], np.ndarray]:
-    if not path.is_dir():
-        found = read_splits(space, path)
-        return {(split.metric, None): split.masks for split in found if split.dataset in (None, dataset)}
     masks: dict[tuple[str, int | None], np.ndarray] = {}
-    for file in sorted(path.glob("*.json")):
-        metric, _, seed = file.stem.rpartition("-")
-        name = (metric, int(seed)) if metric and seed.isascii() and seed.isdigit() else (file.stem, None)
-        masks[name] = read_splits(space, file)[0].masks
+    for split in read_splits(space, path):
+        metric, _, seed = split.metric.rpartition("-")
+        of_seed = path.is_dir() and metric and seed.isascii() and seed.isdigit()
+        if split.dataset in (None, dataset):
+            masks[(metric, int(seed)) if of_seed else (split.metric, None)] = split.masks
     return masks
 
 

@@ -67,6 +67,28 @@ def test_the_split_tree_of_a_run_is_read_as_it_is() -> None:
     assert sorted(map(bytes, again)) == sorted(map(bytes, split.masks))
 
 
+def test_the_files_of_a_folder_are_splits_of_their_names(tmp_path) -> None:
+    (tmp_path / "snip-0.json").write_text(json.dumps(tree()))
+    (tmp_path / "gm.json").write_text(json.dumps(published(QUARTERS, metric="mine")))
+    (tmp_path / "notes.txt").write_text("not read")
+    found = read_splits(TOY, tmp_path)
+    assert [(split.metric, split.dataset) for split in found] == [("gm", "cifar10"), ("snip-0", None)]
+    assert [split.masks.astype(int).tolist() for split in found] == [QUARTERS, HALVES]
+    (tmp_path / "gm.json").write_text(json.dumps({"splits": {name: {"a": HALVES} for name in ("x", "y")}}))
+    with pytest.raises(UserError, match=r"gm\.json holds 2 splits; in a folder of splits each file must hold one"):
+        read_splits(TOY, tmp_path)
+    (tmp_path / "gm.json").unlink()
+    (tmp_path / "gm.json").mkdir()
+    with pytest.raises(UserError, match=r"cannot read .*gm\.json: Is a directory"):
+        read_splits(TOY, tmp_path)
+    (tmp_path / "gm.json").rename(tmp_path / ("x" * 81 + ".json"))
+    with pytest.raises(UserError, match="1 to 1000 files of splits with short names"):
+        read_splits(TOY, tmp_path)
+    (tmp_path / "empty").mkdir()
+    with pytest.raises(UserError, match="it has 0"):
+        read_splits(TOY, tmp_path / "empty")
+
+
 def test_of_edges_that_could_be_split_first_the_lowest_is() -> None:
     product = np.array([[a, b] for a in HALVES[0][1:] + HALVES[1][1:] for b in HALVES[0][1:] + HALVES[1][1:]], bool)
     tree = tree_of(TOY, product)
@@ -140,7 +162,5 @@ def test_a_file_that_is_no_splits_is_told_in_one_sentence(tmp_path, value, words
 def test_a_file_that_is_not_there_or_too_large_is_told(tmp_path) -> None:
     with pytest.raises(UserError, match=r"cannot read .*none\.json: No such file"):
         read_splits(TOY, tmp_path / "none.json")
-    with pytest.raises(UserError, match=r"cannot read .*: Is a directory"):
-        read_splits(TOY, tmp_path)
     with pytest.raises(UserError, match="has more than 4 MiB"):
         read_splits(TOY, write(tmp_path, " " * (4 << 20) + "{}"))

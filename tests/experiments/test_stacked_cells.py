@@ -1,0 +1,74 @@
+"""All leaves of an ablation as one stacked state: the numbers of each leaf alone, one program for each algorithm."""
+
+from contextlib import contextmanager
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from experiments.ablations import SPLITS
+from jaxnas.data import load
+from jaxnas.spaces import TOY
+from jaxnas.studies import split_ablation
+from jaxnas.studies.selection import prepare_study, single
+from jaxnas.studies.split_ablation import CELLS, Leaf, Row, leaves_of, random_masks, run_leaves, warm_up
+from jaxnas.types import QUIET
+from jaxnas.workdir import read_rows
+from tests.test_parallel import data_of
+
+SMOKE = SPLITS["smoke"]
+
+
+@contextmanager
+def stages(name: str):
+    yield QUIET
+
+
+@pytest.fixture(scope="module")
+def setting():
+    """Config, problem, leaves, warmed-up weights, and the judges of all algorithms."""
+    data = replace(SMOKE.study.data, train=32)  # an epoch is one step
+    config = replace(SMOKE, study=replace(SMOKE.study, data=data, strategy="map"), splits=("random:2", "none"))
+    problem = prepare_study(config.study, load(data, 0))
+    leaves, _ = leaves_of(config, TOY, lambda name, seed: random_masks(TOY, config.groups, name, seed))
+    judges = split_ablation.build_judges(problem, config.study, problem.programs.network)
+    return config, problem, leaves, warm_up(problem, config, stages), judges
+
+
+# Given paths, mixtures, and paths drawn by logits.
+@pytest.mark.parametrize(("algorithm", "strategy"), [("uniform", "map"), ("darts", "vmap"), ("dsnas", "map")])
+def test_a_stack_is_its_leaves_one_by_one_and_one_program(
+    setting, algorithm: str, strategy: str, monkeypatch, tmp_path
+) -> None:
+    config, problem, leaves, parents, judges = setting
+    problem = problem._replace(config=replace(problem.config, strategy=strategy))
+    config = replace(config, study=replace(config.study, algorithms=(algorithm,)))
+    made, trained = [], []
+    build, train_on = split_ablation.build_programs, split_ablation.train_on
+
+    def once(*given):
+        made.extend([] if made else [build(*given)])
+        return made[0]
+
+    def kept(*given):
+        trained.append(train_on(*given))
+        return trained[-1]
+
+    monkeypatch.setattr(split_ablation, "build_judges", lambda *_: judges)
+    monkeypatch.setattr(split_ablation, "build_programs", once)
+    monkeypatch.setattr(split_ablation, "train_on", kept)
+
+    def run(name: str, some: list[Leaf]) -> list[Row]:
+        (tmp_path / name).mkdir()
+        run_leaves(problem, config, tmp_path / name, some, parents, stages)
+        return read_rows(tmp_path / name / CELLS)
+
+    together = run("all", leaves)
+    assert made[0].epoch._cache_size() == made[0].start._cache_size() == 1
+    assert [int(step) for step in trained[0].subnet.step] == [1] * len(leaves)
+    assert len({(row["split"], row["seed"], row["leaf"]) for row in together}) == len(leaves) > 8
+    for number, (leaf, row) in enumerate(zip(leaves, together, strict=True)):
+        (alone,) = run(str(number), [leaf])
+        for a, b in zip(data_of(single(trained[0], number)), data_of(trained[-1]), strict=True):
+            np.testing.assert_allclose(a, b, rtol=1e-5, atol=1e-5)
+        assert row["op_ids"] and {**row, "seconds": 0} == {**alone, "seconds": 0}
