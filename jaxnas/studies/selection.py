@@ -186,5 +186,4 @@ def _few_shot(config: StudyConfig) -> FewShotConfig:
         optimizer=config.optimizer,
         alone_epochs=config.alone_epochs,
         strategy=config.strategy,
-        seed=config.seeds[0] if config.seeds else 0,
     )

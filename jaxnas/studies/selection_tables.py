@@ -1,7 +1,6 @@
-"""What the cells of a study were worth: true accuracies, controls, and means over seeds with intervals."""
+"""What the cells of a study were worth: rows of its tables, and means over seeds with intervals."""
 
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
@@ -10,74 +9,12 @@ from jaxnas.analysis.intervals import expected_best
 from jaxnas.benchmarks import Table
 from jaxnas.config import StudyConfig
 from jaxnas.data import Dataset
-from jaxnas.data.pipeline import padded_batches
-from jaxnas.methods.alone import accuracy_alone, train_alone
 from jaxnas.methods.problem import Problem, architecture_name, steps_per_epoch
 from jaxnas.search import ALGORITHMS
 from jaxnas.studies.selection import CELLS, SUPERNETS, Scope
+from jaxnas.studies.truth import Row, Truth, random_epochs, random_search, true_accuracies
 from jaxnas.types import Stages
 from jaxnas.workdir import read_rows
-
-TRUTH, RANDOM_SEARCH = 100, 101  # what keys are for, beside the purposes of few-shot runs
-Row = dict[str, Any]
-Truth = dict[tuple[int, ...], float]  # op_ids -> true accuracy, percent
-
-
-def random_search(problem: Problem, config: StudyConfig, scopes: list[Scope], epochs: int, stages: Stages) -> list[Row]:
-    """The control: for each seed and scope, the best by validation images of `random` architectures trained alone.
-
-    Each is trained for `epochs`.
-    """
-    if not config.random:
-        return []
-    draws = {}
-    for seed in config.seeds:
-        for place, scope in enumerate(scopes):
-            cells = problem.space.enumerate(scope.mask)
-            cells = cells[np.asarray(problem.space.connected(cells))]
-            rng = np.random.default_rng([RANDOM_SEARCH, seed, place])
-            draws[seed, scope.name] = cells[rng.choice(len(cells), min(config.random, len(cells)), replace=False)]
-    op_ids = np.unique(np.concatenate([*draws.values()]), axis=0)
-    with stages("random_search") as stage:
-        states = train_alone(problem, op_ids, epochs, RANDOM_SEARCH, stage)
-        scores = dict(
-            zip(map(tuple, op_ids.tolist()), accuracy_alone(problem, states, op_ids, problem.valid), strict=True)
-        )
-    rows = []
-    for (seed, scope_name), drawn in draws.items():
-        found = [scores[tuple(row)] for row in drawn.tolist()]
-        best = int(np.argmax(found))
-        rows.append(
-            {
-                **{"algorithm": "", "selector": "random_search", "scope": scope_name, "seed": seed, "error": ""},
-                **{"op_ids": drawn[best].tolist(), "validation_score": float(found[best])},
-                **{"evaluations": len(drawn), "seconds": None},
-            }
-        )
-    return rows
-
-
-def random_epochs(problem: Problem, config: StudyConfig) -> int:
-    """Epochs of each network of the random search: together they see as many images, forward and backward, as the
-    dearest algorithm sends through one supernet."""
-    dearest = max(ALGORITHMS[name](problem.space).passes for name in config.algorithms)
-    return max(1, round(dearest * config.epochs / max(1, config.random)))
-
-
-def true_accuracies(
-    problem: Problem, config: StudyConfig, dataset: Dataset, table: Table | None, op_ids: np.ndarray, stages: Stages
-) -> Truth:
-    """Of architectures [A, E]: by the table, or by training each alone and testing it."""
-    rows = np.unique(op_ids, axis=0)
-    if not len(rows):
-        return {}
-    if table is not None:
-        values = table.query(rows, config.data.name)
-    else:
-        with stages("alone") as stage:
-            states = train_alone(problem, rows, config.alone_epochs, TRUTH, stage)
-            values = accuracy_alone(problem, states, rows, padded_batches(dataset.test(), config.data.eval_batch))
-    return dict(zip(map(tuple, rows.tolist()), map(float, values), strict=True))
 
 
 def conclude(
@@ -91,12 +28,11 @@ def conclude(
 ) -> tuple[list[Row], list[Row], list[Row]]:
     """Rows of `cells.csv`, `supernets.csv` and `summary.csv`."""
     cells, supernets = _kept(workdir / CELLS, config), _kept(workdir / SUPERNETS, config)
-    cells = [*cells, *random_search(problem, config, scopes, random_epochs(problem, config), stages)]
+    cells = [*cells, *random_search(problem, config, workdir, scopes, random_epochs(problem, config), stages)]
     asked = [row["op_ids"] for row in cells if row["op_ids"]]
     asked += [op_ids for row in supernets for op_ids in row.get("op_ids", ())]
-    truth = true_accuracies(
-        problem, config, dataset, table, np.array(asked, np.int32).reshape(-1, len(problem.space.edges)), stages
-    )
+    op_ids = np.array(asked, np.int32).reshape(-1, len(problem.space.edges))
+    truth = true_accuracies(problem, config, workdir, dataset, table, op_ids, stages)
     known = {} if table is None else {scope.name: _values(problem, scope, table, config) for scope in scopes}
     cell_rows = [_cell(problem, row, truth, known.get(row["scope"])) for row in cells]
     supernet_rows = [_supernet(problem, config, row, truth) for row in supernets]

@@ -18,7 +18,6 @@ from jaxnas.methods.problem import Problem, steps_per_epoch
 from jaxnas.spaces.base import SearchSpace
 from jaxnas.spaces.split_file import read_splits
 from jaxnas.studies.selection import Scope, prepare_study
-from jaxnas.studies.selection_tables import Truth, random_search, true_accuracies
 from jaxnas.studies.split_ablation import (
     CELLS,
     NONE,
@@ -35,6 +34,7 @@ from jaxnas.studies.split_ablation import (
     warm_up,
 )
 from jaxnas.studies.split_ablation_tables import Shares, Values, cell_rows, images_of, picked, shares_of, table_rows
+from jaxnas.studies.truth import ALONE, Truth, random_search, take_over, true_accuracies
 from jaxnas.types import Stages, UserError
 from jaxnas.workdir import (
     Progress,
@@ -144,12 +144,13 @@ def merge(
     note: Callable[[list[dict[str, Any]]], str],
     show: Progress,
 ) -> list[Row]:
-    """The tables of the whole `config` from the leaves of its shards; trains controls, no supernet.
+    """The tables of the whole `config` from its shards; trains no supernet, and alone what no shard has finished.
 
     Raises UserError if a leaf is in none of them, and for a shard of other settings or one that is still in use.
     """
     work = _prepare(config, dataset, table, trees)
-    rows = {leaf_name(row): row for shard in shards for row in _shard_rows(work, shard)}
+    found = [_shard_rows(work, shard) for shard in shards]
+    rows = {leaf_name(row): row for leaves, _ in found for row in leaves}
     with _opened(work, workdir):
         known = {leaf_name(row) for row in read_rows(workdir / CELLS)}
         held = known | {*rows}
@@ -160,6 +161,7 @@ def merge(
         if lacking:
             raise UserError(f"{len(lacking)} leaves are in none of the shards, the first is {lacking[0]}")
         append_rows(workdir / CELLS, [row for name, row in rows.items() if name not in known])
+        take_over(workdir, [row for _, alone in found for row in alone])
         return _conclude(work, workdir, partial(open_stage, workdir, note=note, show=show))
 
 
@@ -182,12 +184,12 @@ def _opened(work: Work, workdir: Path) -> AbstractContextManager[Path]:
     return open_workdir(workdir, to_dict(work.config), work.inputs, MAY_CHANGE, strategy=strategy)
 
 
-def _shard_rows(work: Work, shard: Path) -> list[Row]:
-    """The leaves of a shard, which no process may be adding to."""
+def _shard_rows(work: Work, shard: Path) -> tuple[list[Row], list[Row]]:
+    """The leaves of a shard, which no process may be adding to, and what it has trained alone."""
     try:
         with locked(shard):
             made_of, made_with = (read_json(shard / f"{name}.json") for name in ("config", "environment"))
-            rows = read_rows(shard / CELLS)
+            rows = read_rows(shard / CELLS), read_rows(shard / ALONE)
     except OSError as error:
         raise UserError(f"{shard} is no shard that can be read: {error.strerror or error}") from error
     refuse_change(shard, "shard of another config", made_of, to_dict(work.config), (*MAY_CHANGE, "study.seeds"))
@@ -201,10 +203,10 @@ def _conclude(work: Work, workdir: Path, stages: Stages) -> list[Row]:
     problem, study = work.problem, work.config.study
     kept = read_rows(workdir / CELLS)
     whole = [Scope("whole", problem.space.full_mask())]
-    searched = random_search(problem, study, whole, _random_epochs(work), stages)
+    searched = random_search(problem, study, workdir, whole, _random_epochs(work), stages)
     asked = [row["op_ids"] for row in [*kept, *searched] if row["op_ids"]]
     op_ids = np.array(asked, np.int32).reshape(-1, len(problem.space.edges))
-    truth = true_accuracies(problem, study, work.dataset, work.table, op_ids, stages)
+    truth = true_accuracies(problem, study, workdir, work.dataset, work.table, op_ids, stages)
     source = "table" if work.table is not None else f"alone, {study.alone_epochs} epochs"
     shares = shares_of(problem.space, work.leaves)
     write_csv(workdir / "cells.csv", cell_rows(problem, work.config, kept, work.stands, shares, truth, source))

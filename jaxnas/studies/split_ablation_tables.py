@@ -10,8 +10,8 @@ from jaxnas.methods.problem import Problem, architecture_name, steps_per_epoch
 from jaxnas.search import ALGORITHMS
 from jaxnas.selection import ESTIMATES
 from jaxnas.spaces.base import SearchSpace, mask_size
-from jaxnas.studies.selection_tables import Truth
 from jaxnas.studies.split_ablation import NONE, RANDOM, Leaf, Row, expanded
+from jaxnas.studies.truth import Truth
 
 ORACLE, MEAN, VALIDATION = "oracle", "any leaf", "validation"
 Values = dict[tuple[str, str, str], dict[int, float]]  # (split, algorithm, rule) -> seed -> true accuracy

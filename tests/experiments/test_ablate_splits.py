@@ -17,7 +17,7 @@ from jaxnas.studies.split_ablation import check, expanded, leaves_of, random_mas
 from jaxnas.studies.split_ablation_run import shard_of, trees_of
 from jaxnas.studies.split_ablation_tables import picked, picks, table_rows
 from jaxnas.types import UserError
-from jaxnas.workdir import locked
+from jaxnas.workdir import append_rows, locked, read_rows
 from tests.test_hosts import ROOT
 
 MASKS = [[[1, 1, 0], [1, 1, 1]], [[0, 0, 1], [1, 1, 1]]]
@@ -117,6 +117,8 @@ def test_parts_trained_alone_and_joined_are_the_whole(command, table, files, tmp
     parts = [tmp_path / str(i) for i in (1, 2)]
     for i, part in enumerate(parts):
         run(replace(command, workdir=part, shard=(i + 1, 2)), quiet)
+        rows = [{"purpose": "alone", "epochs": 1, "op_ids": [j, 1], "accuracy": 5.0} for j in range(i + 1)]
+        append_rows(part / "alone.jsonl", rows)
     joined = run(replace(command, workdir=tmp_path / "all", merge=tuple(parts)), quiet)
     assert joined == table
 
@@ -124,6 +126,7 @@ def test_parts_trained_alone_and_joined_are_the_whole(command, table, files, tmp
         return [{**row, "seconds": ""} for row in cells(workdir)]
 
     assert results(tmp_path / "all") == results(command.workdir)
+    assert [row["op_ids"] for row in read_rows(tmp_path / "all" / "alone.jsonl")] == [[0, 1], [1, 1]]
     # Other splits beside it change nothing.
     alone = replace(command, workdir=tmp_path / "none", config=replace(command.config, splits=("none",)))
     assert len(leaves_of(alone.config, TOY, trees_of(TOY, alone.config, alone.trees))[0]) == 2

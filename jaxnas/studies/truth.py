@@ -1,0 +1,118 @@
+"""What architectures are truly worth in a study, and random search, its control: by a table, or trained alone.
+
+Architectures are trained alone by one seed whatever the seeds of the study, so that its parts agree on them.
+"""
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from jaxnas.benchmarks import Table
+from jaxnas.config import StudyConfig
+from jaxnas.data import Dataset, Images
+from jaxnas.data.pipeline import padded_batches
+from jaxnas.methods.alone import accuracy_alone, train_alone
+from jaxnas.methods.problem import Problem
+from jaxnas.search import ALGORITHMS
+from jaxnas.studies.selection import Scope
+from jaxnas.types import Stages
+from jaxnas.workdir import append_rows, read_rows
+
+TRUTH, RANDOM_SEARCH = 100, 101  # what keys are for, beside the purposes of few-shot runs
+ALONE = "alone.jsonl"  # what is kept: a row for each architecture trained alone
+_STAGES = {TRUTH: "alone", RANDOM_SEARCH: "random_search"}
+Row = dict[str, Any]
+Truth = dict[tuple[int, ...], float]  # op_ids -> true accuracy, percent
+
+
+def random_search(
+    problem: Problem, config: StudyConfig, workdir: Path, scopes: list[Scope], epochs: int, stages: Stages
+) -> list[Row]:
+    """The control: for each seed and scope, the best by validation images of `random` architectures trained alone.
+
+    Each is trained for `epochs`.
+    """
+    if not config.random:
+        return []
+    draws = {}
+    for seed in config.seeds:
+        for place, scope in enumerate(scopes):
+            cells = problem.space.enumerate(scope.mask)
+            cells = cells[np.asarray(problem.space.connected(cells))]
+            rng = np.random.default_rng([RANDOM_SEARCH, seed, place])
+            draws[seed, scope.name] = cells[rng.choice(len(cells), min(config.random, len(cells)), replace=False)]
+    op_ids = np.concatenate([*draws.values()])
+    scores = trained_alone(problem, workdir, op_ids, epochs, RANDOM_SEARCH, problem.valid, stages)
+    rows = []
+    for (seed, scope_name), drawn in draws.items():
+        found = [scores[tuple(row)] for row in drawn.tolist()]
+        best = int(np.argmax(found))
+        rows.append(
+            {
+                **{"algorithm": "", "selector": "random_search", "scope": scope_name, "seed": seed, "error": ""},
+                **{"op_ids": drawn[best].tolist(), "validation_score": float(found[best])},
+                **{"evaluations": len(drawn), "seconds": None},
+            }
+        )
+    return rows
+
+
+def random_epochs(problem: Problem, config: StudyConfig) -> int:
+    """Epochs of each network of the random search: together they see as many images, forward and backward, as the
+    dearest algorithm sends through one supernet."""
+    dearest = max(ALGORITHMS[name](problem.space).passes for name in config.algorithms)
+    return max(1, round(dearest * config.epochs / max(1, config.random)))
+
+
+def true_accuracies(
+    problem: Problem,
+    config: StudyConfig,
+    workdir: Path,
+    dataset: Dataset,
+    table: Table | None,
+    op_ids: np.ndarray,
+    stages: Stages,
+) -> Truth:
+    """Of architectures [A, E]: by the table, or by training each alone and testing it."""
+    if table is None:
+        test = padded_batches(dataset.test(), config.data.eval_batch)
+        return trained_alone(problem, workdir, op_ids, config.alone_epochs, TRUTH, test, stages)
+    rows = np.unique(op_ids, axis=0)
+    if not len(rows):
+        return {}
+    values = table.query(rows, config.data.name)
+    return dict(zip(map(tuple, rows.tolist()), map(float, values), strict=True))
+
+
+def trained_alone(
+    problem: Problem, workdir: Path, op_ids: np.ndarray, epochs: int, purpose: int, images: Images, stages: Stages
+) -> Truth:
+    """Accuracies of architectures [A, E] trained alone; what the work directory has of that is not trained again."""
+    known = {
+        tuple(row["op_ids"]): row["accuracy"]
+        for row in read_rows(workdir / ALONE)
+        if (row["purpose"], row["epochs"]) == (_STAGES[purpose], epochs)
+    }
+    rows = np.array(sorted({*map(tuple, op_ids.tolist())} - {*known}), np.int32)
+    if len(rows):
+        with stages(_STAGES[purpose]) as stage:
+            states = train_alone(problem, rows, epochs, purpose, stage)
+            accuracies = accuracy_alone(problem, states, rows, images).tolist()
+        found = dict(zip(map(tuple, rows.tolist()), accuracies, strict=True))
+        name = {"purpose": _STAGES[purpose], "epochs": epochs}
+        append_rows(workdir / ALONE, [{**name, "op_ids": [*k], "accuracy": value} for k, value in found.items()])
+        known |= found
+    return known
+
+
+def take_over(workdir: Path, rows: list[Row]) -> None:
+    """Adds what parts of a study have trained alone to the work directory of the whole, each architecture once."""
+    held = {alone_name(row) for row in read_rows(workdir / ALONE)}
+    new = {alone_name(row): row for row in rows if alone_name(row) not in held}
+    append_rows(workdir / ALONE, [*new.values()])
+
+
+def alone_name(row: Row) -> tuple[Any, ...]:
+    """What a row of `alone.jsonl` is known by."""
+    return row["purpose"], row["epochs"], *row["op_ids"]
