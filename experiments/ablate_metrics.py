@@ -5,8 +5,9 @@
 
 Scores all operations of all edges by every metric, on supernets of several seeds, new and warmed up, and says which
 groups each metric would make of an edge, how far noise between batches reaches, and how far metrics, seeds and
-warm-ups agree. The same command goes on where it was stopped. Writes `scores.csv`, `similarity.csv`, `groupings.csv`,
-`agreement.csv`, `cost.csv`, `trees/` and `report.html`; docs/reading-a-run.md names their columns.
+warm-ups agree. The same command goes on where it was stopped; with more `--metrics` it adds those. Writes `scores.csv`,
+`similarity.csv`, `groupings.csv`, `agreement.csv`, `cost.csv`, `trees/` and `report.html`; docs/reading-a-run.md names
+their columns.
 """
 
 import sys
@@ -88,7 +89,7 @@ def run(command: Command, show: Progress) -> tuple[Tables, list[str]]:
     dataset = load(config.data, config.seeds[0])
     problem = prepare_ablation(config, dataset)
     digest = sha256(dataset.train.images.tobytes()).hexdigest()
-    with open_workdir(path, to_dict(config), {"images": digest}, ("strategy", "data.root")):
+    with open_workdir(path, to_dict(config), {"images": digest}, ("metrics", "strategy", "data.root")):
         rows = measure_units(problem, config, path, partial(open_stage, path, note=note, show=show), show)
         found = tables(space, config, rows)
         for name, lines in found._asdict().items():

@@ -87,13 +87,13 @@ def units(config: MetricAblationConfig) -> list[Unit]:
 def measure_units(
     problem: Problem, config: MetricAblationConfig, workdir: Path, stages: Stages, show: Progress
 ) -> list[Row]:
-    """The row of every unit, measuring those that the work directory lacks.
+    """The row of every unit, measuring those that the work directory lacks; what it has of other metrics stays there.
 
     A metric that cannot be, or is not finite, has rows with an `error` and does not stop the others.
     """
-    rows = read_rows(workdir / UNITS)
-    known = {_unit(row) for row in rows}
     wanted = units(config)
+    rows = [row for row in read_rows(workdir / UNITS) if _unit(row) in wanted]
+    known = {_unit(row) for row in rows}
     missing = [unit for unit in wanted if unit not in known]
     weights = warm_ups(problem, config, stages) if missing else {}
     read: Callable[..., Any] | None = None
@@ -114,7 +114,7 @@ def measure_units(
         append_rows(workdir / UNITS, [row])
         rows.append(row)
     show("score", len(wanted), len(wanted), "")
-    return rows
+    return sorted(rows, key=lambda row: wanted.index(_unit(row)))
 
 
 def warm_ups(problem: Problem, config: MetricAblationConfig, stages: Stages) -> dict[int, Params]:

@@ -200,6 +200,19 @@ def test_a_finished_run_is_not_measured_again(finished, monkeypatch) -> None:
     assert {name: (finished[0] / name).read_bytes() for name in before} == before
 
 
+def test_metrics_are_added_and_left_out(finished, tmp_path) -> None:
+    run(Command(tmp_path, replace(CONFIG, metrics=("vector", "planted"))), quiet)
+    kept = (tmp_path / UNITS).read_text()
+    run(Command(tmp_path, CONFIG), quiet)
+    assert (tmp_path / UNITS).read_text().startswith(kept)
+    for name in FILES:
+        assert (tmp_path / name).read_bytes() == (finished[0] / name).read_bytes()
+    fewer = run(Command(tmp_path, replace(CONFIG, metrics=("planted",))), quiet)[0]
+    assert {row["metric"] for rows in fewer if rows is not fewer.agreement for row in rows} == {"planted"}
+    with pytest.raises(UserError, match=r"seeds: \[0, 1, 2\] there, \[0\] now"):
+        run(Command(tmp_path, replace(CONFIG, seeds=(0,))), quiet)
+
+
 @pytest.mark.parametrize(
     ("changes", "message"),
     [
