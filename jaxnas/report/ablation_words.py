@@ -79,8 +79,8 @@ def paired(differences: Iterable[float]) -> Estimate | None:
 
 def points(value: Estimate) -> str:
     """`+1.50 [0.25, 2.75]`."""
-    ends = "" if value.low is None or value.high is None else f" [{value.low:.2f}, {value.high:.2f}]"
-    return f"{value.value:+.2f}{ends}"
+    ends = "" if value.low is None or value.high is None else f" [{value.low:z.2f}, {value.high:z.2f}]"
+    return f"{value.value:+z.2f}{ends}"
 
 
 def told(found: Mapping[str, Estimate | None]) -> str:

@@ -21,11 +21,11 @@ def matrix(title: str, names: Sequence[str], values: np.ndarray) -> Html:
         for j, other in enumerate(names):
             known = bool(np.isfinite(values[i, j]))
             fill, ink = shade(float(values[i, j]), 1.0) if known else ("#f2f2f2", svg.GREY)
-            text = f"{values[i, j]:.1f}" if known else "-"
+            text = f"{values[i, j]:z.1f}" if known else "-"
             x = LEFT + CELL * j
             parts.append(tag("rect", x=x, y=y, width=CELL, height=CELL, fill=fill, stroke="#fff"))
             parts.append(svg.write(x + CELL / 2, y + 18, text, "middle", ink, 10))
             if i < j and known:
-                said.append(f"{name} and {other} {values[i, j]:.2f}")
+                said.append(f"{name} and {other} {values[i, j]:z.2f}")
     side = CELL * len(names)
     return svg.drawing(LEFT + side + 4, TOP + side + 4, f"{title}: {'; '.join(said)}", *parts)

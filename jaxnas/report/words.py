@@ -27,8 +27,10 @@ def estimate(value: Estimate | None, digits: int = 2) -> str:
     """`62.20 [61.25, 63.14]` for tables; a dash where nothing is known."""
     if value is None:
         return UNKNOWN
-    interval = "" if value.low is None or value.high is None else f" [{value.low:.{digits}f}, {value.high:.{digits}f}]"
-    return f"{value.value:.{digits}f}{interval}"
+    interval = (
+        "" if value.low is None or value.high is None else f" [{value.low:z.{digits}f}, {value.high:z.{digits}f}]"
+    )
+    return f"{value.value:z.{digits}f}{interval}"
 
 
 def percent(value: float | None) -> str:

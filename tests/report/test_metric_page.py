@@ -12,7 +12,8 @@ OPS, EDGES = ("none", "skip_connect", "nor_conv_3x3"), ("1<-0", "2<-1")
 
 
 def grouping(metric: str, seed: int, edge: str, low: float | None, groups: str, chosen: str) -> dict:
-    row = {"metric": metric, "seed": seed, "warmup": 5, "edge": edge, "groups": groups, "value": -1.0, "margin": 0.5}
+    value = {("1<-0", 0): -4.0, ("1<-0", 1): 0.0}.get((edge, seed), -2.0)
+    row = {"metric": metric, "seed": seed, "warmup": 5, "edge": edge, "groups": groups, "value": value, "margin": 0.5}
     high, stability = (None, None) if low is None else (0.75, 0.9)
     return {**row, "margin_low": low, "margin_high": high, "stability": stability, "ties": 1, "chosen": chosen}
 
@@ -71,6 +72,10 @@ def test_the_page_is_whole_and_its_numbers_are_those_of_the_rows() -> None:
     assert "Unit: 4." in text and "none and conv 3x3 -1.00" in text
     assert "1&lt;-0 0.12 [0.00, 0.19]; 2&lt;-1 0.12 [0.06, 0.19]" in text
     assert "1&lt;-0 (1), 2&lt;-1 (1)" in text and ">0.01 [-0.20, 0.40]<" in text
+    # The objective on the best edges (-4, -2), on any, and on the first; the random metric has no similarities.
+    cells = re.findall(r"<tr>.*?</tr>", text[text.index("Which edge") :], re.DOTALL)
+    rows = [re.findall(r"<td[^>]*>(.*?)</td>", cell) for cell in cells]
+    assert rows[1][:3] == ["-0.75", "-0.50", "-0.50"] and rows[2][:3] == ["-2.00", "-2.00", "-"]
     assert "groups of 2 of 2 seeds" in text and "groups of 1 of 2 seeds" in text
 
 
