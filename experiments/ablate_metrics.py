@@ -110,7 +110,7 @@ def shown(found: Tables, longest: int) -> Table:
         mine = [row for row in found.groupings if (row["metric"], row["warmup"]) == (cost["metric"], longest)]
         decided = [row for row in mine if row["margin_low"] is not None and row["margin_low"] > 0]
         seeds = [
-            f"{row['value']:.2f}|{row['chance_low']:.2f} .. {row['chance_high']:.2f}"
+            f"{row['value']:z.2f}|{row['chance_low']:z.2f} .. {row['chance_high']:z.2f}"
             for row in found.agreement
             if (row["kind"], row["metric_a"], row["warmup_a"]) == ("seeds", cost["metric"], longest)
         ]
