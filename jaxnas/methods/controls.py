@@ -98,11 +98,9 @@ def ranking_sample(problem: Problem, tree: SplitTree) -> np.ndarray:
     wanted = truth.alone if truth.table is None else truth.queried
     drawn = []
     for leaf, mask in enumerate(masks):
-        cells = problem.space.enumerate(mask)
-        cells = cells[np.asarray(problem.space.connected(cells))]
         share = wanted // len(masks) + (leaf < wanted % len(masks))
         rng = np.random.default_rng([problem.config.seed, SAMPLE, leaf])
-        drawn.append(cells[rng.choice(len(cells), min(share, len(cells)), replace=False)])
+        drawn.append(problem.space.draw_connected(rng, share, mask))
     return np.concatenate(drawn)
 
 
@@ -182,11 +180,8 @@ def random_alone(problem: Problem, tree: SplitTree, stages: Stages) -> Contender
 
     The best is taken by validation accuracy, and is then trained like everything that was chosen.
     """
-    wanted = problem.config.control.random_architectures
-    cells = problem.space.enumerate()
-    cells = cells[np.asarray(problem.space.connected(cells))]
     rng = np.random.default_rng([problem.config.seed, RANDOM_ALONE])
-    op_ids = cells[rng.choice(len(cells), min(wanted, len(cells)), replace=False)]
+    op_ids = problem.space.draw_connected(rng, problem.config.control.random_architectures)
     epochs = random_alone_epochs(problem, tree, len(op_ids))
     with stages("random_alone") as stage:
         states = train_alone(problem, op_ids, epochs, RANDOM_ALONE, stage)

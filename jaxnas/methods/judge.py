@@ -110,8 +110,7 @@ def _random_choice(
     problem: Problem, tree: SplitTree, leaves: np.ndarray, truth: np.ndarray, table: Table | None
 ) -> tuple[Interval | None, tuple[int, float] | None]:
     """What an architecture drawn at random reaches: exactly from a table, estimated from a stratified sample else."""
-    cells = problem.space.enumerate()
-    cells = cells[np.asarray(problem.space.connected(cells))]
+    cells = problem.space.enumerate_connected()
     k, drawn = len(tree.leaves), problem.config.control.random_architectures or len(tree.leaves)
     if table is None:
         if len(set(leaves.tolist())) < k:

@@ -56,8 +56,7 @@ def check_viable(space: SearchSpace, mask: Mask) -> Mask:
 
 def connected_of(space: SearchSpace, mask: Mask) -> np.ndarray:
     """The connected architectures of a mask [E, O] in enumeration order, int32 [A, E]; UserError where none is."""
-    inside = space.enumerate(check_viable(space, mask))
-    return inside[np.asarray(space.connected(inside))]
+    return space.enumerate_connected(check_viable(space, mask))
 
 
 def best(scores: np.ndarray) -> int:

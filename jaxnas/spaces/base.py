@@ -130,6 +130,16 @@ class SearchSpace:
         mask = self.full_mask() if mask is None else self.check_mask(mask)
         return _enumerate(tuple(tuple(np.flatnonzero(row).tolist()) for row in mask))
 
+    def enumerate_connected(self, mask: Mask | None = None) -> np.ndarray:
+        """Those of `enumerate` whose output depends on the input, int32 [A, E]; none where the mask allows none."""
+        inside = self.enumerate(mask)
+        return inside[np.asarray(self.connected(inside))]
+
+    def draw_connected(self, rng: np.random.Generator, count: int, mask: Mask | None = None) -> np.ndarray:
+        """So many different connected architectures, or all of a mask that has fewer; int32 [A, E]."""
+        inside = self.enumerate_connected(mask)
+        return inside[rng.choice(len(inside), min(count, len(inside)), replace=False)]
+
     def _check_ids(self, op_ids: tuple[int, ...]) -> None:
         edges, ops = self.shape
         if len(op_ids) != edges or not all(0 <= o < ops for o in op_ids):

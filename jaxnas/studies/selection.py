@@ -148,10 +148,7 @@ def statistics(view: Trained, scope: Scope, ranked: int) -> Row:
 
 def sample(space: SearchSpace, scope: Scope, wanted: int) -> np.ndarray:
     """Connected architectures of a sub-space drawn at random, the same for every supernet; int [A, E]."""
-    cells = space.enumerate(scope.mask)
-    cells = cells[np.asarray(space.connected(cells))]
-    rng = np.random.default_rng([RANKED])
-    return cells[rng.choice(len(cells), min(wanted, len(cells)), replace=False)]
+    return space.draw_connected(np.random.default_rng([RANKED]), wanted, scope.mask)
 
 
 def select(view: Trained, config: StudyConfig, cell: Row, scope: Scope) -> Row:

@@ -105,8 +105,7 @@ def _chance(config: StudyConfig, known: dict[str, np.ndarray]) -> list[Row]:
 
 
 def _values(problem: Problem, scope: Scope, table: Table, config: StudyConfig) -> np.ndarray:
-    cells = problem.space.enumerate(scope.mask)
-    return table.query(cells[np.asarray(problem.space.connected(cells))], config.data.name)
+    return table.query(problem.space.enumerate_connected(scope.mask), config.data.name)
 
 
 def _kept(path: Path, config: StudyConfig) -> list[Row]:

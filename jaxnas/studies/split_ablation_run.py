@@ -233,8 +233,7 @@ def _chance(work: Work, searched: list[Row], truth: Truth) -> dict[str, dict[int
         chance["random search"] = {row["seed"]: truth[tuple(row["op_ids"])] for row in searched}
     if work.table is not None:
         space, study = work.problem.space, work.config.study
-        cells = space.enumerate()
-        known = work.table.query(cells[np.asarray(space.connected(cells))], study.data.name)
+        known = work.table.query(space.enumerate_connected(), study.data.name)
         for k, name in ((1, "random cell"), (8, "best of 8 by the truth")):
             chance[name] = {seed: expected_best(known, k) for seed in study.seeds}
     return chance

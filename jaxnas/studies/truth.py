@@ -38,10 +38,8 @@ def random_search(
     draws = {}
     for seed in config.seeds:
         for place, scope in enumerate(scopes):
-            cells = problem.space.enumerate(scope.mask)
-            cells = cells[np.asarray(problem.space.connected(cells))]
             rng = np.random.default_rng([RANDOM_SEARCH, seed, place])
-            draws[seed, scope.name] = cells[rng.choice(len(cells), min(config.random, len(cells)), replace=False)]
+            draws[seed, scope.name] = problem.space.draw_connected(rng, config.random, scope.mask)
     op_ids = np.concatenate([*draws.values()])
     scores = trained_alone(problem, workdir, op_ids, epochs, RANDOM_SEARCH, problem.valid, stages)
     rows = []

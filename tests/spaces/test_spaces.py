@@ -106,7 +106,21 @@ def test_connected_follows_the_four_routes_for_every_architecture():
 def test_four_architectures_of_the_toy_space_are_connected():
     op_ids = TOY.enumerate()
     connected = op_ids[TOY.connected(op_ids)].tolist()
-    assert connected == [[1, 1], [1, 2], [2, 1], [2, 2]]
+    assert connected == TOY.enumerate_connected().tolist() == [[1, 1], [1, 2], [2, 1], [2, 2]]
+
+
+def test_connected_architectures_of_a_mask_are_drawn_alike_and_each_once():
+    mask = np.array([[1, 1, 1], [1, 0, 1]], bool)  # (1, 2) and (2, 2) are connected
+    counts = {(1, 2): 0, (2, 2): 0}
+    for seed in range(400):
+        (drawn,) = TOY.draw_connected(np.random.default_rng(seed), 1, mask).tolist()
+        counts[tuple(drawn)] += 1
+    assert 160 < counts[1, 2] < 240  # 4 deviations
+    for count in (2, 9):
+        drawn = TOY.draw_connected(np.random.default_rng(0), count, mask).tolist()
+        assert sorted(drawn) == [[1, 2], [2, 2]]
+    cut = np.array([[1, 0, 0], [1, 1, 1]], bool)
+    assert TOY.draw_connected(np.random.default_rng(0), 3, cut).shape == (0, 2)
 
 
 @pytest.mark.parametrize("space", [NAS_BENCH_201, TOY], ids=lambda space: space.name)
