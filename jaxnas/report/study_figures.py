@@ -75,7 +75,8 @@ def _panel(title: str, groups: Sequence[Group], references: Sequence[Reference],
     ticks = svg.ticks(x.low, x.high, 4)
     for value, label in svg.labelled(ticks if len(ticks) > 1 else svg.ticks(x.low, x.high, 8)):  # one is no scale
         parts.append(svg.line(x(value), top, x(value), bottom, svg.PALE))
-        parts.append(svg.write(min(x(value), svg.WIDTH - 14), bottom + 15, label, "middle", svg.GREY))
+        inside = svg.WIDTH - 3.8 * len(label)  # half of what the last label is wide
+        parts.append(svg.write(min(x(value), inside), bottom + 15, label, "middle", svg.GREY))
     letters = spread({i: x(reference.value) for i, reference in enumerate(references)}, 11, LEFT, RIGHT)
     for i, reference in enumerate(references):
         at = x(reference.value)
