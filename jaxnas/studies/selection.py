@@ -152,8 +152,11 @@ def sample(space: SearchSpace, scope: Scope, wanted: int) -> np.ndarray:
 
 
 def select(view: Trained, config: StudyConfig, cell: Row, scope: Scope) -> Row:
-    """What one selector takes from one supernet, and what that cost."""
-    rng = np.random.default_rng([SELECT, cell["seed"], config.selectors.index(cell["selector"])])
+    """What one selector takes from one supernet, and what that cost.
+
+    What it draws depends on seed, selector and, of several supernets of the same architectures, which it is (`run`).
+    """
+    rng = np.random.default_rng([SELECT, cell["seed"], config.selectors.index(cell["selector"]), cell.get("run", 0)])
     began = time.monotonic()
     try:
         found = SELECTORS[cell["selector"]]()(rng, view, scope.mask, config.budget)

@@ -160,7 +160,8 @@ def _taken(problem: Problem, study: StudyConfig, view: Trained | None, error: st
     if view is None:
         return {**failed, "error": error}
     scope = Scope("", leaf.mask)
-    found = select(view, study, {"seed": leaf.seed, "selector": study.selectors[0]}, scope)
+    run = leaf.number if leaf.split == NONE else 0  # else all unsplit supernets of a seed would try the same few
+    found = select(view, study, {"seed": leaf.seed, "selector": study.selectors[0], "run": run}, scope)
     if found["error"]:
         return {**failed, "error": found["error"]}
     drawn = sample(problem.space, scope, study.ranked)

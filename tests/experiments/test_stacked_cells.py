@@ -8,10 +8,11 @@ import pytest
 
 from experiments.ablations import SPLITS
 from jaxnas.data import load
+from jaxnas.selection import Trained
 from jaxnas.spaces import TOY
 from jaxnas.studies import split_ablation
 from jaxnas.studies.selection import prepare_study, single
-from jaxnas.studies.split_ablation import CELLS, Leaf, Row, leaves_of, random_masks, run_leaves, warm_up
+from jaxnas.studies.split_ablation import CELLS, Leaf, Row, _taken, leaves_of, random_masks, run_leaves, warm_up
 from jaxnas.types import QUIET
 from jaxnas.workdir import read_rows
 from tests.test_parallel import data_of
@@ -72,3 +73,20 @@ def test_a_stack_is_its_leaves_one_by_one_and_one_program(
         for a, b in zip(data_of(single(trained[0], number)), data_of(trained[-1]), strict=True):
             np.testing.assert_allclose(a, b, rtol=1e-5, atol=1e-5)
         assert row["op_ids"] and {**row, "seconds": 0} == {**alone, "seconds": 0}
+
+
+def test_unsplit_supernets_of_a_seed_each_try_their_own(setting) -> None:
+    config, problem, leaves, _, _ = setting
+    study, tried = replace(config.study, selectors=("best_of_sampled",), budget=2), []
+
+    def accuracy(choices: np.ndarray) -> np.ndarray:
+        tried.append(choices.tolist())
+        return np.zeros(len(choices))
+
+    view = Trained(TOY, np.full(TOY.shape, 1 / 3), accuracy, accuracy, None, None)
+    leaf = next(leaf for leaf in leaves if leaf.split == "none")
+    for number in (0, 1, 2, 0):
+        assert not _taken(problem, study, view, "", leaf._replace(number=number))["error"]
+    drawn, judged = tried[::2], tried[1::2]
+    assert drawn[0] == drawn[3] and len({str(of) for of in drawn}) > 1
+    assert len({str(of[1:]) for of in judged}) == 1  # one random sample judges all of them
