@@ -2,12 +2,13 @@
 
     python -m experiments.ablate_metrics digits --workdir out/metrics
     python -m experiments.ablate_metrics cifar10-small --workdir out/metrics --data.root DATA
+    python -m experiments.ablate_metrics cifar10-small --workdir out/dice --data.root DATA --backgrounds 2
 
 Scores all operations of all edges by every metric, on supernets of several seeds, new and warmed up, and says which
 groups each metric would make of an edge, how far noise between batches reaches, and how far metrics, seeds and
-warm-ups agree. The same command goes on where it was stopped; with more `--metrics` it adds those. Writes `scores.csv`,
-`similarity.csv`, `groupings.csv`, `agreement.csv`, `cost.csv`, `trees/` and `report.html`; docs/reading-a-run.md names
-their columns.
+warm-ups agree; with `--backgrounds 2`, whether another draw of backgrounds takes another edge. The same command goes on
+where it was stopped; with more `--metrics` it adds those. Writes `scores.csv`, `similarity.csv`, `groupings.csv`,
+`edges.csv`, `agreement.csv`, `cost.csv`, `trees/` and `report.html`; docs/reading-a-run.md names their columns.
 """
 
 import sys
@@ -98,7 +99,8 @@ def run(command: Command, show: Progress) -> tuple[Tables, list[str]]:
         for row in [row for row in rows if "tree" in row]:
             write_json(path / "trees" / f"{row['metric']}-{row['seed']}.json", row["tree"])
         edges = [space.edge_name(edge) for edge in range(len(space.edges))]
-        material = Material(space.ops, edges, found.similarity, found.groupings, found.agreement, found.cost)
+        rows_of = (found.similarity, found.groupings, found.edges, found.agreement, found.cost)
+        material = Material(space.ops, edges, *rows_of)
         write_page(path / "report.html", metric_page(material))
     return found, answer(material)
 

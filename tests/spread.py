@@ -15,7 +15,7 @@ import numpy as np
 from jaxnas import parallel
 from jaxnas.config import DataConfig, OptimizerConfig
 from jaxnas.data import Colours, Images, build_pipeline
-from jaxnas.metrics import METRICS, edge_similarity
+from jaxnas.metrics import METRICS, edge_readings
 from jaxnas.nets import Network
 from jaxnas.nets.cells import cell
 from jaxnas.nets.layers import average_pool_2x2, norm, relu, strided_conv
@@ -75,7 +75,7 @@ def cases() -> dict[str, Case]:
     pixels = RNG.integers(0, 256, (BATCHES, BATCH, 8, 8, 3)).astype(np.uint8)
     batches = Images(jnp.asarray(pixels), jnp.asarray(RNG.integers(0, 10, (BATCHES, BATCH)), jnp.int32))
     images = jax.tree.map(lambda leaf: leaf[0], batches)
-    similarity = edge_similarity(METRICS["loss"](NETWORK, TOY), TOY)
+    readings = edge_readings(METRICS["loss"](NETWORK, TOY), TOY)
 
     def keys(k):
         return jax.random.split(jax.random.key(1), k)
@@ -87,7 +87,7 @@ def cases() -> dict[str, Case]:
 
     def of_edge(item, params, images, labels):
         key, edge = item
-        return similarity(key, params, TOY.full_mask(), edge, images, labels)
+        return readings(key, params, TOY.full_mask(), edge, images, labels)
 
     normalised = pipeline.normalise(batches.images.reshape(-1, 8, 8, 3)).reshape(batches.images.shape)
     weights = NETWORK.init(jax.random.key(2))

@@ -65,7 +65,7 @@ def test_parts_import_only_what_lies_below_them(path: Path) -> None:
 @pytest.mark.parametrize("path", SOURCES, ids=lambda p: str(p.relative_to(ROOT)))
 def test_files_are_short_and_say_what_they_are(path: Path) -> None:
     text = path.read_text()
-    limit = 149 if "experiments" in path.relative_to(ROOT).parts else 300
+    limit = 149 if "experiments" in path.relative_to(ROOT).parts else 400
     assert len(text.splitlines()) <= limit
     assert ast.get_docstring(ast.parse(text))
 

@@ -10,7 +10,7 @@ from experiments.cases.rows import Measured, Setting
 from experiments.cases.timing import Call, interleave
 from jaxnas import parallel
 from jaxnas.data import Pipeline
-from jaxnas.metrics import edge_similarity, gradient_matching
+from jaxnas.metrics import edge_readings, gradient_matching
 from jaxnas.nets.losses import cross_entropy
 from jaxnas.training import build_evaluate
 from jaxnas.types import Array, Key, Params
@@ -28,10 +28,10 @@ def scoring(setting: Setting) -> list[Measured]:
     mask = jnp.asarray(space.full_mask())
 
     def score(background: Any) -> Call:
-        similarity = edge_similarity(gradient_matching(network, space), space, background)
+        readings = edge_readings(gradient_matching(network, space), space, background)
 
         def of_edge(item: tuple[Key, Array], params: Params, mask: Array, images: Array, labels: Array) -> Any:
-            return similarity(item[0], params, mask, item[1], images, labels)
+            return readings(item[0], params, mask, item[1], images, labels)
 
         run = parallel.over(of_edge, "map")
         return lambda: jax.block_until_ready(run(item, params, mask, images, labels))

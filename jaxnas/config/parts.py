@@ -2,7 +2,6 @@
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal
 
 
 @dataclass(frozen=True)
@@ -82,8 +81,9 @@ class SplitConfig:
     stability: float | None = None
     """share of the resamplings in which a node's grouping must win before no more batches are scored; None: all
     `batches`"""
-    background: Literal["path", "uniform"] = "path"
-    """the other edges while one is scored: a random connected path, or the uniform mixture of open operations"""
+    background: str = "path"
+    """the other edges while one is scored: path, a random one between whose ends the edge lies, or uniform, the mixture
+    of open operations"""
     objective: str = "cross_mean_minus_within_mean"
     """what a good grouping has little of: cross_mean_minus_within_mean, cross_sum, within_sum, normalised_cut"""
     edges: str = "best"

@@ -160,6 +160,8 @@ class MetricAblationConfig:
     """supernets, each with batches of its own; all see the same images"""
     warmups: tuple[int, ...] = (0, 10)
     """epochs after which weights are scored; a supernet is trained once, on the schedule of the longest"""
+    backgrounds: int = 1
+    """how often the same weights are scored on the same images, each time over other random backgrounds"""
     strategy: Literal["auto", "loop", "map", "vmap", "shard", "mesh"] = "auto"
     """how supernets and edges run: one after the other, as one program, vectorised, or over the devices"""
     quick_compile: bool = False

@@ -13,8 +13,8 @@ import numpy as np
 
 from jaxnas.methods import few_shot
 from jaxnas.methods.alone import accuracy_alone, train_alone
-from jaxnas.methods.few_shot import RANDOM_ALONE, RANDOM_SPLIT, SAMPLE, UNSPLIT, Chosen
-from jaxnas.methods.problem import Problem, steps_per_epoch
+from jaxnas.methods.few_shot import Chosen
+from jaxnas.methods.problem import RANDOM_ALONE, RANDOM_SPLIT, SAMPLE, UNSPLIT, Problem, steps_per_epoch
 from jaxnas.selection import Evaluated
 from jaxnas.spaces.tree import SplitTree, as_mask, root
 from jaxnas.splitting import at_random, grow, passes
@@ -60,7 +60,7 @@ def scoring_images(problem: Problem, tree: SplitTree) -> int:
     for node in tree.nodes:
         if node.split is not None or node.kept is not None:
             taken = None if node.split is None else node.split.batches
-            total += passes(as_mask(node), settings, settings.batches if taken is None else taken)
+            total += passes(problem.space, as_mask(node), settings, settings.batches if taken is None else taken)
     return total * problem.config.data.batch
 
 

@@ -5,6 +5,7 @@ AutoML 2024). Every stage is a function of arrays that goes on from what its `St
 accuracies or test images.
 """
 
+from functools import partial
 from typing import NamedTuple
 
 import jax
@@ -13,18 +14,16 @@ import numpy as np
 
 from jaxnas import parallel
 from jaxnas.config import SearchConfig
-from jaxnas.methods.problem import Problem, purpose_key, steps_per_epoch
-from jaxnas.metrics import METRICS
-from jaxnas.metrics.probes import check_similarity
+from jaxnas.methods.problem import SCORE, WARM_UP, Problem, purpose_key, steps_per_epoch
+from jaxnas.methods.scoring import NodeScores, readings_of, scoring_batches, scoring_key, similarity_of
+from jaxnas.metrics import METRICS, edge_readings
+from jaxnas.metrics.probes import check_readings
 from jaxnas.selection import ESTIMATES, Evaluated, evaluations, leaf_bias, propose
 from jaxnas.spaces.base import mask_size
 from jaxnas.spaces.tree import Node, SplitTree, as_mask
-from jaxnas.splitting import FEWEST, by_batches, grow, looked_at, scored_edges
+from jaxnas.splitting import FEWEST, Readings, by_batches, grow, looked_at, scored_edges
 from jaxnas.training import SubnetState, initial_weights, new_states, train
-from jaxnas.types import Array, Key, Params, Stage
-
-# One key for each purpose, folded into the run's key.
-WARM_UP, SCORE, LEAVES, SEARCH, ALONE, UNSPLIT, RANDOM_SPLIT, RANDOM_ALONE, SAMPLE = range(9)
+from jaxnas.types import Key, Params, Stage
 
 
 class Chosen(NamedTuple):
@@ -44,12 +43,12 @@ def warm_up(problem: Problem, stage: Stage) -> Params:
     return parallel.item(states.params, 0)
 
 
-def split(problem: Problem, params: Params, stage: Stage) -> tuple[SplitTree, dict[int, np.ndarray]]:
-    """The split tree, and for every scored node its similarities [E, R, O, O], NaN for edges that were not scored.
+def split(problem: Problem, params: Params, stage: Stage) -> tuple[SplitTree, dict[int, NodeScores]]:
+    """The split tree, and what every scored node gave.
 
     Every node is scored with the same warmed-up weights and the same R training batches, or with `split.stability` as
     many of them as settle its split; their spread says how far to trust it. Raises UserError naming metric, edge and
-    operation if a connected probe gives a similarity that is not finite.
+    operation if a connected probe gives a measurement that is not finite.
     """
     config, space = problem.config.split, problem.space
     metric = METRICS[config.metric](problem.programs.network, space)
@@ -57,44 +56,54 @@ def split(problem: Problem, params: Params, stage: Stage) -> tuple[SplitTree, di
     nodes = 1 + sum(int(np.prod(config.groups[:level])) for level in range(1, len(config.groups)))
     chunk = config.batches if config.stability is None else FEWEST
     looks = config.batches // chunk  # at most, of every node
-    (edges, ops), total = space.shape, nodes * looks
+    edges, total = len(space.edges), nodes * looks
     # Nodes are scored in the order the tree asks for them, which what was kept determines again.
-    start = {
-        "measured": np.full((nodes, edges, config.batches, ops, ops), np.nan, np.float32),
-        "counts": np.zeros(nodes, np.int32),
-    }
-    done, kept = stage.resume(start)
-    kept = {name: np.array(value) for name, value in kept.items()}
+    one = partial(edge_readings(metric, space, config.background), params=params, mask=space.full_mask())
+    shapes = jax.eval_shape(lambda key: one(key, edge=jnp.int32(0), images=images, labels=labels), jax.random.key(0))
+    blank = jax.tree.map(lambda leaf: np.zeros((nodes, edges, *leaf.shape), leaf.dtype), shapes)
+    done, kept = stage.resume({"readings": blank, "counts": np.zeros(nodes, np.int32)})
+    kept = jax.tree.map(np.array, kept)
     order: list[int] = []
 
-    def measure(node: Node, first: int, end: int) -> np.ndarray:
+    def score(node: Node, place: int, first: int, end: int) -> None:
+        mask = as_mask(node)
+        asked, scored = looked_at(config, mask), scored_edges(space, config, mask)
+        keys = jax.random.split(scoring_key(problem, node, first), edges)[np.array(asked)]
+        batches = (images[first:end], labels[first:end])
+        found = problem.programs.readings((keys, jnp.array(asked)), params, jnp.asarray(mask), *batches)
+        into = jax.tree.map(lambda whole: whole[place, :, first:end], kept["readings"])
+        for whole, part in zip(jax.tree.leaves(into), jax.tree.leaves(jax.device_get(found)), strict=True):
+            whole[asked] = part
+        measured = into.connected & space.comparable(mask)[:, None]
+        measured[[edge for edge in range(edges) if edge not in scored]] = False
+        check_readings(space, config.metric, metric, into.values, measured)
+        kept["counts"][place] = end
+
+    def measure(node: Node, end: int) -> Readings:
         nonlocal done
-        if first == 0:
+        if node.id not in order:
             order.append(node.id)
-        place = len(order) - 1
+        place = order.index(node.id)
         if end > kept["counts"][place]:
-            mask = as_mask(node)
-            asked, scored = looked_at(config, mask), scored_edges(config, mask)
-            keys = jax.random.split(scoring_key(problem, node, first), edges)[np.array(asked)]
-            batches = (images[first:end], labels[first:end])
-            found = problem.programs.similarities((keys, jnp.array(asked)), params, jnp.asarray(mask), *batches)
-            values = np.full((edges, end - first, ops, ops), np.nan, np.float32)
-            alive = np.zeros((edges, end - first, ops), bool)
-            values[asked], alive[asked] = jax.device_get(found)
-            unread = [edge for edge in range(edges) if edge not in scored]
-            values[unread], alive[unread] = np.nan, False
-            check_similarity(space, config.metric, metric, values, alive)
-            kept["measured"][place, :, first:end], kept["counts"][place] = values, end
+            score(node, place, end - chunk, end)
             done = place * looks + end // chunk
             stage.advance(done, total, kept, [])
-        return kept["measured"][place, :, first:end]
+        return read(node, end)
+
+    def read(node: Node, end: int) -> Readings:
+        found, mask = jax.tree.map(lambda whole: whole[order.index(node.id), :, :end], kept["readings"]), as_mask(node)
+        return readings_of(space, metric, mask, found, scored_edges(space, config, mask))
 
     rng = np.random.default_rng([problem.config.seed, SCORE])
     tree = grow(space, config.groups, by_batches(space, measure, config, rng))
     if done < total:  # below a node that stays whole nothing is scored, nor after a split is settled
         stage.advance(total, total, kept, [])
-    taken = zip(order, kept["measured"], kept["counts"], strict=False)
-    return tree, {node: values[:, :count] for node, values, count in taken}
+    scores = {}
+    for place, node in enumerate(tree.nodes[i] for i in order):
+        count = int(kept["counts"][place])
+        values = jax.tree.map(lambda whole, p=place, n=count: whole[p, :, :n], kept["readings"].values)
+        scores[node.id] = NodeScores(similarity_of(space, as_mask(node), read(node, count)), values)
+    return tree, scores
 
 
 def train_leaves(
@@ -222,22 +231,3 @@ def train_supernets(
     programs = problem.programs
     states = new_states(keys, masks, params, programs.optimizer, epochs * steps_per_epoch(problem))
     return train(states, problem.train, programs.epoch, epochs, stage)
-
-
-def scoring_key(problem: Problem, node: Node, first: int) -> Key:
-    """The key by which batches of a node from `first` on are scored."""
-    key = purpose_key(problem, SCORE, 1 + node.id)
-    return key if first == 0 else jax.random.fold_in(key, first)
-
-
-def scoring_batches(problem: Problem) -> tuple[Array, Array]:
-    """R augmented training batches, float [R, B, H, W, C], and labels [R, B]; the same for every node and edge."""
-    repeats, size = problem.config.split.batches, problem.config.data.batch
-    order_key, augment_key = jax.random.split(purpose_key(problem, SCORE, 0))
-    examples = problem.train.labels.shape[0]
-    # With fewer than R whole batches in the training set, they are drawn again, in another order.
-    passes = -(-repeats * size // examples)
-    orders = [jax.random.permutation(k, examples) for k in jax.random.split(order_key, passes)]
-    indices = jnp.concatenate(orders)[: repeats * size].reshape(repeats, size)
-    augment = jax.vmap(problem.programs.pipeline.augment)
-    return augment(jax.random.split(augment_key, repeats), problem.train.images[indices]), problem.train.labels[indices]

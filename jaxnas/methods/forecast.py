@@ -44,7 +44,7 @@ def works(problem: Problem, with_table: bool) -> list[Work]:
     config, each = problem.config, steps_per_epoch(problem)
     leaves, valid = math.prod(config.split.groups), problem.valid.labels.shape[0]
     nodes = sum(math.prod(config.split.groups[:level]) for level in range(len(config.split.groups)))
-    edges, ops = len(scored_edges(config.split, problem.space.full_mask())), len(problem.space.ops)
+    edges, ops = len(scored_edges(problem.space, config.split, problem.space.full_mask())), len(problem.space.ops)
     probes = nodes * edges * ops * config.split.batches  # each a gradient of one batch
     budget = config.search.budget * valid
     first = first_generation(config.search) * valid if compared(config.search, leaves) else 0  # by the parent

@@ -13,7 +13,8 @@ import optax
 from jaxnas import parallel
 from jaxnas.config import FewShotConfig
 from jaxnas.data import Colours, Dataset, Images, Pipeline, build_pipeline, fixed_batches, on_device
-from jaxnas.metrics import METRICS, edge_similarity
+from jaxnas.metrics import METRICS, Readings, edge_readings
+from jaxnas.metrics.probes import BACKGROUNDS
 from jaxnas.nets import Network, build_network
 from jaxnas.search import sample_connected
 from jaxnas.selection import ESTIMATES
@@ -24,6 +25,8 @@ from jaxnas.training.loop import Epoch
 from jaxnas.training.step import Sample
 from jaxnas.types import Array, Key, Params, UserError
 
+# What a key is for, one number for each use, folded into the run's key.
+WARM_UP, SCORE, LEAVES, SEARCH, ALONE, UNSPLIT, RANDOM_SPLIT, RANDOM_ALONE, SAMPLE = range(9)
 FEWEST_VALID = 32  # validation images; where there are fewer than an evaluation batch, all of them are the batch
 
 
@@ -39,7 +42,7 @@ class Programs(NamedTuple):
     alone_epoch: Epoch  # of A networks trained alone
     evaluate: Callable[..., Array]  # accuracies [K, A] of paths in K sub-supernets
     evaluate_alone: Callable[..., Array]  # accuracies [A, 1] of networks trained alone
-    similarities: Callable[..., Any]  # ((keys [E], edges [E]), params, mask, images, labels) -> [E, R, O, O], [E, R, O]
+    readings: Callable[..., Readings]  # ((keys [E], edges [E]), params, mask, images, labels) -> leaves [E, R, ...]
 
 
 class Problem(NamedTuple):
@@ -57,6 +60,7 @@ def check(config: FewShotConfig) -> SearchSpace:
     for given, allowed, what in (
         (config.net.space, SPACES, "search space"),
         (config.split.metric, METRICS, "metric"),
+        (config.split.background, BACKGROUNDS, "split.background"),
         (config.search.leaf, ("best", *ESTIMATES), "search.leaf"),
     ):
         if given not in allowed:
@@ -171,10 +175,10 @@ def build_programs(
     def per_batch(batches: Images) -> int:
         return batches.labels.shape[1]
 
-    similarity = edge_similarity(METRICS[config.split.metric](network, space), space, config.split.background)
+    readings = edge_readings(METRICS[config.split.metric](network, space), space, config.split.background)
 
-    def of_edge(item: tuple[Key, Array], params: Params, mask: Array, images: Array, labels: Array) -> Any:
-        return similarity(item[0], params, mask, item[1], images, labels)
+    def of_edge(item: tuple[Key, Array], params: Params, mask: Array, images: Array, labels: Array) -> Readings:
+        return readings(item[0], params, mask, item[1], images, labels)
 
     return Programs(
         network=network,
@@ -186,7 +190,7 @@ def build_programs(
         alone_epoch=epoch_of(alone, only),
         evaluate=over(build_evaluate(network, pipeline), batch=per_batch),
         evaluate_alone=over(build_evaluate(alone, pipeline), batch=per_batch),
-        similarities=over(of_edge, paths=config.split.background == "path"),
+        readings=over(of_edge, paths=config.split.background == "path"),
     )
 
 

@@ -2,6 +2,7 @@
 
 from typing import Any
 
+import jax
 import numpy as np
 
 from jaxnas.analysis import Interval, RankCorrelation
@@ -9,6 +10,7 @@ from jaxnas.benchmarks import Table
 from jaxnas.methods.controls import Contender
 from jaxnas.methods.judge import Ranking, Verdict
 from jaxnas.methods.problem import Problem, architecture_name
+from jaxnas.methods.scoring import NodeScores
 from jaxnas.selection import Evaluated
 from jaxnas.spaces.tree import SplitTree
 
@@ -34,6 +36,15 @@ def architecture_rows(problem: Problem, histories: list[Evaluated], table: Table
                 }
             )
     return rows
+
+
+def score_arrays(scores: dict[int, NodeScores]) -> dict[str, np.ndarray]:
+    """What `similarities.npz` holds: of every scored node the similarities, and what each batch gave."""
+    arrays = {}
+    for node, found in scores.items():
+        arrays[f"node_{node}"] = found.similarity
+        arrays |= {f"node_{node}_batches_{i}": part for i, part in enumerate(jax.tree.leaves(found.values))}
+    return arrays
 
 
 def contender_rows(problem: Problem, contenders: list[Contender], verdicts: list[Verdict]) -> list[Row]:

@@ -14,9 +14,8 @@ from jaxnas.config import FewShotConfig
 from jaxnas.data import Dataset
 from jaxnas.methods import controls, few_shot, records
 from jaxnas.methods.alone import train_alone
-from jaxnas.methods.few_shot import ALONE, LEAVES, SEARCH
 from jaxnas.methods.judge import architectures_to_train, judge
-from jaxnas.methods.problem import Problem, prepare
+from jaxnas.methods.problem import ALONE, LEAVES, SEARCH, Problem, prepare
 from jaxnas.predictor import FILE, Description, save_network
 from jaxnas.types import Stages
 from jaxnas.workdir import (
@@ -65,9 +64,9 @@ def _stages(problem: Problem, workdir: Path, dataset: Dataset, table: Table | No
     with stage("warm_up") as at:
         params = few_shot.warm_up(problem, at)
     with stage("split") as at:
-        tree, similarities = few_shot.split(problem, params, at)
+        tree, scores = few_shot.split(problem, params, at)
         hosts.first(write_json, workdir / "split_tree.json", tree.to_json())
-        hosts.first(write_arrays, workdir / "similarities.npz", {f"node_{node}": s for node, s in similarities.items()})
+        hosts.first(write_arrays, workdir / "similarities.npz", records.score_arrays(scores))
     with stage("leaves") as at:
         states = few_shot.train_leaves(problem, params, tree, config.leaf_epochs, (LEAVES, 0), at)
     sample = controls.ranking_sample(problem, tree)

@@ -11,11 +11,12 @@ from jaxnas.metrics.hybrids import weighted
 from jaxnas.metrics.jacobians import epe_nas, jacob_cov, ntk_condition, ntk_smallest
 from jaxnas.metrics.patterns import linear_regions, naswot
 from jaxnas.metrics.probes import (
+    Readings,
     architecture_score,
     architecture_scores,
+    counted,
     edge_readings,
     edge_similarity,
-    operation_scores,
 )
 from jaxnas.metrics.structure import live_parameters, multiply_adds, nonlinear, parameters
 from jaxnas.metrics.synflow import synflow
@@ -59,12 +60,13 @@ __all__ = [
     "METRICS",
     "Metric",
     "Probe",
+    "Readings",
     "architecture_score",
     "architecture_scores",
+    "counted",
     "edge_readings",
     "edge_similarity",
     "gradient_matching",
-    "operation_scores",
     "scalar",
     "weighted",
 ]

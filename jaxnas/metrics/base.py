@@ -31,14 +31,18 @@ class Metric(NamedTuple):
 
     measure: Callable[[Probe], Signature]
     compare: Callable[[Signature, Signature], Array]
-    """(signature, signature) -> similarity []; larger = more alike"""
+    """(signature, signature) -> similarity []; larger = more alike. Of one number it is given means over batches, numpy
+    or traced, and works element by element"""
     dead: Any
     """what is measured of a disconnected network: a number for every entry of the signature, or for every entry of
-    each of its parts; put there by connectivity, and `measure` is not asked. None: measured like any other"""
+    each of its parts; put there by connectivity, and `measure` is not asked. None: measured like any other. It scores
+    architectures; operations are compared where they are connected"""
     larger_is_better: bool | None = None
     """of a measurement that is one number; None: a signature that orders nothing"""
-    normalise: Callable[[Signature, Array], Signature] = lambda signatures, is_open: signatures
-    """(signatures [O, ...] of the operations of an edge, bool [O] which are open) -> what `compare` is given"""
+    parts: tuple[tuple[float, "Metric"], ...] = ()
+    """weights and metrics of a weighted sum, whose signature is the tuple of theirs"""
+    ranks: bool = False
+    """whether scores of a weighted sum are replaced by their ranks"""
     halves: tuple[Callable[[Probe], Any], Callable[[Probe, Any], Signature]] | None = None
     """`measure` as two steps, if other metrics can share the first, which they then name by the same function"""
     not_finite: str = ""
@@ -51,8 +55,8 @@ def refusal(metric: Metric) -> str:
 
 
 def scalar(measure: Callable[[Probe], Array], dead: float | None, larger_is_better: bool = True) -> Metric:
-    """The metric of one number []: two operations are the more alike, the less their numbers differ."""
-    return Metric(measure, lambda a, b: -jnp.abs(a - b), dead, larger_is_better)
+    """The metric of one number []: two operations are the more alike, the less their means over batches differ."""
+    return Metric(measure, lambda a, b: -abs(a - b), dead, larger_is_better)
 
 
 def halved(

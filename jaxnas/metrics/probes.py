@@ -1,8 +1,7 @@
-"""From a metric to the similarity of the operations of an edge: the loops over batches and operations."""
+"""From a metric to what it says of the operations of an edge: the loops over batches and operations."""
 
 from collections.abc import Callable
-from functools import partial
-from typing import Any, Literal
+from typing import NamedTuple
 
 import chex
 import jax
@@ -11,6 +10,7 @@ import numpy as np
 from jax import lax
 
 from jaxnas.metrics.base import Metric, Probe, Signature, measure_together, refusal, settle
+from jaxnas.metrics.pooling import Values, gathered, pooled
 from jaxnas.search.sampling import sample_until
 from jaxnas.spaces.base import SearchSpace
 from jaxnas.types import Array, Choice, Key, Params, UserError
@@ -20,14 +20,31 @@ Background = Callable[
 ]  # (key, mask [E, O], edge []) -> choice; the row of `edge` is replaced
 
 
+class Readings(NamedTuple):
+    """What R batches say of the operations of one edge."""
+
+    values: Values  # scores [R, O], similarities [R, O, O], or a tuple of those of the parts of a weighted sum
+    connected: Array  # bool [R, O]: open, and connected over the background of the batch
+    backgrounds: Choice  # of each batch, int [R, E] or float [R, E, O]; the row of the probed edge is 0
+
+
 def path_background(space: SearchSpace) -> Background:
-    """A random path of the mask, connected with at least one open operation on the probed edge; path form."""
-    operations = jnp.arange(len(space.ops))
+    """A random path of the mask, uniform among those on which the operations of the edge can be compared; path form.
+
+    It reaches the edge's source, leads from its target to the output, and connects the cell without the edge, so that
+    `none` there is compared with the others; where the mask has no such path, it does the first two. On an edge where
+    no path of the mask does (no operation of it is `comparable`), any path is drawn.
+    """
+    none = space.ops.index("none")
 
     def draw(key: Key, mask: Array, edge: Array) -> Choice:
+        # Decided before anything is drawn, so that the loop ends; whether `none` is open on the edge does not count.
+        possible = space.comparable(mask.at[edge].set(True))[edge]
+
         def accept(op_ids: Array) -> Array:
-            alive = jax.vmap(lambda op: space.connected(op_ids.at[edge].set(op)))(operations)
-            return (alive & mask[edge]).any()
+            without = op_ids.at[edge].set(none)
+            lies_between = space.joins(without != none)[edge]
+            return ~possible.any() | (lies_between & (space.connected(without) | ~possible[none]))
 
         return sample_until(key, mask, accept)
 
@@ -48,46 +65,77 @@ def uniform_background(space: SearchSpace) -> Background:
 BACKGROUNDS: dict[str, Callable[[SearchSpace], Background]] = {"path": path_background, "uniform": uniform_background}
 
 
-def edge_similarity(
-    metric: Metric, space: SearchSpace, background: Literal["path", "uniform"] = "path"
-) -> Callable[..., tuple[Array, Array]]:
-    """`similarity(key, params, mask, edge, images, labels) -> ([R, O, O], connected [R, O])`, jit it.
+def edge_readings(metric: Metric, space: SearchSpace, background: str = "path") -> Callable[..., Readings]:
+    """`readings(key, params, mask, edge, images, labels) -> Readings` of one edge, jit it.
 
     images float [R, B, H, W, C], labels int [R, B]. For each of the R batches one background is drawn for the other
-    edges and shared by the probes of all operations, so that they differ in nothing else. A disconnected probe
-    compares by the metric's declared value; entries of closed operations are 0. Edge, mask and weights are data: one
-    compilation serves all edges, nodes and seeds. Closed operations are skipped, not computed, and so is an operation
-    with none to compare with: of an edge with a single open one all is 0. The key is consumed.
+    edges and shared by the probes of all operations, so that they differ in nothing else. What is not `comparable`
+    (`SearchSpace.comparable`: closed, or connected over no background) is not measured, nor is what its batch leaves
+    disconnected, nor an operation with none to be compared with; values are 0 there. Edge, mask and weights are data:
+    one compilation serves all edges, nodes and seeds. The key is consumed. Raises UserError for an unknown background.
     """
+    if background not in BACKGROUNDS:
+        raise UserError(f"unknown background {background!r}; allowed: {sorted(BACKGROUNDS)}")
+    draw = BACKGROUNDS[background](space)
+    operations = jnp.arange(len(space.ops))
 
-    return _on_edge(metric, space, background, partial(_similarity, metric), fewest=2)
+    def readings(key: Key, params: Params, mask: Array, edge: Array, images: Array, labels: Array) -> Readings:
+        chex.assert_rank([images, labels], [5, 2])
+        chex.assert_shape(mask, space.shape)
+        mask = jnp.asarray(mask)
+        compared = space.comparable(mask)[edge]
+
+        def of_batch(batch: tuple[Key, Array, Array]) -> Readings:
+            batch_key, batch_images, batch_labels = batch
+            draw_key, measure_key = jax.random.split(batch_key)
+            others = draw(draw_key, mask, edge)
+
+            def probe(op: Array) -> Probe:
+                choice = _put(others, edge, op, len(space.ops))
+                return Probe(measure_key, params, choice, mask, edge, batch_images, batch_labels)
+
+            blank = jax.tree.map(
+                lambda leaf: jnp.zeros(leaf.shape, leaf.dtype), jax.eval_shape(lambda: metric.measure(probe(edge)))
+            )
+
+            def measure(op: Array) -> tuple[Signature, Array]:
+                connected = _connected(space, probe(op).choice) & mask[edge, op]
+                needed = connected & compared[op] & (compared.sum() > 1)
+                return lax.cond(needed, lambda: metric.measure(probe(op)), lambda: blank), connected
+
+            signatures, connected = lax.map(measure, operations)
+            return Readings(gathered(metric, signatures, compared), connected, others.at[edge].set(0))
+
+        keys = jax.random.split(key, labels.shape[0])
+        return lax.map(of_batch, (keys, images, labels))
+
+    return readings
 
 
-def edge_readings(
-    metric: Metric, space: SearchSpace, background: Literal["path", "uniform"] = "path"
-) -> Callable[..., tuple[tuple[Array, Array | None], Array]]:
-    """`readings(...) -> ((similarity [R, O, O], scores [R, O]), connected [R, O])`: both from the same measurements.
+def edge_similarity(metric: Metric, space: SearchSpace, background: str = "path") -> Callable[..., tuple[Array, Array]]:
+    """`similarity(key, params, mask, edge, images, labels) -> ([O, O], compared [O])` of one edge, jit it.
 
-    As `edge_similarity`, beside the numbers behind it (`operation_scores`); None of a metric that is not one number.
+    Arguments and probes as of `edge_readings`; R batches are pooled (`pooled`), each counting alike but those that do
+    not count (`counted`). Rows of operations that are not compared mean nothing.
     """
+    readings = edge_readings(metric, space, background)
 
-    def both(signatures: Signature, alive: Array, is_open: Array) -> tuple[Array, Array | None]:
-        scores = None if metric.larger_is_better is None else jnp.where(is_open, signatures, 0.0)
-        return _similarity(metric, signatures, alive, is_open), scores
+    def similarity(key: Key, params: Params, mask: Array, edge: Array, *batches: Array) -> tuple[Array, Array]:
+        found = readings(key, params, mask, edge, *batches)
+        compared = space.comparable(jnp.asarray(mask))[edge]
+        counts = counted(found.connected, compared)
+        return pooled(metric, found.values, counts / jnp.maximum(counts.sum(), 1), compared), compared
 
-    return _on_edge(metric, space, background, both, fewest=2)
+    return similarity
 
 
-def operation_scores(
-    metric: Metric, space: SearchSpace, background: Literal["path", "uniform"] = "path"
-) -> Callable[..., tuple[Array, Array]]:
-    """`scores(key, params, mask, edge, images, labels) -> ([R, O], connected [R, O])`, jit it.
+def counted(connected: Array, compared: Array) -> Array:
+    """Batches that count on an edge: those that connect all operations compared there.
 
-    The measurements behind `edge_similarity`, of a metric that is one number; 0 for closed operations. Raises
-    UserError for another metric.
+    connected bool [..., R, O], compared bool [..., O] -> bool [..., R]. Backgrounds of ours always do; one of a user's
+    own that leaves such an operation disconnected would compare nothing with something.
     """
-    _check_scalar(metric)
-    return _on_edge(metric, space, background, lambda scores, alive, is_open: jnp.where(is_open, scores, 0.0))
+    return (connected | ~compared[..., None, :]).all(-1)
 
 
 def architecture_score(metric: Metric, space: SearchSpace) -> Callable[..., Array]:
@@ -114,65 +162,6 @@ def architecture_scores(metrics: dict[str, Metric], space: SearchSpace) -> Calla
     return scores
 
 
-def _on_edge(
-    metric: Metric,
-    space: SearchSpace,
-    background: str,
-    gather: Callable[[Signature, Array, Array], Any],
-    fewest: int = 1,
-) -> Callable[..., tuple[Any, Array]]:
-    """The loops: `gather(signatures [O, ...], connected [O], open [O])` of every batch.
-
-    Nothing is measured on an edge with fewer open operations than `fewest`.
-    """
-    draw = BACKGROUNDS[background](space)
-    operations = jnp.arange(len(space.ops))
-
-    def on_edge(key: Key, params: Params, mask: Array, edge: Array, images: Array, labels: Array) -> tuple[Any, Array]:
-        chex.assert_rank([images, labels], [5, 2])
-        chex.assert_shape(mask, space.shape)
-        mask = jnp.asarray(mask)
-
-        def of_batch(batch: tuple[Key, Array, Array]) -> tuple[Any, Array]:
-            batch_key, batch_images, batch_labels = batch
-            draw_key, measure_key = jax.random.split(batch_key)
-            others = draw(draw_key, mask, edge)
-
-            def probe(op: Array) -> Probe:
-                choice = _put(others, edge, op, len(space.ops))
-                return Probe(measure_key, params, choice, mask, edge, batch_images, batch_labels)
-
-            blank = jax.tree.map(
-                lambda leaf: jnp.zeros(leaf.shape, leaf.dtype), jax.eval_shape(lambda: metric.measure(probe(edge)))
-            )
-
-            def measure(op: Array) -> Signature:
-                alive = _connected(space, probe(op).choice) & mask[edge, op]
-                needed = mask[edge, op] if None in jax.tree.leaves(metric.dead, is_leaf=_is_none) else alive
-                needed &= mask[edge].sum() >= fewest
-                measured = lax.cond(needed, lambda: metric.measure(probe(op)), lambda: blank)
-                return settle(metric, measured, alive), alive
-
-            signatures, alive = lax.map(measure, operations)
-            return gather(signatures, alive, mask[edge]), alive
-
-        keys = jax.random.split(key, labels.shape[0])
-        return lax.map(of_batch, (keys, images, labels))
-
-    return on_edge
-
-
-def _similarity(metric: Metric, signatures: Signature, alive: Array, is_open: Array) -> Array:
-    """[O, O] of the operations of an edge, 0 for closed ones."""
-    signatures = metric.normalise(signatures, is_open)
-    values = jax.vmap(jax.vmap(metric.compare, (None, 0)), (0, None))(signatures, signatures)
-    return jnp.where(is_open[:, None] & is_open[None, :] & (is_open.sum() > 1), values, 0.0)
-
-
-def _is_none(value: object) -> bool:
-    return value is None
-
-
 def _check_scalar(metric: Metric) -> None:
     if metric.larger_is_better is None:
         raise UserError("this metric compares operations and orders nothing: it has no score of an architecture")
@@ -191,15 +180,18 @@ def _connected(space: SearchSpace, choice: Choice) -> Array:
     return jnp.asarray(space.viable(choice != 0))
 
 
-def check_similarity(space: SearchSpace, name: str, metric: Metric, values: np.ndarray, connected: np.ndarray) -> None:
-    """Raises UserError naming metric, edge and operation if a connected probe has a similarity that is not finite.
+def check_readings(space: SearchSpace, name: str, metric: Metric, values: Values, measured: np.ndarray) -> None:
+    """Raises UserError naming metric, edge and operation if what was measured of a connected probe is not finite.
 
-    values [E, R, O, O], connected [E, R, O]. The message ends with the metric's own reason, if it has one.
+    values: of `Readings`, with a leading axis [E, ...]; measured bool [E, R, O]. The message ends with the metric's own
+    reason, if it has one.
     """
-    bad = ~np.isfinite(values).all(-1) & connected
-    if bad.any():
-        edge, batch, op = (int(i) for i in np.argwhere(bad)[0])
-        raise UserError(
-            f"metric {name} is not finite for operation {space.ops[op]} on edge {space.edge_name(edge)} "
-            f"(batch {batch}; {int(bad.sum())} of {int(connected.sum())} connected probes){refusal(metric)}"
-        )
+    for part in jax.tree.leaves(values):
+        finite = np.isfinite(part) if part.ndim == 3 else np.isfinite(part).all(-1)
+        bad = ~finite & measured
+        if bad.any():
+            edge, batch, op = (int(i) for i in np.argwhere(bad)[0])
+            raise UserError(
+                f"metric {name} is not finite for operation {space.ops[op]} on edge {space.edge_name(edge)} "
+                f"(batch {batch}; {int(bad.sum())} of {int(measured.sum())} connected probes){refusal(metric)}"
+            )

@@ -68,7 +68,7 @@ def _counted(space: SearchSpace, values: np.ndarray) -> Metric:
     grain = float(np.diff(np.unique(values)).min()) * FINEST
 
     def compare(a: Array, b: Array) -> Array:
-        return -grain * jnp.round(jnp.abs(a - b) / grain)
+        return -grain * ((abs(a - b) / grain + 0.5) // 1)
 
     return scalar(measure, dead=None)._replace(compare=compare)
 

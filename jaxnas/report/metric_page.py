@@ -24,6 +24,7 @@ class Material(NamedTuple):
     edges: Sequence[str]
     similarity: Rows
     groupings: Rows
+    taken: Rows  # of `edges.csv`
     agreement: Rows
     cost: Rows
 
@@ -33,7 +34,8 @@ def metric_page(material: Material) -> Html:
     said = tag("section", *(tag("p", text) for text in answer(material)), _terms(), class_="answer")
     parts = [said]
     if material.groupings:
-        parts += [_agreement(material), _seeds(material), _margins(material), _rules(material), _maps(material)]
+        parts += [_agreement(material), _seeds(material), _margins(material), *_dice(material), _rules(material)]
+        parts.append(_maps(material))
     return document(f"What {len(material.cost)} metrics say of every edge", [*parts, _cost(material)])
 
 
@@ -55,6 +57,14 @@ def answer(material: Material) -> list[str]:
         said.append(
             f"Noise between batches leaves the best grouping of an edge standing in {_decided_of(known)} cases: the "
             f"whole interval of its margin lies above 0.{beside}"
+        )
+    together = {row["kind"]: row for row in _taken(material) if row["metric_a"] == "all"}
+    if {"dice", "shared", "separate"} <= {*together}:
+        shares = {kind: f"{100 * row['value']:.0f} %" for kind, row in together.items()}
+        said.append(
+            f"Two draws of backgrounds, on the same weights and images, take the same edge in {shares['dice']} of "
+            f"cases (chance {100 * together['dice']['chance']:.0f} %); two metrics do in {shares['shared']} on shared "
+            f"backgrounds and in {shares['separate']} on separate ones."
         )
     between = _of_kind(material, "seeds")
     above = [row["metric_a"] for row in between if row["value"] > row["chance_high"]]
@@ -153,6 +163,28 @@ def _margin_dots(material: Material, name: str) -> Html | None:
     return figures.dots(name, drawn, 2, ("0", 0.0)) if drawn else None
 
 
+def _dice(material: Material) -> list[Html]:
+    """Whether another draw of backgrounds takes another edge; nothing where there was one draw."""
+    rows = _taken(material)
+    if not any(row["kind"] == "dice" for row in rows):
+        return []
+    of = {(row["kind"], row["metric_a"]): estimate(_estimate(row)) for row in rows}
+    names = [*_names(material), "all"]
+    body: list[list[str | Html]] = [[n, *(of.get((kind, n), UNKNOWN) for kind in ("dice", "seeds"))] for n in names]
+    body += [
+        [f"two metrics, {kind} backgrounds", of[kind, "all"], UNKNOWN]
+        for kind in ("shared", "separate")
+        if (kind, "all") in of
+    ]
+    caption = (
+        "Share of pairs of measurements that take the same edge (the smallest objective): on the same weights and "
+        "images over two draws of backgrounds, and of two seeds. all: metrics that depend on the background; "
+        f"chance is {rows[0]['chance']:.2f}"
+    )
+    head = ["metric", "another draw [95 %]", "another seed [95 %]"]
+    return [tag("section", tag("h2", "Does the metric or the draw choose the edge?"), table(head, body, caption))]
+
+
 def _rules(material: Material) -> Html:
     rules = sorted({rule for row in material.groupings for rule in row["chosen"].split()} - {"fixed", "random"})
     body: list[list[str | Html]] = []
@@ -246,6 +278,11 @@ def _longest(material: Material) -> int:
 def _rows_of(material: Material, name: str) -> Rows:
     longest = _longest(material)
     return [row for row in material.groupings if (row["metric"], row["warmup"]) == (name, longest)]
+
+
+def _taken(material: Material) -> Rows:
+    longest = _longest(material)
+    return [row for row in material.taken if row["warmup"] == longest]
 
 
 def _of_kind(material: Material, kind: str) -> Rows:

@@ -30,6 +30,8 @@ class Cut(NamedTuple):
     stability: float | None
     batches: int | None  # that it was decided on
     settled: bool | None  # whether they settled it; None: all batches were to be scored
+    backgrounds: int | None  # distinct ones among those that count; None: not known
+    joined: tuple[int, ...]  # operations that could not be compared, and joined a group by the policy
 
 
 class TreeNode(NamedTuple):
@@ -68,7 +70,7 @@ class Run(NamedTuple):
     environment: dict[str, Any]
     result: Result | None
     tree: Tree | None
-    similarities: dict[int, np.ndarray]  # node -> [E, R, O, O]; NaN for edges that were not scored
+    similarities: dict[int, np.ndarray]  # node -> [E, O, O]; NaN where nothing was compared
     scores: Scores | None
     metrics: list[dict[str, Any]]
 
@@ -183,7 +185,7 @@ def _node(data: dict[str, Any], shape: tuple[int, int]) -> TreeNode:
         low, high, stability = [None if cut.get(name) is None else float(cut[name]) for name in NOISE]
         policy = None if decided is None else str(decided)
         margin = margin and float(margin)
-        batches, settled = cut.get("batches"), cut.get("settled")
+        batches, settled, backgrounds = cut.get("batches"), cut.get("settled"), cut.get("backgrounds")
         split = Cut(
             int(cut["edge"]),
             groups,
@@ -196,8 +198,12 @@ def _node(data: dict[str, Any], shape: tuple[int, int]) -> TreeNode:
             stability=stability,
             batches=None if batches is None else int(batches),
             settled=None if settled is None else bool(settled),
+            backgrounds=None if backgrounds is None else int(backgrounds),
+            joined=tuple(int(op) for op in cut.get("joined", ())),
         )
-        if not 0 <= split.edge < shape[0] or not all(0 <= o < shape[1] for group in groups for o in group):
+        if not 0 <= split.edge < shape[0] or not all(
+            0 <= o < shape[1] for group in (*groups, split.joined) for o in group
+        ):
             raise ValueError(f"a split of edge {split.edge} into {groups}")
     parent, kept = data["parent"], data.get("kept")
     return TreeNode(
@@ -220,8 +226,8 @@ def _similarities(path: Path, tree: Tree) -> dict[int, np.ndarray]:
             for node in tree.nodes:
                 if f"node_{node.id}" in arrays.files:
                     values = np.asarray(arrays[f"node_{node.id}"], float)
-                    if values.ndim != 4 or values.shape != (edges, values.shape[1], ops, ops) or not values.shape[1]:
-                        raise ValueError(f"node_{node.id} must be [{edges}, R, {ops}, {ops}], not {values.shape}")
+                    if values.shape != (edges, ops, ops):
+                        raise ValueError(f"node_{node.id} must be [{edges}, {ops}, {ops}], not {values.shape}")
                     if (np.abs(values) > LARGEST).any():
                         raise ValueError(f"node_{node.id} holds numbers above {LARGEST:g}")
                     found[node.id] = values

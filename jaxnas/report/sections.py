@@ -215,7 +215,7 @@ def _dots(rows: tuple[Contender, ...], random: RandomDraw | None) -> list[Html]:
 def _similarities(run: Run) -> Html:
     tree = run.tree
     assert tree is not None
-    means = {node: np.mean(values, 1) for node, values in run.similarities.items()}
+    means = run.similarities
     off = ~np.eye(len(tree.ops), dtype=bool)
     shown = np.concatenate([np.abs(mean[:, off][np.isfinite(mean[:, off])]) for mean in means.values()])
     limit = float(shown.max()) if shown.size and shown.max() > 0 else 1.0
@@ -235,10 +235,11 @@ def _similarities(run: Run) -> Html:
             note = f"cut {node.cut.value:.4f}, {margin}" if chosen else "not chosen"
             drawing = tree_figures.heat_map(f"node {node.id}, edge {name}", values, tree.ops, groups, limit, note)
             (drawings if chosen else rest).append(drawing)
-    counts = sorted({values.shape[1] for values in run.similarities.values()})
+    counts = sorted({node.cut.batches for node in tree.nodes if node.cut is not None and node.cut.batches is not None})
     batches = listed([str(n) for n in counts]) if len(counts) < 3 else f"{counts[0]} to {counts[-1]}"
+    pooled = f" (over {batches} batches)" if counts else ""
     below = (
-        f"How alike the operations of an edge are (mean over {batches} batches): orange alike, white 0, blue opposed, "
+        f"How alike the operations of an edge are{pooled}: orange alike, white 0, blue opposed, "
         f"full colour at ±{limit:.2f}. The edge that each node splits, its groups framed. "
         "Alike operations should share a frame. Cut: the objective of the split, by default the size-normalised cut; "
         "smaller is better separated."

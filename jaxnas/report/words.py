@@ -120,16 +120,25 @@ def doubts(tree: Tree) -> list[str]:
             )
         if node.kept is not None:
             said.append(f"Node {node.id} stays whole: {node.kept}.")
+        if cut is not None and cut.joined:
+            names = listed([tree.ops[op] for op in cut.joined])
+            said.append(
+                f"Node {node.id}: {names} disconnects every cell there and was not compared; a group was chosen for it "
+                f"by the tie policy."
+            )
     return said
 
 
 def effort(tree: Tree) -> list[str]:
-    """How many batches each node was scored on, where that was left to the node."""
+    """How many batches each node was scored on, where that was left to the node, and over how many backgrounds."""
+    drawn = [(node.id, node.cut) for node in tree.nodes if node.cut is not None and node.cut.backgrounds is not None]
+    over = listed([f"{cut.backgrounds} of {cut.batches} at node {i}" for i, cut in drawn])
+    backgrounds = [f"Distinct backgrounds of the batches: {over}."] if drawn else []
     asked = [(node.id, node.cut) for node in tree.nodes if node.cut is not None and node.cut.settled is not None]
     if not asked:
-        return []
+        return backgrounds
     took = [f"node {i} {cut.batches}{'' if cut.settled else ' without being settled'}" for i, cut in asked]
-    return [f"Batches scored until the split was settled: {listed(took)}."]
+    return [f"Batches scored until the split was settled: {listed(took)}.", *backgrounds]
 
 
 def sign(value: Estimate | None) -> int | None:

@@ -102,17 +102,44 @@ class SearchSpace:
         others = [o for o in range(len(self.ops)) if o != none]
         return self._reach([mask[..., e, others].any(-1) for e in range(len(self.edges))])
 
+    def joins(self, live: Array) -> Array:
+        """Whether each edge lies between the input and the output: its source is reached, and its target leads on.
+
+        live bool [..., E], edges that pass features on -> bool [..., E], whatever `live` says of the edge itself;
+        numpy or traced arrays.
+        """
+        reached, leads = self._ends([live[..., e] for e in range(len(self.edges))])
+        both = [reached[source] & leads[target] for target, source in self.edges]
+        return live.__array_namespace__().stack(both, -1)
+
+    def comparable(self, mask: Array) -> Array:
+        """Operations that some choice on the other edges connects, so that they can be compared there.
+
+        Mask bool [E, O] -> bool [E, O]; numpy or traced arrays. An operation counts where the mask has a background in
+        which its edge lies between input and output and in which the cell is connected, `none` on the edge included.
+        """
+        none = self.ops.index("none")
+        live = mask[:, [o for o in range(len(self.ops)) if o != none]].any(-1)
+        # More edges that pass features on never disconnect anything, so the most of them decides what can be.
+        without = live[None, :] & ~np.eye(len(self.edges), dtype=bool)
+        bypassed = self._reach([without[:, e] for e in range(len(self.edges))])
+        passes = np.arange(len(self.ops)) != none
+        return mask & self.joins(live)[:, None] & (passes[None, :] | bypassed[:, None])
+
     def _reach(self, live: Sequence[Array]) -> Array:
-        # Edges come sorted by target, and sources precede targets, so one pass settles every node.
-        reached: list[Array | None] = [None] * self.nodes
+        return self._ends(live)[0][-1]
+
+    def _ends(self, live: Sequence[Array]) -> tuple[list[Array], list[Array]]:
+        """Of every node, whether the input reaches it, and whether it leads to the output."""
+        no = live[0] & False
+        reached = [~no, *[no] * (self.nodes - 1)]
+        leads = [*[no] * (self.nodes - 1), ~no]
+        # Edges come sorted by target, and sources precede targets, so one pass in each direction settles every node.
         for (target, source), open_edge in zip(self.edges, live, strict=True):
-            before = reached[source]
-            arrives = open_edge if source == 0 else (open_edge & before if before is not None else open_edge & False)
-            so_far = reached[target]
-            reached[target] = arrives if so_far is None else so_far | arrives
-        output = reached[-1]
-        assert output is not None
-        return output
+            reached[target] = reached[target] | (reached[source] & open_edge)
+        for (target, source), open_edge in reversed([*zip(self.edges, live, strict=True)]):
+            leads[source] = leads[source] | (leads[target] & open_edge)
+        return reached, leads
 
     def check_mask(self, mask: Mask) -> Mask:
         """The mask itself, bool [E, O]. Raises UserError for a wrong shape, or a row with no open operation."""

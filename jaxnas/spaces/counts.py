@@ -41,16 +41,7 @@ def _skeleton(channels: int, classes: int, image_channels: int) -> int:
 def on_live_paths(space: SearchSpace, op_ids: np.ndarray) -> np.ndarray:
     """Edges that lie on a path from input to output none of whose edges is `none`: op_ids [A, E] -> bool [A, E]."""
     passes = op_ids != space.ops.index("none")
-    reached = np.zeros((len(op_ids), space.nodes), bool)  # from the input
-    arrives = np.zeros((len(op_ids), space.nodes), bool)  # at the output
-    reached[:, 0] = arrives[:, -1] = True
-    for e, (target, source) in enumerate(space.edges):
-        reached[:, target] |= reached[:, source] & passes[:, e]
-    # By target, descending: what leaves a node is settled before what enters it.
-    for e, (target, source) in reversed(list(enumerate(space.edges))):
-        arrives[:, source] |= arrives[:, target] & passes[:, e]
-    ends = np.array(space.edges)
-    return passes & reached[:, ends[:, 1]] & arrives[:, ends[:, 0]]
+    return passes & space.joins(passes)
 
 
 def nonlinear_depth(space: SearchSpace, op_ids: np.ndarray) -> np.ndarray:

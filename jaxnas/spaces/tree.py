@@ -9,12 +9,8 @@ from jaxnas.spaces.base import SearchSpace, mask_size
 from jaxnas.types import Mask, UserError
 
 LATER = (
-    "decided",
-    "margin_low",
-    "margin_high",
-    "stability",
-    "batches",
-    "settled",
+    *("decided", "margin_low", "margin_high", "stability", "batches", "settled"),
+    *("counted", "backgrounds"),
 )  # fields of a split that older trees lack
 
 
@@ -31,10 +27,13 @@ class Split:
     margin_low: float | None = None  # ends of the 95 % interval of the margin over batches, by bootstrap;
     margin_high: float | None = None  # None: too few batches, or no other grouping
     stability: float | None = None  # share of the resamplings of the batches in which this grouping wins its edge
-    batches: int | None = None  # that it was decided on; None: not by batches, or an older tree
+    batches: int | None = None  # that were scored for it; None: not by batches, or an older tree
     settled: bool | None = (
         None  # False: the most batches were reached before it was stable; None: all were to be scored
     )
+    counted: int | None = None  # batches that count on the edge: those that connect all that is compared there
+    backgrounds: int | None = None  # distinct ones among these
+    joined: tuple[int, ...] = ()  # operations that could not be compared, and joined a group by the tie policy
 
 
 @dataclass(frozen=True)
@@ -164,6 +163,7 @@ def _node_to_json(space: SearchSpace, node: Node) -> dict[str, Any]:
             "margin": node.split.margin,
             "ties": node.split.ties,
             **{name: getattr(node.split, name) for name in LATER},
+            "joined": list(node.split.joined),
         }
     if node.kept is not None:
         row["kept"] = node.kept
@@ -185,6 +185,7 @@ def _node_from_json(data: dict[str, Any]) -> Node:
             margin=split["margin"],
             ties=split["ties"],
             **{name: split[name] for name in LATER if name in split},
+            joined=tuple(split.get("joined", ())),
         ),
         kept=data.get("kept"),
     )

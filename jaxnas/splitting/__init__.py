@@ -6,6 +6,7 @@ from jaxnas.splitting.edges import EDGE_RULES, looked_at, passes, scored_edges
 from jaxnas.splitting.objectives import OBJECTIVES, cross_sum, normalised_cut, size_normalised_cut, within_sum
 from jaxnas.splitting.partition import Partition, best_partition
 from jaxnas.splitting.plan import by_count, grow
+from jaxnas.splitting.reading import EdgeReading, Readings, as_readings, of_batches
 from jaxnas.splitting.settings import SPLIT_PRESETS, check_groups, check_settings
 from jaxnas.splitting.survey import Grouped, edges_taken, possible, survey
 from jaxnas.splitting.ties import TIES
@@ -17,12 +18,15 @@ __all__ = [
     "OBJECTIVES",
     "SPLIT_PRESETS",
     "TIES",
+    "EdgeReading",
     "Grouped",
     "Partition",
+    "Readings",
     "Repeats",
     "Tied",
     "Trust",
     "agreement",
+    "as_readings",
     "at_random",
     "best_partition",
     "bootstrap",
@@ -39,6 +43,7 @@ __all__ = [
     "grow",
     "looked_at",
     "normalised_cut",
+    "of_batches",
     "pair_values",
     "pairwise",
     "passes",

@@ -6,6 +6,7 @@ from typing import NamedTuple
 import numpy as np
 
 from jaxnas.config import SplitConfig
+from jaxnas.spaces.base import SearchSpace
 from jaxnas.splitting.partition import Partition
 from jaxnas.types import Mask
 
@@ -71,14 +72,15 @@ def looked_at(settings: SplitConfig, mask: Mask) -> list[int]:
     return LOOKS.get(settings.edges, lambda settings, mask: list(range(len(mask))))(settings, mask)
 
 
-def scored_edges(settings: SplitConfig, mask: Mask) -> list[int]:
-    """Of the edges that the rule looks at, those with operations to compare: two or more open ones."""
-    return [edge for edge in looked_at(settings, mask) if mask[edge].sum() > 1]
+def scored_edges(space: SearchSpace, settings: SplitConfig, mask: Mask) -> list[int]:
+    """Of the edges that the rule looks at, those with two or more operations that can be compared."""
+    comparable = space.comparable(mask)
+    return [edge for edge in looked_at(settings, mask) if comparable[edge].sum() > 1]
 
 
-def passes(mask: Mask, settings: SplitConfig, batches: int) -> int:
-    """Passes, each forward and backward, that score a node: open operations of the scored edges, times batches."""
-    return int(mask[scored_edges(settings, mask)].sum()) * batches
+def passes(space: SearchSpace, mask: Mask, settings: SplitConfig, batches: int) -> int:
+    """Passes, each forward and backward, that score a node: comparable operations of scored edges, times batches."""
+    return int(space.comparable(mask)[scored_edges(space, settings, mask)].sum()) * batches
 
 
 def _in_turn(settings: SplitConfig, mask: Mask) -> list[int]:

@@ -2,17 +2,17 @@
 
 from collections.abc import Sequence
 from dataclasses import replace
-from functools import partial
 from typing import NamedTuple
 
 import numpy as np
 
 from jaxnas.config import SplitConfig
 from jaxnas.spaces.base import SearchSpace
-from jaxnas.splitting.choose import candidates, keeps_cells, trust_in
+from jaxnas.splitting.choose import candidates, completions, trust_in
 from jaxnas.splitting.edges import EDGE_RULES, Candidate
 from jaxnas.splitting.objectives import Groups
 from jaxnas.splitting.partition import groupings
+from jaxnas.splitting.reading import Readings, as_readings
 from jaxnas.splitting.trust import Trust
 from jaxnas.types import Mask
 
@@ -22,23 +22,31 @@ class Grouped(NamedTuple):
 
     candidate: Candidate
     trust: Trust | None  # None: too few batches, or no other grouping
+    counted: int | None  # batches that count on it; None: not by batches
+    backgrounds: int | None  # distinct ones among them
 
 
 def survey(
     space: SearchSpace,
     mask: Mask,
-    similarity: np.ndarray,
+    given: np.ndarray | Readings,
     parts: int,
     settings: SplitConfig,
     rng: np.random.Generator,
 ) -> list[Grouped]:
-    """Every edge that can be split, whatever the edge rule; similarity [E, R, O, O], whose mean over batches decides.
+    """Every edge that can be split, whatever the edge rule, from what `as_readings` takes.
 
-    `rng` draws the resamplings of batches. Raises UserError for similarities of open operations that are not finite.
+    `rng` draws the resamplings of batches. Raises UserError for similarities of comparable operations that are not
+    finite.
     """
-    every = candidates(space, mask, similarity.mean(1), parts, replace(settings, edges="best"))
-    trusts = [trust_in(space, mask, of.edge, of.partition.groups, similarity[of.edge], settings, rng) for of in every]
-    return [Grouped(*pair) for pair in zip(every, trusts, strict=True)]
+    readings = as_readings(given)
+    found = []
+    for of in candidates(space, mask, readings, parts, replace(settings, edges="best")):
+        reading = readings[of.edge]
+        assert reading is not None  # or it was no candidate
+        trust = trust_in(space, mask, of.edge, of.partition.groups, reading, settings, rng)
+        found.append(Grouped(of, trust, reading.counted, reading.backgrounds))
+    return found
 
 
 def edges_taken(
@@ -57,6 +65,6 @@ def edges_taken(
 
 
 def possible(space: SearchSpace, mask: Mask, edge: int, parts: int, min_size: int) -> list[Groups]:
-    """All groupings that an edge allows."""
-    operations = np.flatnonzero(mask[edge]).tolist()
-    return groupings(operations, parts, min_size, partial(keeps_cells, space, mask, edge))
+    """All groupings of the comparable operations that an edge allows."""
+    operations = np.flatnonzero(space.comparable(mask)[edge]).tolist()
+    return groupings(operations, parts, 1, lambda groups: bool(completions(space, mask, edge, groups, min_size)))

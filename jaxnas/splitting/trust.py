@@ -2,13 +2,14 @@
 
 from collections.abc import Callable, Sequence
 from itertools import combinations
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 
 from jaxnas.spaces.tree import Split
 from jaxnas.splitting.objectives import Groups, Objective, size_normalised_cut
 from jaxnas.splitting.partition import Allowed, groupings
+from jaxnas.splitting.reading import EdgeReading
 from jaxnas.types import UserError
 
 RESAMPLES = 1000
@@ -36,7 +37,7 @@ class Trust(NamedTuple):
 
 
 def bootstrap(
-    batches: np.ndarray,
+    reading: EdgeReading,
     operations: Sequence[int],
     chosen: Groups,
     rng: np.random.Generator,
@@ -44,21 +45,20 @@ def bootstrap(
     min_size: int = 1,
     allowed: Allowed = lambda groups: True,
 ) -> Trust | None:
-    """The trust in the grouping `chosen` of the open operations; batches [R, O, O], one similarity each.
+    """The trust in the grouping `chosen` of some operations of an edge.
 
-    Batches are drawn with replacement, whole, so that the pairs of operations stay paired (Efron & Tibshirani 1993,
-    percentile method). None for fewer than 4 batches, or where no other grouping is allowed.
+    Batches are drawn with replacement, whole, so that operations stay paired, and what is measured of a resampling is
+    pooled as that of all batches is: scores are averaged before they are compared (Efron & Tibshirani 1993, percentile
+    method). None for fewer than 4 batches that count, or where no other grouping is allowed.
     """
     others = [parts for parts in groupings(operations, len(chosen), min_size, allowed) if parts != chosen]
-    repeats = len(batches)
+    repeats = reading.counted or 0
     if repeats < FEWEST or not others:
         return None
     counts = rng.multinomial(repeats, np.full(repeats, 1 / repeats), RESAMPLES)
     # Of few batches most resamplings are the same, and each is looked at once.
     drawn, place = np.unique(counts, axis=0, return_inverse=True)
-    shares = drawn / repeats
-    # Batch by batch, so that every pair is summed in the same order, and equal pairs stay equal. [drawn, O, O]
-    means = sum(share[:, None, None] * batch for share, batch in zip(shares.T, np.asarray(batches, float), strict=True))
+    means = reading.pool(drawn / repeats)
     values = np.array([objective(mean, chosen) for mean in means])
     margins = np.array([min(objective(mean, parts) for parts in others) for mean in means]) - values
     values, margins = values[place], margins[place]
@@ -99,29 +99,29 @@ class Repeats(NamedTuple):
 
 
 def repeats_needed(
-    measure: Callable[[int, int], np.ndarray],
-    decide: Callable[[np.ndarray], Split | str | None],
+    measure: Callable[[int], Any],
+    decide: Callable[[Any], Split | str | None],
     level: float = 0.95,
     most: int = 64,
     step: int = FEWEST,
 ) -> Repeats:
     """Batches added, `step` at a time and `most` in all, until the split of a node is settled.
 
-    `measure(start, stop)` gives the similarities of these batches, [E, stop - start, O, O]; `decide` makes of those of
-    all batches so far, [E, R, O, O], the split, or text: why the node stays whole. Settled: edge and groups are those
-    of the last look, and the grouping wins in a share of at least `level` of the resamplings, or has no other beside
-    it. Looking again and again makes a false end likelier than 1 - level; that the winner must have been the same
-    before makes up for some of that. Raises UserError for a step or a cap below 1.
+    `measure(R)` gives what the first R batches say, `decide` makes of that the split, or text: why the node stays
+    whole. Settled: edge and groups are those of the last look, and the grouping wins in a share of at least `level` of
+    the resamplings, or has no other beside it. Looking again and again makes a false end likelier than 1 - level; that
+    the winner must have been the same before makes up for some of that. Raises UserError for a step or a cap below 1.
     """
     if step < 1 or most < 1:
         raise UserError(f"step and most must be at least 1 batch, not {step} and {most}")
-    batches, last = measure(0, min(step, most)), None
+    count, last = 0, None
     while True:
-        found, count = decide(batches), batches.shape[1]
+        count = min(count + step, most)
+        found = decide(measure(count))
         settled = found is None or _settles(found, last, level)  # None: no similarity can make it be split
-        if settled or count >= most:
+        if settled or count == most:
             return Repeats(found, count, settled)
-        batches, last = np.concatenate([batches, measure(count, min(count + step, most))], axis=1), found
+        last = found
 
 
 def _settles(found: Split | str, last: Split | str | None, level: float) -> bool:

@@ -13,15 +13,14 @@ import numpy as np
 from jaxnas import parallel
 from jaxnas.config import FewShotConfig, MetricAblationConfig, SplitConfig
 from jaxnas.data import Dataset
-from jaxnas.methods.few_shot import SCORE, WARM_UP, scoring_batches, scoring_key
-from jaxnas.methods.problem import Problem, prepare, purpose_key, steps_per_epoch
+from jaxnas.methods.problem import SCORE, WARM_UP, Problem, prepare, purpose_key, steps_per_epoch
 from jaxnas.methods.problem import check as check_few_shot
-from jaxnas.metrics import METRICS, Metric, edge_readings
-from jaxnas.metrics.base import refusal
-from jaxnas.metrics.probes import check_similarity
+from jaxnas.methods.scoring import readings_of, scoring_batches, scoring_key, similarity_of
+from jaxnas.metrics import METRICS, Metric, Readings, edge_readings
+from jaxnas.metrics.probes import check_readings
 from jaxnas.spaces.base import SearchSpace
 from jaxnas.spaces.tree import Node, as_mask, root
-from jaxnas.splitting import Grouped, by_similarity, edges_taken, grow, survey
+from jaxnas.splitting import EdgeReading, Grouped, by_similarity, edges_taken, grow, scored_edges, survey
 from jaxnas.studies.correlation import SMALLEST
 from jaxnas.training import SubnetState, new_state, train
 from jaxnas.types import Array, Key, Params, Stages, UserError
@@ -30,6 +29,7 @@ from jaxnas.workdir import Progress, append_rows, read_rows
 UNITS = "units.jsonl"  # what is kept, a row as soon as a unit is measured
 PARTS = 2  # groups of the best grouping of every edge
 TRUST = 1  # what is drawn for, beside the purposes of few-shot runs
+DRAWS = 1 << 20  # keys of further draws of backgrounds, beyond the numbers of batches
 Row = dict[str, Any]
 
 
@@ -39,12 +39,13 @@ class Unit(NamedTuple):
     metric: str
     seed: int
     warmup: int  # epochs
+    background: int  # which draw of the random backgrounds
 
 
-class Readings(NamedTuple):
+class Scored(NamedTuple):
     """What a metric says of a node."""
 
-    similarity: np.ndarray  # [E, R, O, O]
+    readings: list[EdgeReading | None]  # [E]
     scores: np.ndarray | None  # [E, R, O]; None of a metric that is not one number
 
 
@@ -60,6 +61,8 @@ def check(config: MetricAblationConfig) -> SearchSpace:
     for name, numbers in (("seeds", config.seeds), ("warmups", config.warmups)):
         if not numbers or len(set(numbers)) < len(numbers) or min(numbers) < 0:
             raise UserError(f"{name} must be different numbers from 0 on, at least one, not {list(numbers)}")
+    if config.backgrounds < 1:
+        raise UserError(f"backgrounds must be at least 1, it is {config.backgrounds}")
     plain = SplitConfig()
     if (config.split.metric, config.split.stability) != (plain.metric, plain.stability):
         raise UserError("split.metric and split.stability are not read here: name metrics, and all batches are scored")
@@ -81,7 +84,8 @@ def metrics_of(config: MetricAblationConfig) -> tuple[str, ...]:
 
 def units(config: MetricAblationConfig) -> list[Unit]:
     """Everything to measure, metric after metric, for each is one compiled program."""
-    return [Unit(m, s, w) for m in metrics_of(config) for s in config.seeds for w in config.warmups]
+    draws = range(config.backgrounds)
+    return [Unit(m, s, w, b) for m in metrics_of(config) for s in config.seeds for w in config.warmups for b in draws]
 
 
 def measure_units(
@@ -140,14 +144,14 @@ def warm_ups(problem: Problem, config: MetricAblationConfig, stages: Stages) -> 
     return weights
 
 
-def build_reader(problem: Problem, metric: Metric) -> Callable[..., Any]:
-    """`read((keys [E], edges [E]), params, mask, images, labels)`: one program for every seed, weight and node.
+def build_reader(problem: Problem, metric: Metric) -> Callable[..., Readings]:
+    """`read((keys [E], edges [E]), params, mask, images, labels) -> readings`, leaves [E, R, ...].
 
-    -> ((similarity [E, R, O, O], scores [E, R, O] or None), connected [E, R, O]).
+    One program for every seed, weight and node.
     """
     readings = edge_readings(metric, problem.space, problem.config.split.background)
 
-    def of_edge(item: tuple[Key, Array], params: Params, mask: Array, images: Array, labels: Array) -> Any:
+    def of_edge(item: tuple[Key, Array], params: Params, mask: Array, images: Array, labels: Array) -> Readings:
         return readings(item[0], params, mask, item[1], images, labels)
 
     return parallel.over(of_edge, problem.config.strategy)
@@ -158,51 +162,58 @@ def measure(
     config: MetricAblationConfig,
     unit: Unit,
     metric: Metric,
-    read: Callable[..., Any],
+    read: Callable[..., Readings],
     params: Params,
     row: Row,
 ) -> None:
     """Adds to the row of a unit what its metric says; what was found before an error stays.
 
-    Batches and backgrounds depend on seed and node alone, so that metrics differ in nothing else. Raises UserError for
-    a metric that is not finite, and where the tree cannot be grown.
+    Batches depend on the seed, backgrounds on seed, node and `unit.background`, so that metrics differ in nothing else.
+    Raises UserError for a metric that is not finite, and where the tree cannot be grown.
     """
     space, split = problem.space, problem.config.split
     images, labels = scoring_batches(problem)
     edges = jnp.arange(len(space.edges))
 
-    def readings(node: Node) -> Readings:
-        began = time.monotonic()
-        items = (jax.random.split(scoring_key(problem, node, 0), len(edges)), edges)
-        found, connected = jax.device_get(read(items, params, jnp.asarray(as_mask(node)), images, labels))
+    def scored(node: Node) -> Scored:
+        began, mask = time.monotonic(), as_mask(node)
+        key = scoring_key(problem, node, 0)
+        key = key if unit.background == 0 else jax.random.fold_in(key, DRAWS + unit.background)
+        found = jax.device_get(
+            read((jax.random.split(key, len(edges)), edges), params, jnp.asarray(mask), images, labels)
+        )
         row["seconds"].append(round(time.monotonic() - began, 4))
-        check_similarity(space, unit.metric, metric, found[0], connected)
-        if not all(np.isfinite(values).all() for values in jax.tree.leaves(found)):
-            raise UserError(f"metric {unit.metric} is not finite for a disconnected probe{refusal(metric)}")
-        return Readings(*found)
+        measured = found.connected & space.comparable(mask)[:, None]
+        check_readings(space, unit.metric, metric, found.values, measured)
+        readings = readings_of(space, metric, mask, found, scored_edges(space, replace(split, edges="best"), mask))
+        return Scored(readings, None if metric.larger_is_better is None else found.values)
 
-    first, mask = readings(root(space)), space.full_mask()
+    first, mask = scored(root(space)), space.full_mask()
     rng = np.random.default_rng([unit.seed, SCORE, TRUST])
-    found = survey(space, mask, first.similarity, PARTS, split, rng)
+    found = survey(space, mask, first.readings, PARTS, split, rng)
     row["taken"] = edges_taken(space, mask, found, split, rng)
     row["groupings"] = [_grouping(of) for of in found]
-    row["similarity"] = first.similarity.tolist()
+    row["similarity"] = np.nan_to_num(similarity_of(space, mask, first.readings)).tolist()
     row["scores"] = None if first.scores is None else first.scores.tolist()
-    if unit.warmup == max(config.warmups):
+    if unit.warmup == max(config.warmups) and unit.background == 0:
         groups = split.groups if unit.metric in config.tree_metrics else split.groups[:1]
-        similarity = lambda node: first.similarity if node.id == 0 else readings(node).similarity  # noqa: E731
         draws = np.random.default_rng([unit.seed, SCORE])
-        row["tree"] = grow(space, groups, by_similarity(space, similarity, split, draws)).to_json()
+
+        def of_node(node: Node) -> list[EdgeReading | None]:
+            return first.readings if node.id == 0 else scored(node).readings
+
+        row["tree"] = grow(space, groups, by_similarity(space, of_node, split, draws)).to_json()
 
 
 def _grouping(of: Grouped) -> Row:
     edge, partition, _ = of.candidate
-    trust = {name: getattr(of.trust, name, None) for name in ("margin_low", "margin_high", "stability")}
-    return {"edge": edge, "tied": partition.tied, "value": partition.value, "margin": partition.margin, **trust}
+    found = {"edge": edge, "tied": partition.tied, "value": partition.value, "margin": partition.margin}
+    found |= {name: getattr(of.trust, name, None) for name in ("margin_low", "margin_high", "stability")}
+    return {**found, "counted": of.counted, "backgrounds": of.backgrounds}
 
 
 def _unit(row: Row) -> Unit:
-    return Unit(row["metric"], row["seed"], row["warmup"])
+    return Unit(*(row[name] for name in Unit._fields))
 
 
 def _of_seed(problem: Problem, seed: int) -> Problem:

@@ -11,17 +11,19 @@ from jaxnas.config import MetricAblationConfig
 from jaxnas.spaces.base import SearchSpace
 from jaxnas.splitting import Tied, chance, concord, pair_values, pairwise, possible
 from jaxnas.studies.metric_ablation import PARTS, metrics_of
+from jaxnas.studies.metric_edges import edge_agreements
 
 Row = dict[str, Any]
 ALIKE = 1e-9  # values that differ by less differ by rounding
-UNIT = ("metric", "seed", "warmup")
+UNIT = ("metric", "seed", "warmup", "background")
 COLUMNS = {
     "scores": (*UNIT, "edge", "operation", "batch", "value"),
-    "similarity": (*UNIT, "edge", "batch", "operation_a", "operation_b", "value"),
+    "similarity": (*UNIT, "edge", "operation_a", "operation_b", "value"),
     "groupings": (
         *(*UNIT, "edge", "groups", "value", "margin", "margin_low", "margin_high", "stability", "ties"),
-        "chosen",
+        *("counted", "backgrounds", "chosen"),
     ),
+    "edges": ("kind", "metric_a", "metric_b", "warmup", "value", "low", "high", "chance", "seeds"),
     "agreement": (
         *("kind", "metric_a", "metric_b", "warmup_a", "warmup_b", "value", "low", "high"),
         *("chance", "chance_low", "chance_high", "seeds", "edges"),
@@ -37,6 +39,7 @@ class Tables(NamedTuple):
     scores: list[Row]
     similarity: list[Row]
     groupings: list[Row]
+    edges: list[Row]
     agreement: list[Row]
     cost: list[Row]
 
@@ -48,6 +51,7 @@ def tables(space: SearchSpace, config: MetricAblationConfig, rows: Sequence[Row]
         scores=[line for row in measured for line in _scores(space, row)],
         similarity=[line for row in measured for line in _similarities(space, row)],
         groupings=[line for row in measured for line in _groupings(space, row)],
+        edges=edge_agreements(space, config, measured),
         agreement=agreements(space, config, measured),
         cost=[_cost(space, config, name, rows) for name in metrics_of(config)],
     )
@@ -63,7 +67,7 @@ def agreements(space: SearchSpace, config: MetricAblationConfig, measured: Seque
     edges = _splittable(measured)
     if not edges:
         return []
-    of = {(r["metric"], r["warmup"], r["seed"]): _tied(r) for r in measured}
+    of = {(r["metric"], r["warmup"], r["seed"]): _tied(r) for r in measured if r["background"] == 0}
     names = [name for name in metrics_of(config) if any(metric == name for metric, _, _ in of)]
     found = []
     for warmup in config.warmups:
@@ -132,10 +136,10 @@ def _scores(space: SearchSpace, row: Row) -> list[Row]:
 def _similarities(space: SearchSpace, row: Row) -> list[Row]:
     return [
         {
-            **{**_of(row), "edge": space.edge_name(e), "batch": r},
+            **{**_of(row), "edge": space.edge_name(e)},
             **{"operation_a": space.ops[a], "operation_b": space.ops[b], "value": _short(value)},
         }
-        for (e, r, a, b), value in np.ndenumerate(np.array(row["similarity"]))
+        for (e, a, b), value in np.ndenumerate(np.array(row["similarity"]))
         if a < b
     ]
 
@@ -146,6 +150,7 @@ def _groupings(space: SearchSpace, row: Row) -> list[Row]:
             **{**_of(row), "edge": space.edge_name(of["edge"]), "groups": group_names(space, of["tied"][0])},
             **{name: of[name] for name in ("value", "margin", "margin_low", "margin_high", "stability")},
             "ties": len(of["tied"]),
+            **{name: of[name] for name in ("counted", "backgrounds")},
             "chosen": " ".join(rule for rule, edge in row["taken"].items() if edge == of["edge"]),
         }
         for of in row["groupings"]

@@ -14,18 +14,24 @@ import pytest
 from experiments import ablate_metrics
 from experiments.ablate_metrics import PRESETS, Command, main, run
 from jaxnas.metrics import METRICS, Metric, scalar
-from jaxnas.spaces import TOY
+from jaxnas.spaces import SPACES
 from jaxnas.spaces.tree import SplitTree
 from jaxnas.splitting import EDGE_RULES
 from jaxnas.studies.metric_ablation import UNITS, check
 from jaxnas.studies.metric_ablation_tables import COLUMNS
 from jaxnas.types import UserError
+from tests.triangle import TRIANGLE
 
-# Edge 1<-0 tells nor_conv_3x3 from the others, edge 2<-1 skip_connect, by twice as much.
-WORTH = jnp.array([[0.0, 0.0, 1.0], [0.0, 2.0, 0.0]])
-GROUPS = {"1<-0": "none+skip_connect|nor_conv_3x3", "2<-1": "none+nor_conv_3x3|skip_connect"}
+# Edge 1<-0 tells nor_conv_3x3 from the others, edge 2<-0 as well, by half as much, edge 2<-1 skip_connect, by twice.
+WORTH = jnp.array([[0.0, 0.0, 1.0], [0.0, 0.0, 0.5], [0.0, 2.0, 0.0]])
+EDGES = ("1<-0", "2<-0", "2<-1")
+CONV, SKIP = "none+skip_connect|nor_conv_3x3", "none+nor_conv_3x3|skip_connect"
+GROUPS = dict(zip(EDGES, (CONV, CONV, SKIP), strict=True))
+SCALES = dict(zip(EDGES, (1.0, 0.5, 2.0), strict=True))
 CONFIG = replace(
     PRESETS["smoke"],
+    net=replace(PRESETS["smoke"].net, space="triangle"),
+    backgrounds=2,
     metrics=("planted", "lost", "opposite", "vector"),
     tree_metrics=("planted",),
     seeds=(0, 1, 2),
@@ -66,6 +72,7 @@ def metrics():
     """The planted metrics, and the devices that tests have already."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("JAX_NUM_CPU_DEVICES", "4")
+        patch.setitem(SPACES, "triangle", TRIANGLE)
         patch.setitem(METRICS, "planted", planted(WORTH))
         patch.setitem(METRICS, "opposite", planted(WORTH[:, jnp.array([0, 2, 1])]))
         patch.setitem(METRICS, "lost", lost)
@@ -89,14 +96,14 @@ def test_scores_and_similarities_are_the_planted_ones(finished) -> None:
     scores = read(finished[0] / "scores.csv")
     assert {row["metric"] for row in scores} == {"planted", "opposite"}  # two numbers are no score
     mine = [row for row in scores if row["metric"] == "planted"]
-    assert len(mine) == 3 * 2 * 2 * 3 * 4  # seeds, warm-ups, edges, operations, batches
+    assert len(mine) == 3 * 2 * 2 * 3 * 3 * 4  # seeds, warm-ups, backgrounds, edges, operations, batches
     for row in mine:
-        assert float(row["value"]) == WORTH[["1<-0", "2<-1"].index(row["edge"]), TOY.ops.index(row["operation"])]
+        assert float(row["value"]) == WORTH[EDGES.index(row["edge"]), TRIANGLE.ops.index(row["operation"])]
     alike = [row for row in read(finished[0] / "similarity.csv") if row["metric"] == "planted"]
-    assert len(alike) == 3 * 2 * 2 * 3 * 4
+    assert len(alike) == 3 * 2 * 2 * 3 * 3  # the last: pairs of operations
     for row in alike:
-        a, b = (WORTH[int(row["edge"] == "2<-1"), TOY.ops.index(row[f"operation_{x}"])] for x in "ab")
-        assert float(row["value"]) == -abs(a - b) and TOY.ops.index(row["operation_a"]) < TOY.ops.index(
+        a, b = (WORTH[EDGES.index(row["edge"]), TRIANGLE.ops.index(row[f"operation_{x}"])] for x in "ab")
+        assert float(row["value"]) == -abs(a - b) and TRIANGLE.ops.index(row["operation_a"]) < TRIANGLE.ops.index(
             row["operation_b"]
         )
     others = [row for row in read(finished[0] / "similarity.csv") if row["metric"] == "vector"]
@@ -105,18 +112,19 @@ def test_scores_and_similarities_are_the_planted_ones(finished) -> None:
 
 def test_groupings_margins_and_rules_are_those_worked_out_by_hand(finished) -> None:
     rows = [row for row in read(finished[0] / "groupings.csv") if row["metric"] == "planted"]
-    assert len(rows) == 3 * 2 * 2
+    assert len(rows) == 3 * 2 * 2 * 3
     for row in rows:
-        scale = 1.0 if row["edge"] == "1<-0" else 2.0
+        scale = SCALES[row["edge"]]
+        assert row["counted"] == "4" and row["backgrounds"] in "1234"
         assert row["groups"] == GROUPS[row["edge"]] and row["ties"] == "1" and row["stability"] == "1.0"
-        # Between groups all differ by the scale, within none does; of the other allowed grouping one pair of two
-        # between and the pair within differ. {none} against the rest leaves a child without a cell.
+        # Between groups all differ by the scale, within none does; of the other groupings one pair of two between and
+        # the pair within differ.
         assert float(row["value"]) == -scale
         assert {float(row[f"margin{end}"]) for end in ("", "_low", "_high")} == {1.5 * scale}
-        taken = {"1<-0": {"fixed", "cheapest_cut_inverted"}, "2<-1": {"best", "cheapest_cut"}}[row["edge"]]
+        taken = {"1<-0": {"fixed"}, "2<-0": {"cheapest_cut_inverted"}, "2<-1": {"best", "cheapest_cut"}}[row["edge"]]
         assert set(row["chosen"].split()) - {"random"} == taken
     drawn = [row["edge"] for row in rows if "random" in row["chosen"].split()]
-    assert len(drawn) == 3 * 2 and set(drawn) <= set(GROUPS)
+    assert len(drawn) == 3 * 2 * 2 and set(drawn) <= set(GROUPS)
     assert set(EDGE_RULES) == {"fixed", "cheapest_cut_inverted", "best", "cheapest_cut", "random"}
 
 
@@ -135,19 +143,28 @@ def test_agreement_is_whole_with_itself_and_that_of_other_groups_with_another(fi
     for row in [row for row in rows if row["kind"] != "metrics" and row["metric_a"] == "planted"]:
         assert (float(row["value"]), row["low"], row["high"]) == (1.0, "", "")  # equal seeds tell no spread
     seeds = [row for row in rows if (row["kind"], row["metric_a"]) == ("seeds", "planted")]
-    # An edge allows two groupings: two random ones are alike in half of the cases.
-    assert [float(row["chance"]) for row in seeds] == pytest.approx([0.25, 0.25], abs=0.05)
+    # An edge allows three groupings: two random ones are alike in a third of the cases, with the index 1, -.5 else.
+    assert [float(row["chance"]) for row in seeds] == pytest.approx([0, 0], abs=0.06)
     assert {row["kind"] for row in rows if row["metric_a"] == "planted"} == {"metrics", "seeds", "warmups"}
+
+
+def test_a_metric_that_sees_no_background_takes_its_edge_whatever_is_drawn(finished) -> None:
+    rows = [row for row in read(finished[0] / "edges.csv") if row["metric_a"] in ("planted", "opposite")]
+    assert {(row["kind"], row["metric_a"]) for row in rows} == {
+        (kind, name) for kind in ("dice", "seeds") for name in ("planted", "opposite")
+    }
+    assert {(row["value"], row["low"], row["seeds"]) for row in rows} == {("1.0", "", "3")}
+    assert {float(row["chance"]) for row in rows} == {1 / 3}
 
 
 def test_a_metric_that_is_never_finite_is_on_record_and_stops_no_other(finished) -> None:
     workdir, said = finished
     cost = {row["metric"]: row for row in read(workdir / "cost.csv")}
-    assert cost["lost"]["failed"] == cost["lost"]["units"] == "6" and cost["lost"]["error"].endswith(": all is lost")
+    assert cost["lost"]["failed"] == cost["lost"]["units"] == "12" and cost["lost"]["error"].endswith(": all is lost")
     assert "metric lost is not finite for operation" in cost["lost"]["error"]
     assert [cost[name]["failed"] for name in ("planted", "opposite", "vector")] == ["0"] * 3
-    assert float(cost["planted"]["node_seconds"]) >= 0 and cost["planted"]["passes"] == "24"
-    assert said[-1] == "Not measured, or not wholly: lost (6 of 6); the reasons are below."
+    assert float(cost["planted"]["node_seconds"]) >= 0 and cost["planted"]["passes"] == "36"
+    assert said[-1] == "Not measured, or not wholly: lost (12 of 12); the reasons are below."
 
 
 def test_trees_are_of_the_longest_warm_up_and_as_deep_as_asked(finished) -> None:
@@ -155,8 +172,8 @@ def test_trees_are_of_the_longest_warm_up_and_as_deep_as_asked(finished) -> None
     assert {path.name for path in folder.iterdir()} == {
         f"{name}-{seed}.json" for name in ("planted", "opposite", "vector") for seed in range(3)
     }
-    tree = SplitTree.from_json(TOY, json.loads((folder / "planted-0.json").read_text()))
-    assert (tree.nodes[0].split.edge, tree.nodes[0].split.groups, tree.nodes[0].split.margin) == (1, ((0, 2), (1,)), 3)
+    tree = SplitTree.from_json(TRIANGLE, json.loads((folder / "planted-0.json").read_text()))
+    assert (tree.nodes[0].split.edge, tree.nodes[0].split.groups, tree.nodes[0].split.margin) == (2, ((0, 2), (1,)), 3)
     assert [node.split.edge for node in tree.nodes[1:3]] == [0, 0] and len(tree.leaves) == 4
     assert len(json.loads((folder / "opposite-0.json").read_text())["nodes"]) == 3
 
@@ -166,12 +183,12 @@ def test_the_page_shows_what_the_tables_say(finished) -> None:
     for said in finished[1]:
         assert said in text
     drawings = re.findall(r"<svg.*?</svg>", text, re.DOTALL)
-    assert len(drawings) == 1 + 1 + 3 + 3 * 2  # both agreements, margins of each metric, its edges
+    assert len(drawings) == 1 + 1 + 3 + 3 * 3  # both agreements, margins of each metric, its edges
     for svg in drawings:
         xml.dom.minidom.parseString(svg)
     assert "planted and opposite -0.50" in text and "none and skip 0.00" in text
     assert "http" not in text and "<script" not in text and "all is lost" in text
-    assert finished[1][0] == "3 metrics on 2 edges and 3 seeds, after 1 epoch of warm-up."
+    assert finished[1][0] == "3 metrics on 3 edges and 3 seeds, after 1 epoch of warm-up."
 
 
 def test_a_killed_run_goes_on_to_the_same_files(finished, tmp_path) -> None:
@@ -188,7 +205,7 @@ def test_a_killed_run_goes_on_to_the_same_files(finished, tmp_path) -> None:
     assert len(kept.read_text().splitlines()) == 14
     kept.write_bytes(kept.read_bytes()[:-9])  # killed while it wrote
     run(Command(tmp_path, CONFIG), lambda stage, done, total, note: shown.append((stage, done)))
-    assert shown[0] == ("score", 13) and shown[-1] == ("score", 24)
+    assert shown[0] == ("score", 13) and shown[-1] == ("score", 48)
     for name in FILES:
         assert (tmp_path / name).read_bytes() == (whole / name).read_bytes()
 
@@ -208,7 +225,7 @@ def test_metrics_are_added_and_left_out(finished, tmp_path) -> None:
     for name in FILES:
         assert (tmp_path / name).read_bytes() == (finished[0] / name).read_bytes()
     fewer = run(Command(tmp_path, replace(CONFIG, metrics=("planted",))), quiet)[0]
-    assert {row["metric"] for rows in fewer if rows is not fewer.agreement for row in rows} == {"planted"}
+    assert {row["metric"] for rows in (fewer.scores, fewer.groupings, fewer.cost) for row in rows} == {"planted"}
     with pytest.raises(UserError, match=r"seeds: \[0, 1, 2\] there, \[0\] now"):
         run(Command(tmp_path, replace(CONFIG, seeds=(0,))), quiet)
 
@@ -218,6 +235,7 @@ def test_metrics_are_added_and_left_out(finished, tmp_path) -> None:
     [
         ({"metrics": ("planted", "nope")}, "metrics must be different ones of"),
         ({"metrics": ("planted", "planted")}, "metrics must be different ones of"),
+        ({"backgrounds": 0}, "backgrounds must be at least 1, it is 0"),
         ({"tree_metrics": ("random",)}, r"tree_metrics must be different ones of \['planted', "),
         ({"seeds": ()}, r"seeds must be different numbers from 0 on, at least one, not \[\]"),
         ({"seeds": (1, 1)}, "seeds must be different numbers"),

@@ -8,7 +8,7 @@ import pytest
 from jaxnas.data import load
 from jaxnas.data.pipeline import padded_batches
 from jaxnas.methods.alone import accuracy_alone, train_alone
-from jaxnas.methods.few_shot import ALONE, RANDOM_ALONE
+from jaxnas.methods.problem import ALONE, RANDOM_ALONE
 from jaxnas.parallel import item
 from jaxnas.types import QUIET, Stage
 

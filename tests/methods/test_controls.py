@@ -54,32 +54,33 @@ def test_scored_operations_are_the_open_ones_of_every_split_node(digits, problem
     # Open operations: 30 at the root; 27 + 28 below; then, with 2 or 3 of 5 left on two edges, 24 + 25 + 25 + 26.
     assert [sum(map(sum, node.mask)) for node in DIFFERENT.nodes[:7]] == [30, 27, 28, 24, 25, 25, 26]
     assert controls.scoring_images(digits, DIFFERENT) == (30 + 55 + 100) * 4 * 64
-    assert controls.scoring_images(problem, tree) == 6 * 2 * 32
+    assert controls.scoring_images(problem, tree) == 4 * 2 * 32  # in a chain `none` is not compared
 
 
 def test_images_of_the_smallest_problem_by_hand(problem, tree) -> None:
-    # 128 images an epoch; 2 + 2 * 2 epochs and 384 images that scored, which are 3 epochs.
+    # 128 images an epoch; 2 + 2 * 2 epochs and 256 images that scored, which are 2 epochs.
     assert controls.epoch_images(problem) == 128
-    assert controls.method_images(problem, tree) == 6 * 128 + 384 == 1152
-    assert controls.unsplit_epochs(problem, tree) == 2 * 2 + 3
-    assert controls.random_split_epochs(problem, tree) == 2 + 2  # 1.5 epochs of each leaf, a half goes to the even
-    assert controls.random_alone_epochs(problem, tree, 2) == 4  # 4.5
+    assert controls.method_images(problem, tree) == 6 * 128 + 256 == 1024
+    assert controls.unsplit_epochs(problem, tree) == 2 * 2 + 2
+    assert controls.random_split_epochs(problem, tree) == 2 + 1
+    assert controls.random_alone_epochs(problem, tree, 2) == 4
+    assert controls.random_alone_epochs(problem, tree, 3) == 3  # 2.7
     assert controls.random_alone_epochs(problem, tree, 100) == 1
 
 
 def test_where_a_node_stays_whole_its_scoring_counts_and_random_leaves_share_its_epochs(problem) -> None:
     whole = SplitTree(problem.space, (replace(root(problem.space), kept="all alike"),))
-    assert controls.scoring_images(problem, whole) == 6 * 2 * 32
-    assert controls.method_images(problem, whole) == (2 + 2) * 128 + 384 == 896
-    assert controls.unsplit_epochs(problem, whole) == 2 + 3
-    # Two random leaves of 2 epochs have used 256 of the 384 images; half an epoch is left for each.
+    assert controls.scoring_images(problem, whole) == 4 * 2 * 32
+    assert controls.method_images(problem, whole) == (2 + 2) * 128 + 256 == 768
+    assert controls.unsplit_epochs(problem, whole) == 2 + 2
+    # A second random leaf of 2 epochs uses the 256 images.
     assert controls.random_split_epochs(problem, whole) == 2
 
 
 def test_the_remainder_of_an_epoch_is_not_counted(problem, tree) -> None:
     other = problem._replace(config=replace(problem.config, data=replace(problem.config.data, batch=50)))
     assert controls.epoch_images(other) == 100
-    assert controls.method_images(other, tree) == 6 * 100 + 6 * 2 * 50
+    assert controls.method_images(other, tree) == 6 * 100 + 4 * 2 * 50
 
 
 def test_images_of_digits_by_hand(digits) -> None:

@@ -13,8 +13,9 @@ from jaxnas.config import TruthConfig
 from jaxnas.data import load
 from jaxnas.methods.alone import train_alone
 from jaxnas.methods.controls import Contender
-from jaxnas.methods.few_shot import ALONE, Chosen
+from jaxnas.methods.few_shot import Chosen
 from jaxnas.methods.judge import architectures_to_train, judge
+from jaxnas.methods.problem import ALONE
 from jaxnas.parallel import item
 from jaxnas.spaces import TOY
 from jaxnas.types import QUIET, Stage

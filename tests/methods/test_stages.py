@@ -1,5 +1,6 @@
 """Stages of the method: scores of paths in their own leaf, the budget of the search, the split, the selection."""
 
+from collections.abc import Iterator
 from dataclasses import replace
 
 import jax
@@ -9,17 +10,22 @@ import pytest
 
 from jaxnas import parallel
 from jaxnas.config import SearchConfig
+from jaxnas.data import load
 from jaxnas.methods import few_shot
 from jaxnas.methods.controls import contend, scoring_images
-from jaxnas.methods.few_shot import SCORE, SEARCH
 from jaxnas.methods.forecast import works
+from jaxnas.methods.problem import SCORE, SEARCH, Problem, prepare
+from jaxnas.methods.scoring import scoring_batches
+from jaxnas.metrics import Readings
 from jaxnas.selection import ESTIMATES, Evaluated
-from jaxnas.spaces import TOY
+from jaxnas.spaces import SPACES, TOY
 from jaxnas.spaces.tree import SplitTree, as_mask
-from jaxnas.splitting import bootstrap, looked_at, scored_edges, size_normalised_cut
+from jaxnas.splitting import bootstrap, choose_split, looked_at, of_batches, scored_edges, size_normalised_cut
 from jaxnas.training import initial_weights
 from jaxnas.types import QUIET
 from jaxnas.workdir import open_stage, stages
+from tests.methods.small import SMALL
+from tests.triangle import TRIANGLE
 
 
 @pytest.fixture(scope="module")
@@ -139,85 +145,136 @@ def test_selection_takes_the_best_validation_score_of_any_leaf_and_the_first_of_
     assert (by_rule.leaf, by_rule.op_ids.tolist(), by_rule.score) == (0, [2, 1], 60.0)
 
 
-def test_the_split_is_the_smallest_size_normalised_cut_of_the_mean_over_batches(problem, params) -> None:
-    tree, similarities = few_shot.split(problem, parallel.item(params, 0), QUIET)
-    values = similarities[0]
-    assert list(similarities) == [0] and values.shape == (2, 2, 3, 3)
-    mean = (values[:, 0] + values[:, 1]) / 2
-    # The third leaves `none` without company. These two tie where `none` has no similarity: the lowest comes first.
-    allowed = [((0, 2), (1,)), ((0, 1), (2,))]
-    cuts = {(edge, groups): size_normalised_cut(mean[edge], groups) for edge in (0, 1) for groups in allowed}
+@pytest.fixture(scope="module")
+def triangle() -> Iterator[Problem]:
+    """The small problem on the triangle, where the metric can compare all operations."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setitem(SPACES, "triangle", TRIANGLE)
+        config = replace(SMALL, net=replace(SMALL.net, space="triangle"))
+        yield prepare(config, load(config.data, config.seed))
+
+
+@pytest.fixture(scope="module")
+def weights(triangle):
+    return initial_weights(triangle.programs.network, jax.random.key(1))
+
+
+GROUPINGS = [((0, 1), (2,)), ((0, 2), (1,)), ((0,), (1, 2))]
+
+
+def test_the_split_is_the_smallest_size_normalised_cut_of_the_mean_over_batches(triangle, weights) -> None:
+    tree, scores = few_shot.split(triangle, weights, QUIET)
+    assert list(scores) == [0] and scores[0].values.shape == (3, 2, 3, 3)
+    mean = scores[0].values.mean(1)
+    np.testing.assert_allclose(scores[0].similarity, mean, rtol=1e-6)
+    cuts = {(edge, groups): size_normalised_cut(mean[edge], groups) for edge in range(3) for groups in GROUPINGS}
     split = tree.nodes[0].split
     assert (split.edge, split.groups) == min(cuts, key=cuts.get)
     assert split.value == pytest.approx(min(cuts.values()), abs=1e-6)
+    assert (split.batches, split.counted, split.joined) == (2, 2, ()) and split.backgrounds in (1, 2)
 
 
-def scored(problem, similarities: np.ndarray, **settings):
-    """The problem with similarities [E, R, O, O] that are given, not measured, and other settings of the split."""
+def scored(problem, similarities: np.ndarray, connected: np.ndarray | None = None, **settings):
+    """The problem with similarities [E, R, O, O] that are given, not measured, and other settings of the split.
+
+    connected bool [E, R, O]: default all.
+    """
     config = replace(problem.config, split=replace(problem.config.split, batches=similarities.shape[1], **settings))
-    drawn, _ = few_shot.scoring_batches(problem._replace(config=config))
+    drawn, _ = scoring_batches(problem._replace(config=config))
+    alive = np.ones(similarities.shape[:3], bool) if connected is None else connected
 
     def found(items, params, mask, images, labels):
         first = next(r for r, batch in enumerate(drawn) if (batch == images[0]).all())
-        values = similarities[np.asarray(items[1])][:, first : first + len(images)]
-        return values, np.ones(values.shape[:3], bool)
+        rows, edges = slice(first, first + len(images)), np.asarray(items[1])
+        backgrounds = np.zeros((len(edges), len(images), similarities.shape[0]), np.int32)
+        backgrounds[..., 0] = np.arange(first, first + len(images))
+        return Readings(similarities[edges][:, rows], alive[edges][:, rows], backgrounds)
 
-    return problem._replace(programs=problem.programs._replace(similarities=found), config=config)
+    return problem._replace(programs=problem.programs._replace(readings=found), config=config)
 
 
-def test_batches_enough_say_how_far_to_trust_the_split(problem, params) -> None:
-    noise = np.random.default_rng(0).normal(size=(2, 4, 3, 3))
-    given = (noise + noise.swapaxes(2, 3)).astype(np.float32)
-    tree, similarities = few_shot.split(scored(problem, given), params, QUIET)
+def noisy(repeats: int, seed: int = 0) -> np.ndarray:
+    noise = np.random.default_rng(seed).normal(size=(3, repeats, 3, 3))
+    return (noise + noise.swapaxes(2, 3)).astype(np.float32)
+
+
+def test_batches_enough_say_how_far_to_trust_the_split(triangle, weights) -> None:
+    given = noisy(4)
+    tree, _ = few_shot.split(scored(triangle, given), weights, QUIET)
     found = tree.nodes[0].split
-    allowed = [((0, 1), (2,)), ((0, 2), (1,))]
-    rng = np.random.default_rng([problem.config.seed, SCORE])
-    trust = bootstrap(similarities[0][found.edge], range(3), found.groups, rng, allowed=allowed.__contains__)
+    rng = np.random.default_rng([triangle.config.seed, SCORE])
+    trust = bootstrap(of_batches(given[found.edge]), range(3), found.groups, rng)
     assert (found.margin_low, found.margin_high, found.stability) == trust[2:]
-    assert few_shot.split(scored(problem, given), params, QUIET)[0] == tree
-    assert (found.batches, found.settled) == (4, None)
+    assert few_shot.split(scored(triangle, given), weights, QUIET)[0] == tree
+    assert (found.batches, found.settled, found.backgrounds) == (4, None, 4)
 
 
-def test_only_the_edge_that_is_split_is_scored(problem, tree, params) -> None:
+@pytest.mark.parametrize("hit", range(4))
+def test_a_batch_that_disconnects_what_is_compared_is_dropped_for_its_edge(triangle, weights, hit) -> None:
+    """A background of a user's own that cuts `none` off on one edge; its declared value would have been the split."""
+    given, connected = noisy(4), np.ones((3, 4, 3), bool)
+    for edge in range(3):
+        planted, alive = given.copy(), connected.copy()
+        alive[edge, hit, 0] = False
+        planted[edge, hit, 0] = planted[edge, hit, :, 0] = -6.3e6
+        split = few_shot.split(scored(triangle, planted, alive), weights, QUIET)[0].nodes[0].split
+        # The run without that batch, on the edge that it hits.
+        without = [of_batches(given[e] if e != edge else np.delete(given[e], hit, 0)) for e in range(3)]
+        rng = np.random.default_rng([triangle.config.seed, SCORE])
+        config = triangle.config.split
+        expected = choose_split(TRIANGLE, TRIANGLE.full_mask(), without, 2, config, rng)
+        assert (split.edge, split.groups, split.margin_low) == (expected.edge, expected.groups, expected.margin_low)
+        assert split.value == pytest.approx(expected.value, abs=1e-6)
+        assert split.batches == 4 and split.counted == (3 if split.edge == edge else 4)
+        naive = choose_split(TRIANGLE, TRIANGLE.full_mask(), planted, 2, config, np.random.default_rng(0))
+        assert (naive.edge, naive.groups) == (edge, ((0,), (1, 2)))
+
+
+def test_only_the_edge_that_is_split_is_scored(triangle, weights) -> None:
     """What is scored is what all edges give there, the program is asked for it alone, and it counts alone."""
-    both, whole = few_shot.split(problem, parallel.item(params, 0), QUIET)
+    both, whole = few_shot.split(triangle, weights, QUIET)
     asked = []
 
-    def similarities(items, *rest):
+    def readings(items, *rest):
         asked.append(np.asarray(items[1]).tolist())
-        return problem.programs.similarities(items, *rest)
+        return triangle.programs.readings(items, *rest)
 
-    config = replace(problem.config, split=replace(problem.config.split, edges="fixed", order=(1,)))
-    fixed = problem._replace(programs=problem.programs._replace(similarities=similarities), config=config)
-    found, values = few_shot.split(fixed, parallel.item(params, 0), QUIET)
+    config = replace(triangle.config, split=replace(triangle.config.split, edges="fixed", order=(1,)))
+    fixed = triangle._replace(programs=triangle.programs._replace(readings=readings), config=config)
+    found, scores = few_shot.split(fixed, weights, QUIET)
     assert asked == [[1]] and found.nodes[0].split.edge == 1
-    np.testing.assert_array_equal(values[0][1], whole[0][1])
-    assert np.isnan(values[0][0]).all() and np.isfinite(whole[0]).all()
-    assert scoring_images(fixed, found) == 3 * 2 * 32 == scoring_images(problem, both) / 2
+    np.testing.assert_array_equal(scores[0].similarity[1], whole[0].similarity[1])
+    assert np.isnan(scores[0].similarity[[0, 2]]).all() and np.isfinite(whole[0].similarity).all()
+    assert scoring_images(fixed, found) == 3 * 2 * 32 == scoring_images(triangle, both) / 3
     assert works(fixed, False)[1] == ("split", 1, 3 * 2, 0)
-    closed = np.array([[1, 0, 0], [1, 1, 1]], bool)
-    assert (looked_at(config.split, closed), scored_edges(config.split, closed)) == ([1], [1])
-    assert (looked_at(problem.config.split, closed), scored_edges(problem.config.split, closed)) == ([0, 1], [1])
+    closed = np.array([[0, 1, 0], [1, 1, 1], [1, 1, 1]], bool)
+    assert (looked_at(config.split, closed), scored_edges(TRIANGLE, config.split, closed)) == ([1], [1])
+    settings = triangle.config.split
+    assert (looked_at(settings, closed), scored_edges(TRIANGLE, settings, closed)) == ([0, 1, 2], [1, 2])
 
 
-def test_an_edge_with_one_open_operation_is_not_measured_and_not_on_record(problem, params) -> None:
-    deep = replace(problem.config, split=replace(problem.config.split, groups=(2, 2)))
-    tree, values = few_shot.split(problem._replace(config=deep), parallel.item(params, 0), QUIET)
+def test_an_edge_with_nothing_to_compare_is_not_measured_and_not_on_record(problem, triangle, params, weights) -> None:
+    deep = replace(triangle.config, split=replace(triangle.config.split, groups=(2, 2)))
+    tree, scores = few_shot.split(triangle._replace(config=deep), weights, QUIET)
     for node in tree.nodes[:3]:
-        single = as_mask(node).sum(1) == 1
-        assert np.isnan(values[node.id][single]).all() and np.isfinite(values[node.id][~single]).all()
-    assert any((as_mask(node).sum(1) == 1).any() for node in tree.nodes[:3])
-    rest = (jnp.array([[0, 1, 0], [1, 1, 1]], bool), *few_shot.scoring_batches(problem))
+        compared = TRIANGLE.comparable(as_mask(node))
+        for edge, row in enumerate(compared):
+            pairs = row[:, None] & row[None, :] & (row.sum() > 1)
+            assert (np.isfinite(scores[node.id].similarity[edge]) == pairs).all()
+    rest = (jnp.array([[0, 1, 0], [1, 1, 1]], bool), *scoring_batches(problem))
     keys = jax.random.split(jax.random.key(0), 2)
-    alone, _ = problem.programs.similarities((keys, jnp.arange(2)), parallel.item(params, 0), *rest)
-    assert (alone[0] == 0).all() and (alone[1] != 0).any()
+    found = problem.programs.readings((keys, jnp.arange(2)), parallel.item(params, 0), *rest)
+    assert (found.values[0] == 0).all() and (found.values[1] != 0).any()
+    # In a chain `none` can nowhere be compared: it joins a group, on record.
+    tree, scores = few_shot.split(problem, parallel.item(params, 0), QUIET)
+    assert tree.nodes[0].split.joined == (0,) and np.isnan(scores[0].similarity[:, 0]).all()
 
 
 def blocks(batches: int, noise: float) -> np.ndarray:
-    """Similarities [2, R, 3, 3]: on edge 2<-1 `none` and skip alike, the convolution apart; noise on all, of opposite
+    """Similarities [3, R, 3, 3]: on edge 2<-0 `none` and skip alike, the convolution apart; noise on all, of opposite
     signs in batches 0 and 1, 2 and 3, ..., which never settles by luck."""
-    drawn = np.random.default_rng(1).normal(size=(2, batches // 2, 3, 3))
-    values = noise * np.stack([drawn, -drawn], 2).reshape(2, batches, 3, 3)
+    drawn = np.random.default_rng(1).normal(size=(3, batches // 2, 3, 3))
+    values = noise * np.stack([drawn, -drawn], 2).reshape(3, batches, 3, 3)
     values = values + values.swapaxes(2, 3)
     values[1, :, 0, 1] += 1
     values[1, :, 1, 0] += 1
@@ -226,33 +283,33 @@ def blocks(batches: int, noise: float) -> np.ndarray:
 
 @pytest.mark.parametrize(("noise", "batches", "settled"), [(0.1, 8, True), (30.0, 32, False)])
 def test_batches_are_scored_until_the_split_is_settled_or_there_are_no_more(
-    noise, batches, settled, problem, params
+    noise, batches, settled, triangle, weights
 ) -> None:
     given = blocks(32, noise)
-    asking = scored(problem, given, stability=0.999)
-    tree, similarities = few_shot.split(asking, params, QUIET)
+    asking = scored(triangle, given, stability=0.999)
+    tree, scores = few_shot.split(asking, weights, QUIET)
     found = tree.nodes[0].split
     assert (found.batches, found.settled) == (batches, settled)
-    np.testing.assert_array_equal(similarities[0], given[:, :batches])
-    assert scoring_images(asking, tree) == 6 * batches * 32
+    np.testing.assert_array_equal(scores[0].values, given[:, :batches])
+    assert scoring_images(asking, tree) == 9 * batches * 32
     # What was decided is what these batches decide when they are all there are.
-    alone, _ = few_shot.split(scored(problem, given[:, :batches]), params, QUIET)
+    alone, _ = few_shot.split(scored(triangle, given[:, :batches]), weights, QUIET)
     by_all = alone.nodes[0].split
     assert (found.edge, found.groups, found.value, found.margin) == (
         *(by_all.edge, by_all.groups),
         *(by_all.value, by_all.margin),
     )
-    assert SplitTree.from_json(TOY, tree.to_json()) == tree
+    assert SplitTree.from_json(TRIANGLE, tree.to_json()) == tree
 
 
 class Killed(Exception):
     pass
 
 
-def test_scoring_that_is_killed_within_a_node_goes_on_to_the_same_tree(problem, params, tmp_path, monkeypatch) -> None:
+def test_scoring_that_is_killed_goes_on_to_the_same_tree(triangle, weights, tmp_path, monkeypatch) -> None:
     monkeypatch.setattr(stages, "EVERY", 0.0)
-    asking = scored(problem, blocks(16, 30.0), stability=0.999, groups=(2, 2))
-    whole, similarities = few_shot.split(asking, params, QUIET)
+    asking = scored(triangle, blocks(16, 30.0), stability=0.999, groups=(2, 2))
+    whole, scores = few_shot.split(asking, weights, QUIET)
     scorings = []
 
     def run(most: int):
@@ -262,25 +319,25 @@ def test_scoring_that_is_killed_within_a_node_goes_on_to_the_same_tree(problem, 
                 raise Killed
 
         with open_stage(tmp_path, "split", lambda rows: "", show) as stage:
-            return few_shot.split(asking, params, stage)
+            return few_shot.split(asking, weights, stage)
 
     for most in (2, 5):  # within the root, and within its first child
         with pytest.raises(Killed):
             run(most)
     tree, again = run(99)
-    assert tree == whole and list(again) == list(similarities)
-    for node, values in similarities.items():
-        np.testing.assert_array_equal(again[node], values)
+    assert tree == whole and list(again) == list(scores)
+    for node, found in scores.items():
+        jax.tree.map(np.testing.assert_array_equal, again[node], found)
     assert len(scorings) == len(set(scorings)) and scorings[-1] == 3 * 4  # nothing was scored twice
     before = len(scorings)
     assert run(99)[0] == whole and len(scorings) == before  # and nothing is when the stage is opened again
 
 
-def test_a_root_that_ties_stays_whole_and_its_similarities_are_kept(problem, params, tmp_path) -> None:
-    alike = scored(problem, np.full((2, 2, 3, 3), 0.5, np.float32), ties="keep", groups=(2, 2))
-    tree, similarities = few_shot.split(alike, params, QUIET)
-    assert [node.kept for node in tree.nodes] == ["4 groupings of 1<-0, 2<-1 scored exactly alike"]
-    assert len(tree.leaves) == 1 and list(similarities) == [0] and (similarities[0] == 0.5).all()
+def test_a_root_that_ties_stays_whole_and_its_scores_are_kept(triangle, weights, tmp_path) -> None:
+    alike = scored(triangle, np.full((3, 2, 3, 3), 0.5, np.float32), ties="keep", groups=(2, 2))
+    tree, scores = few_shot.split(alike, weights, QUIET)
+    assert [node.kept for node in tree.nodes] == ["9 groupings of 1<-0, 2<-0, 2<-1 scored exactly alike"]
+    assert len(tree.leaves) == 1 and list(scores) == [0] and (scores[0].similarity == 0.5).all()
     for _ in range(2):  # nodes that are never scored do not keep what was from being kept
         with open_stage(tmp_path, "split", lambda rows: "", lambda *shown: None) as stage:
-            assert few_shot.split(alike, params, stage)[0] == tree
+            assert few_shot.split(alike, weights, stage)[0] == tree

@@ -7,6 +7,8 @@ import pytest
 
 from jaxnas.metrics import Probe
 from jaxnas.nets import Network
+from tests.conftest import small_network
+from tests.triangle import TRIANGLE
 
 
 @pytest.fixture(scope="session")
@@ -30,3 +32,13 @@ def paired():
     rng = np.random.default_rng(1)
     images = jnp.asarray(rng.normal(size=(2, 16, 8, 8, 3)), jnp.float32)
     return images, jnp.asarray(rng.integers(0, 10, (2, 16)), jnp.int32)
+
+
+@pytest.fixture(scope="session")
+def triangle() -> Network:
+    return small_network(TRIANGLE)
+
+
+@pytest.fixture(scope="session")
+def triangle_params(triangle: Network):
+    return triangle.init(jax.random.key(5))

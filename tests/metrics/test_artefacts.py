@@ -5,8 +5,8 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from jaxnas.metrics import METRICS, architecture_score, edge_similarity, operation_scores
-from jaxnas.metrics.probes import check_similarity
+from jaxnas.metrics import METRICS, architecture_score, edge_readings, edge_similarity
+from jaxnas.metrics.probes import check_readings
 from jaxnas.metrics.structure import parameters
 from jaxnas.nets import build_network
 from jaxnas.spaces import NAS_BENCH_201, TOY
@@ -19,9 +19,9 @@ NONE, SKIP, CONV = range(3)
 def test_parameters_see_every_edge_and_tie_between_edges() -> None:
     network = build_network(NAS_BENCH_201, channels=4, cells=1, classes=10, image_shape=(8, 8, 3))
     images, labels = jnp.zeros((1, 2, 8, 8, 3)), jnp.zeros((1, 2), jnp.int32)
-    scores = jax.jit(operation_scores(parameters(network, NAS_BENCH_201), NAS_BENCH_201))
+    scores = jax.jit(edge_readings(parameters(network, NAS_BENCH_201), NAS_BENCH_201))
     params, mask = network.init(jax.random.key(0)), NAS_BENCH_201.full_mask()
-    found = np.array([scores(jax.random.key(e), params, mask, e, images, labels)[0][0] for e in range(6)])
+    found = np.array([scores(jax.random.key(e), params, mask, e, images, labels).values[0] for e in range(6)])
     none, skip, small, large, pool = found.T
     assert (none == skip).all() and (skip == pool).all() and (small > none).all() and (large > small).all()
     np.testing.assert_array_equal(found, found[:1].repeat(6, 0))
@@ -72,11 +72,11 @@ def test_labels_count_where_the_loss_has_them_and_only_there(name, toy, toy_prob
 def test_linear_regions_that_only_count_the_images_are_refused_with_what_helps(toy, toy_probe, paired) -> None:
     """One image is told apart by every set."""
     metric = METRICS["linear_regions"](toy, TOY)
-    similarity = jax.jit(edge_similarity(metric, TOY))
+    readings = jax.jit(edge_readings(metric, TOY))
     images, labels = (part[:, :1] for part in paired)
-    found = similarity(jax.random.key(0), toy_probe(CONV, CONV).params, TOY.full_mask(), 1, images, labels)
+    values, connected, _ = readings(jax.random.key(0), toy_probe(CONV, CONV).params, TOY.full_mask(), 1, images, labels)
     with pytest.raises(UserError) as error:
-        check_similarity(TOY, "linear_regions", metric, *(np.stack([part, part]) for part in found))
+        check_readings(TOY, "linear_regions", metric, *(np.stack([part, part]) for part in (values, connected)))
     assert str(error.value) == (
         "metric linear_regions is not finite for operation skip_connect on edge 1<-0 (batch 0; 8 of 8 connected "
         "probes): every set of 8 units tells all images of the batch apart, so that the count says only how many "

@@ -8,43 +8,63 @@ from jaxnas.metrics import (
     METRICS,
     architecture_score,
     architecture_scores,
+    counted,
     edge_readings,
     edge_similarity,
-    operation_scores,
     weighted,
 )
+from jaxnas.metrics.pooling import pooled
 from jaxnas.spaces import TOY
 from jaxnas.types import UserError
+from tests.triangle import TRIANGLE
 
 NONE, SKIP, CONV = range(3)
 SIGNATURES = {"gradient_matching", "gradient_matching_by_filter", "gradient_distance", "intrinsic_dimension"}
 
 
+FULL = TRIANGLE.full_mask()
+DEEP = (  # masks of deep nodes of the triangle: what can be compared on edges 1<-0, 2<-0 and 2<-1
+    (np.array([[0, 1, 1], [1, 1, 1], [1, 0, 1]], bool), [[SKIP, CONV], [NONE, SKIP, CONV], [NONE, CONV]]),
+    (
+        np.array([[1, 1, 0], [1, 0, 0], [1, 1, 1]], bool),
+        [[SKIP], [NONE], [SKIP, CONV]],
+    ),  # `none` would cut the only route
+    (np.array([[1, 0, 0], [1, 1, 1], [1, 1, 1]], bool), [[NONE], [SKIP, CONV], []]),  # nothing reaches node 1
+)
+
+
 @pytest.mark.parametrize("name", METRICS)
-def test_similarities_are_pure_symmetric_finite_and_traced_once(name, toy, toy_probe, paired) -> None:
-    metric, traces = METRICS[name](toy, TOY), []
+def test_what_can_be_compared_is_measured_finite_and_connected_by_one_program(
+    name, triangle, triangle_params, paired
+) -> None:
+    metric, traces = METRICS[name](triangle, TRIANGLE), []
 
     def measure(probe):
         traces.append(1)
         return metric.measure(probe)
 
-    params = toy_probe(CONV, CONV).params
-    similarity = jax.jit(edge_similarity(metric._replace(measure=measure), TOY))
-    first, connected = similarity(jax.random.key(0), params, TOY.full_mask(), 1, *paired)
+    readings = jax.jit(edge_readings(metric._replace(measure=measure), TRIANGLE))
+    first = readings(jax.random.key(0), triangle_params, FULL, 2, *paired)
     before = len(traces)
-    again, _ = similarity(jax.random.key(0), params, TOY.full_mask(), 1, *paired)
-    np.testing.assert_array_equal(first, again)
-    np.testing.assert_allclose(first, first.swapaxes(1, 2), rtol=1e-4, atol=1e-5)
-    assert np.isfinite(first).all()
-    assert connected.tolist() == [[False, True, True]] * 2
-    own = np.diagonal(first, axis1=1, axis2=2)[:, [SKIP, CONV]]
-    assert (own >= first[:, SKIP, CONV, None] - 1e-5).all()  # an operation is most alike to itself
-    # Other edges, masks, weights and seeds run the same program; closed operations compare as 0.
-    closed = np.array([[0, 1, 1], [1, 0, 1]], bool)
-    other, _ = similarity(jax.random.key(1), jax.tree.map(lambda x: 1.1 * x, params), closed, 1, *paired)
+    again = readings(jax.random.key(0), triangle_params, FULL, 2, *paired)
+    jax.tree.map(np.testing.assert_array_equal, first, again)
+    assert first.connected.all() and (first.backgrounds[:, 2] == 0).all()
+    similarity = pooled(metric, jax.tree.map(np.asarray, first.values), np.full(2, 0.5), np.ones(3, bool))
+    assert np.isfinite(similarity).all()
+    np.testing.assert_allclose(similarity, similarity.T, rtol=1e-4, atol=1e-5)
+    assert (np.diagonal(similarity)[:, None] >= similarity - 1e-5).all()  # an operation is most alike to itself
+    for mask, expected in DEEP:
+        compared = TRIANGLE.comparable(mask)
+        assert [np.flatnonzero(row).tolist() for row in compared] == expected
+        for edge in range(3):
+            found = readings(jax.random.key(1), triangle_params, mask, edge, *paired)
+            assert all(np.isfinite(part).all() for part in jax.tree.leaves(found.values))
+            assert counted(np.asarray(found.connected), compared[edge]).all()
+            for part in jax.tree.leaves(found.values):
+                assert not part[:, ~compared[edge]].any()
+                if compared[edge].sum() < 2:
+                    assert not part.any()  # nothing to compare with: nothing is measured
     assert len(traces) == before
-    np.testing.assert_array_equal(other[:, SKIP], 0)
-    np.testing.assert_array_equal(other[:, :, SKIP], 0)
 
 
 @pytest.mark.parametrize("name", [name for name in METRICS if name not in SIGNATURES])
@@ -65,34 +85,29 @@ def test_architectures_are_scored_and_dead_ones_have_the_declared_value(name, to
 
 @pytest.mark.parametrize("name", sorted(SIGNATURES))
 def test_what_orders_nothing_scores_no_architecture(name, toy) -> None:
-    metric = METRICS[name](toy, TOY)
-    for build in (architecture_score, operation_scores):
-        with pytest.raises(UserError, match="no score"):
-            build(metric, TOY)
+    with pytest.raises(UserError, match="no score"):
+        architecture_score(METRICS[name](toy, TOY), TOY)
 
 
-def test_scores_of_operations_are_those_behind_the_similarity(toy, toy_probe, paired) -> None:
-    metric = METRICS["l2_norm"](toy, TOY)
-    arguments = (jax.random.key(3), toy_probe(CONV, CONV).params, TOY.full_mask(), np.int32(1), *paired)
-    scores, connected = jax.jit(operation_scores(metric, TOY))(*arguments)
-    values, _ = jax.jit(edge_similarity(metric, TOY))(*arguments)
-    np.testing.assert_allclose(values, -np.abs(scores[:, :, None] - scores[:, None]), rtol=1e-5)
-    np.testing.assert_array_equal(scores[:, NONE], 0)
-    assert (scores[:, [SKIP, CONV]] > 0).all() and connected[:, CONV].all()
+def test_an_unknown_background_is_told_with_those_there_are(toy) -> None:
+    with pytest.raises(UserError, match=r"unknown background 'flat'; allowed: \['path', 'uniform'\]"):
+        edge_readings(METRICS["loss"](toy, TOY), TOY, "flat")
 
 
-def test_readings_are_similarities_and_scores_of_the_same_measurements(toy, toy_probe, paired) -> None:
-    arguments = (jax.random.key(3), toy_probe(CONV, CONV).params, TOY.full_mask(), np.int32(1), *paired)
-    metric = METRICS["random"](toy, TOY)
-    (similarity, scores), connected = jax.jit(edge_readings(metric, TOY))(*arguments)
-    alone, alive = jax.jit(edge_similarity(metric, TOY))(*arguments)
-    np.testing.assert_array_equal(similarity, alone)
-    np.testing.assert_array_equal(connected, alive)
-    np.testing.assert_array_equal(scores, jax.jit(operation_scores(metric, TOY))(*arguments)[0])
-    assert len(np.unique(scores)) == 6  # two batches, three operations
-    (again, none), _ = jax.jit(edge_readings(metric._replace(larger_is_better=None), TOY))(*arguments)
-    np.testing.assert_array_equal(again, alone)
-    assert none is None
+def test_a_similarity_is_of_scores_that_are_averaged_and_of_others_the_mean(triangle, triangle_params, paired) -> None:
+    arguments = (jax.random.key(3), triangle_params, FULL, np.int32(0), *paired)
+    noise = METRICS["random"](triangle, TRIANGLE)
+    scores = np.asarray(jax.jit(edge_readings(noise, TRIANGLE))(*arguments).values, float)
+    assert scores.shape == (2, 3) and len(np.unique(scores)) == 6  # two batches, three operations
+    similarity, compared = jax.jit(edge_similarity(noise, TRIANGLE))(*arguments)
+    mean = scores.mean(0)
+    np.testing.assert_allclose(similarity, -np.abs(mean[:, None] - mean), atol=1e-6)
+    assert compared.all()
+    apart = noise._replace(larger_is_better=None)
+    values = jax.jit(edge_readings(apart, TRIANGLE))(*arguments).values
+    np.testing.assert_allclose(values, -np.abs(scores[:, :, None] - scores[:, None]), atol=1e-6)
+    similarity, _ = jax.jit(edge_similarity(apart, TRIANGLE))(*arguments)
+    np.testing.assert_allclose(similarity, np.asarray(values).mean(0), atol=1e-6)
 
 
 def test_a_mixture_gives_the_reasons_of_its_parts_each_once(toy) -> None:

@@ -5,9 +5,9 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from jaxnas.metrics import METRICS, edge_similarity, scalar
+from jaxnas.metrics import METRICS, edge_readings, edge_similarity, scalar
 from jaxnas.metrics.gradient_matching import cosine
-from jaxnas.metrics.probes import check_similarity
+from jaxnas.metrics.probes import check_readings
 from jaxnas.nets.losses import cross_entropy
 from jaxnas.spaces import TOY
 from jaxnas.types import UserError
@@ -30,7 +30,9 @@ def batches():
 
 @pytest.fixture(scope="module")
 def similarity(toy):
-    return jax.jit(edge_similarity(METRICS["gradient_matching"](toy, TOY), TOY))
+    """(...) -> similarities of every batch [R, O, O], connected [R, O]."""
+    readings = jax.jit(edge_readings(METRICS["gradient_matching"](toy, TOY), TOY))
+    return lambda *given: readings(*given)[:2]
 
 
 @pytest.fixture(scope="module")
@@ -81,14 +83,13 @@ def test_the_background_connects_a_probe_and_is_shared_by_all(similarity, params
     assert (values[:, SKIP, CONV] != 0).all()
 
 
-def test_closed_operations_have_the_declared_value_and_cost_nothing(similarity, params, batches) -> None:
-    for row, alike in (([1, 1, 0], 1), ([0, 1, 0], 0)):  # one open operation has nothing to be compared with
+def test_what_has_nothing_to_be_compared_with_costs_nothing(similarity, params, batches) -> None:
+    """Neither closed operations nor `none`, which a chain cannot connect, are compared with the only other."""
+    for row in ([1, 1, 0], [0, 1, 0]):
         mask = np.array([[1, 1, 1], row], bool)
         values, connected = similarity(jax.random.key(0), params, mask, 1, *batches)
         assert connected.tolist() == [[False, True, False]] * 3
-        expected = np.zeros((3, 3, 3))
-        expected[:, SKIP, SKIP] = alike
-        np.testing.assert_allclose(values, expected, atol=1e-5)
+        np.testing.assert_array_equal(values, 0)
 
 
 def test_edges_masks_weights_and_keys_do_not_retrace(toy, params, batches) -> None:
@@ -110,14 +111,17 @@ def test_edges_masks_weights_and_keys_do_not_retrace(toy, params, batches) -> No
 def test_the_uniform_background_mixes_the_open_operations(toy, params, batches) -> None:
     metric = METRICS["gradient_matching"](toy, TOY)
     seen = metric._replace(measure=lambda probe: probe.choice, compare=lambda a, b: (a * b).sum())
-    similarity = edge_similarity(seen, TOY, "uniform")
     mask = np.array([[0, 1, 1], [1, 1, 1]], bool)
-    values, connected = similarity(jax.random.key(0), params, mask, 1, *batches)
     # Rows of the other edge are (0, .5, .5), with product .5; probed rows are one-hot, with product 1 or 0.
     expected = np.where(np.eye(3), 1.5, 0.5)
     expected[NONE] = expected[:, NONE] = 0
-    np.testing.assert_allclose(values, np.broadcast_to(expected, (3, 3, 3)))
-    assert connected.tolist() == [[False, True, True]] * 3
+    found = edge_readings(seen, TOY, "uniform")(jax.random.key(0), params, mask, 1, *batches)
+    np.testing.assert_allclose(found.values, np.broadcast_to(expected, (3, 3, 3)))
+    assert found.connected.tolist() == [[False, True, True]] * 3
+    assert found.backgrounds.tolist() == [[[0, 0.5, 0.5], [0, 0, 0]]] * 3
+    pooled, compared = edge_similarity(seen, TOY, "uniform")(jax.random.key(0), params, mask, 1, *batches)
+    np.testing.assert_allclose(pooled, expected, rtol=1e-6)
+    assert compared.tolist() == [False, True, True]
 
 
 def test_cosine_by_hand() -> None:
@@ -128,14 +132,15 @@ def test_cosine_by_hand() -> None:
 
 
 def test_a_value_that_is_not_finite_names_metric_edge_and_operation() -> None:
-    values, connected = np.zeros((2, 1, 3, 3)), np.ones((2, 1, 3), bool)
     metric = scalar(lambda probe: probe.images.mean(), None)
-    check_similarity(TOY, "brightness", metric, values, connected)
-    values[1, 0, CONV] = np.nan
-    with pytest.raises(UserError, match=r"brightness .* nor_conv_3x3 on edge 2<-1 .*1 of 6 connected probes\)$"):
-        check_similarity(TOY, "brightness", metric, values, connected)
-    connected[1, 0, CONV] = False
-    check_similarity(TOY, "brightness", metric, values, connected)
+    for values in (np.zeros((2, 1, 3)), np.zeros((2, 1, 3, 3))):
+        measured = np.ones((2, 1, 3), bool)
+        check_readings(TOY, "brightness", metric, (values, values), measured)
+        values[1, 0, CONV] = np.nan
+        with pytest.raises(UserError, match=r"brightness .* nor_conv_3x3 on edge 2<-1 .*1 of 6 connected probes\)$"):
+            check_readings(TOY, "brightness", metric, (values, values), measured)
+        measured[1, 0, CONV] = False
+        check_readings(TOY, "brightness", metric, (values, values), measured)
 
 
 def test_cross_entropy_by_hand() -> None:

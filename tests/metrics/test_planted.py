@@ -9,10 +9,12 @@ from jaxnas.metrics import METRICS, Metric, Probe, edge_similarity, scalar, weig
 from jaxnas.metrics.features import _log_deviations, local_intrinsic_dimension
 from jaxnas.metrics.jacobians import jacob_cov
 from jaxnas.metrics.patterns import _agreement, _rectified, _regions
+from jaxnas.metrics.pooling import pooled
 from jaxnas.metrics.weights import layers
 from jaxnas.nets import Network, build_network
 from jaxnas.spaces import NAS_BENCH_201, TOY
 from jaxnas.spaces.counts import nonlinear_depth, on_live_paths
+from tests.triangle import TRIANGLE
 
 NONE, SKIP, CONV = range(3)
 
@@ -208,17 +210,40 @@ def test_weighted_metrics_standardise_over_open_operations(toy_probe, paired) ->
         similarity = jax.jit(edge_similarity(mixed, TOY, "uniform"))
         values, _ = similarity(jax.random.key(0), toy_probe(SKIP, SKIP).params, mask, 0, *paired)
         # Two open operations standardise to -1 and 1: distance 2 in both parts, whatever their units.
-        np.testing.assert_allclose(values[0], [[0, 0, 0], [0, 0, -2], [0, -2, 0]], atol=1e-5)
+        np.testing.assert_allclose(values[1:, 1:], [[0, -2], [-2, 0]], atol=1e-5)
     with pytest.raises(ValueError, match="at least one"):
         weighted()
 
 
 def test_ranks_ignore_how_far_apart_scores_are(toy_probe, paired) -> None:
-    params, mask = toy_probe(SKIP, SKIP).params, TOY.full_mask()
+    params, mask = toy_probe(SKIP, SKIP).params, TRIANGLE.full_mask()
     near, far = (weighted((1.0, constant({0: 0.0, 1: 1.0, 2: last})), ranks=True) for last in (2.0, 1e6))
-    a, b = (edge_similarity(m, TOY, "uniform")(jax.random.key(0), params, mask, 0, *paired)[0] for m in (near, far))
+    a, b = (
+        edge_similarity(m, TRIANGLE, "uniform")(jax.random.key(0), params, mask, 0, *paired)[0] for m in (near, far)
+    )
     np.testing.assert_allclose(a, b)
-    assert float(a[0, 0, 2]) < float(a[0, 0, 1]) < 0
+    # Ranks 0, 1, 2 have the deviation (2 / 3) ** .5.
+    np.testing.assert_allclose([a[0, 1], a[0, 2]], [-(1.5**0.5), -2 * 1.5**0.5], rtol=1e-5)
+
+
+def test_scores_of_a_mixture_are_standardised_after_the_mean_over_batches() -> None:
+    """By numpy, of scores [R, O] and similarities [R, O, O]; nested sums, too."""
+    rng = np.random.default_rng(0)
+    first, second, alike = rng.normal(size=(4, 3)), 10 * rng.normal(size=(4, 3)), rng.normal(size=(4, 3, 3))
+    number = scalar(lambda probe: probe.images.sum(), None)
+    inner = weighted((2.0, number), (0.5, Metric(lambda probe: probe.images, lambda a, b: (a * b).sum(), None)))
+    shares, compared = np.array([0.5, 0.25, 0.25, 0.0]), np.array([True, True, False])
+
+    def apart(scores: np.ndarray) -> np.ndarray:
+        mean = shares @ scores
+        standard = (mean - mean[:2].mean()) / mean[:2].std()
+        return np.abs(standard[:, None] - standard)
+
+    expected = 0.5 * (-2 * apart(first) + 0.5 * np.tensordot(shares, alike, 1)) - 3 * apart(second)
+    found = pooled(weighted((0.5, inner), (3.0, number)), ((first, alike), second), shares, compared)
+    np.testing.assert_allclose(found, expected)
+    several = pooled(number, first, np.stack([shares, shares[::-1]]), compared)
+    np.testing.assert_allclose(several[1], pooled(number, first, shares[::-1], compared))
 
 
 def test_the_random_control_differs_between_operations_and_keys(toy, toy_probe) -> None:

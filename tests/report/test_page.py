@@ -132,6 +132,13 @@ def test_a_node_says_how_many_batches_it_took_and_whether_they_settled_it(tmp_pa
         assert "Batches scored until" not in page(sample.write(tmp_path / name, split_tree__json=tree)).text
 
 
+def test_backgrounds_and_operations_that_joined_are_told(tmp_path) -> None:
+    tree = sample.tree(batches=8, backgrounds=6, joined=[0])
+    text = page(sample.write(tmp_path, split_tree__json=tree)).text
+    assert "Distinct backgrounds of the batches: 6 of 8 at node 0." in text
+    assert "Node 0: none disconnects every cell there and was not compared" in text
+
+
 def test_an_edge_that_was_not_scored_is_not_drawn(tmp_path) -> None:
     folder = sample.write(tmp_path)
     assert "node 0, edge 1<-0" in (whole := page(folder).text) and "node 0, edge 2<-1" in whole

@@ -21,7 +21,7 @@ def test_a_run_is_read_as_it_was_written(tmp_path) -> None:
     assert run.result.contenders[1].test == Estimate(61.75, 60.75, 62.75)
     assert run.result.random == (Estimate(87.0, 86.5, 87.5, 500), 8, 93.0)
     assert [node.cut and node.cut.margin for node in run.tree.nodes] == [0.125, None, None]
-    assert run.similarities[0].shape == (2, 2, 3, 3)
+    assert run.similarities[0].shape == (2, 3, 3)
     assert run.scores.leaf.tolist() == [1, 0] and run.scores.columns["method"].tolist() == [40, 38]
     assert np.isnan(run.scores.columns["unsplit"]).tolist() == [False, True]
     assert [row["stage"] for row in run.metrics] == ["warm_up"] * 3 + ["search"] * 2
@@ -29,11 +29,11 @@ def test_a_run_is_read_as_it_was_written(tmp_path) -> None:
 
 def test_the_noise_of_a_split_is_read_and_older_trees_have_none(tmp_path) -> None:
     older = read_run(sample.write(tmp_path)).tree.nodes
-    assert older[0].cut[5:] == (None,) * 6 and older[1].kept is None
+    assert older[0].cut[5:] == (*(None,) * 7, ()) and older[1].kept is None
     noise = {"margin_low": -0.5, "margin_high": 0.25, "stability": 0.75, "decided": "random", "batches": 8}
-    tree = sample.tree("all alike", **noise, settled=False)
+    tree = sample.tree("all alike", **noise, settled=False, backgrounds=6, joined=[0])
     found = read_run(sample.write(tmp_path, split_tree__json=tree)).tree.nodes
-    assert found[0].cut[5:] == ("random", -0.5, 0.25, 0.75, 8, False)
+    assert found[0].cut[5:] == ("random", -0.5, 0.25, 0.75, 8, False, 6, (0,))
     assert [node.kept for node in found] == [None, "all alike", None]
 
 
@@ -129,12 +129,12 @@ def _array(values: np.ndarray) -> bytes:
     [
         (b"", "similarities.npz is damaged"),
         (b"no zip", "similarities.npz is damaged"),
-        (_array(np.zeros((2, 1, 3, 3)))[:200], "similarities.npz is damaged"),
+        (_array(np.zeros((2, 3, 3)))[:200], "similarities.npz is damaged"),
         (_pickled(), "similarities.npz is damaged: 'Object arrays cannot be loaded when allow_pickle=False'"),
         (pickle.dumps([1, 2]), "similarities.npz is damaged"),
-        (_array(np.zeros((2, 3, 3))), r"node_0 must be \[2, R, 3, 3\], not \(2, 3, 3\)"),
-        (_array(np.zeros((2, 0, 3, 3))), r"node_0 must be \[2, R, 3, 3\], not \(2, 0, 3, 3\)"),
-        (_array(np.full((2, 1, 3, 3), 1e300)), r"node_0 holds numbers above 1e\+12"),
+        (_array(np.zeros((2, 2, 3, 3))), r"node_0 must be \[2, 3, 3\], not \(2, 2, 3, 3\)"),
+        (_array(np.zeros((2, 3))), r"node_0 must be \[2, 3, 3\], not \(2, 3\)"),
+        (_array(np.full((2, 3, 3), 1e300)), r"node_0 holds numbers above 1e\+12"),
     ],
 )
 def test_similarities_are_arrays_of_the_right_shape_and_never_code(content, told, tmp_path) -> None:

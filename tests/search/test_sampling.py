@@ -78,32 +78,47 @@ def test_a_mask_of_one_architecture_gives_that_one():
     assert np.unique(op_ids, axis=0).tolist() == [[1, 0, 4, 0, 2, 3]]
 
 
+PATHS = ([3], [0, 4], [1, 5], [0, 2, 5])  # edges 3<-0; 1<-0, 3<-1; 2<-0, 3<-2; 1<-0, 2<-1, 3<-2
+
+
+def fitting(mask: np.ndarray, edge: int) -> set[tuple[int, ...]]:
+    """Backgrounds of a mask, -1 on the edge, that should be drawn, by its paths."""
+    opened = mask.copy()
+    opened[edge] = [False, False, False, True, False]
+    op_ids = NAS_BENCH_201.enumerate(opened)
+    live = np.stack([(op_ids[:, path] != 0).all(1) for path in PATHS], 1)
+    through = np.array([edge in path for path in PATHS])
+    between, around = (live & through).any(1), (live & ~through).any(1)
+    fits = between & around if (between & around).any() else between if between.any() else np.ones(len(op_ids), bool)
+    op_ids = op_ids[fits]
+    op_ids[:, edge] = -1
+    return set(map(tuple, op_ids.tolist()))
+
+
+BRIDGE = only((0, 3), (0,), (0, 1), (0,), (0,), (0, 4))  # the only route is 0, 1, 2, 3: `none` cuts it
+DEAD = only((0,), (0, 2), (1, 3), (0, 1), (2, 4), (3,))  # nothing reaches node 1
+
+
 @pytest.mark.parametrize("edge", range(6))
-@pytest.mark.parametrize("name", MASKS)
-def test_a_background_lets_an_open_operation_of_the_probed_edge_connect(name, edge):
-    mask = MASKS[name]
+@pytest.mark.parametrize("name", [*MASKS, "bridge", "dead"])
+def test_backgrounds_are_those_over_which_operations_can_be_compared(name, edge):
+    mask = {**MASKS, "bridge": BRIDGE, "dead": DEAD}[name]
     op_ids = backgrounds([4], mask, edge)
-    alive = np.zeros(len(op_ids), bool)
-    for op in np.flatnonzero(mask[edge]):
+    compared = NAS_BENCH_201.comparable(mask)[edge]
+    for op in np.flatnonzero(compared):
         probe = op_ids.copy()
         probe[:, edge] = op
-        alive |= NAS_BENCH_201.connected(probe)
-    assert alive.all()
-    assert np.delete(mask[np.arange(6), op_ids], edge, 1).all()
+        assert NAS_BENCH_201.connected(probe).all()
+    op_ids[:, edge] = -1
+    assert set(map(tuple, op_ids.tolist())) <= fitting(mask, edge)
+    if name == "dead":
+        assert compared.any() == (edge not in (2, 4))
 
 
-def test_a_background_needs_no_connection_but_through_the_probed_edge():
-    mask = only((0,), (0, 1), (0,), (0, 3), (0,), (0,))  # the only route is edge 3
-    through = backgrounds([5], mask, 3)
-    assert set(map(tuple, np.delete(through, 3, 1).tolist())) == {(0, 0, 0, 0, 0), (0, 1, 0, 0, 0)}
-    beside = backgrounds([5], mask, 1)
-    assert (beside[:, 3] == 3).all()
-
-
-def test_backgrounds_are_uniform_over_those_that_can_connect():
+def test_backgrounds_are_uniform():
     op_ids = backgrounds(range(8), SMALL, 5)
-    others = np.delete(op_ids, 5, 1)
-    seen, times = np.unique(others, axis=0, return_counts=True)
-    # Edges 0, 1 and 3 are free, and with edge 5 open only all three closed disconnect.
-    assert len(seen) == 2**3 - 1
+    op_ids[:, 5] = -1
+    seen, times = np.unique(op_ids, axis=0, return_counts=True)
+    assert set(map(tuple, seen.tolist())) == fitting(SMALL, 5)
+    assert len(seen) == 3  # edge 3 open, and one of edges 0 and 1 at least
     assert stats.chisquare(times).pvalue > 1e-3

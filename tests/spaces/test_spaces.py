@@ -193,3 +193,35 @@ def test_the_benchmark_order_is_that_of_the_published_table(data_folder):
         published = {int(row["index"]): row["architecture"] for row in csv.DictReader(handle)}
     ours = [NAS_BENCH_201.encode(Architecture(op_ids)) for op_ids in map(tuple, benchmark_order().tolist())]
     assert dict(enumerate(ours)) == published
+
+
+PATHS = ([3], [0, 4], [1, 5], [0, 2, 5])  # edges 3<-0; 1<-0, 3<-1; 2<-0, 3<-2; 1<-0, 2<-1, 3<-2
+
+
+def live_paths(op_ids: np.ndarray) -> np.ndarray:
+    """Which paths from input to output hold no `none`, bool [A, P]."""
+    return np.stack([(op_ids[:, path] != 0).all(1) for path in PATHS], 1)
+
+
+@pytest.mark.parametrize("seed", range(12))
+def test_what_can_be_compared_is_what_some_background_of_the_mask_connects(seed) -> None:
+    rng = np.random.default_rng(seed)
+    mask = rng.random((6, 5)) < rng.uniform(0.25, 0.7)
+    mask[np.arange(6), rng.integers(5, size=6)] = True
+    found = NAS_BENCH_201.comparable(mask)
+    for edge in range(6):
+        opened = mask.copy()
+        opened[edge] = [False, False, False, True, False]
+        others = live_paths(NAS_BENCH_201.enumerate(opened))  # with a convolution on the edge
+        through = np.array([edge in path for path in PATHS])
+        between, around = (others & through).any(1), (others & ~through).any(1)
+        expected = mask[edge] & between.any()
+        expected[0] = mask[edge, 0] and (between & around).any()
+        assert found[edge].tolist() == expected.tolist()
+        joined = NAS_BENCH_201.joins(NAS_BENCH_201.enumerate(opened) != 0)[:, edge]
+        assert (joined == between).all()
+
+
+def test_of_the_whole_space_all_can_be_compared_and_of_a_chain_all_but_none() -> None:
+    assert NAS_BENCH_201.comparable(NAS_BENCH_201.full_mask()).all()
+    assert TOY.comparable(TOY.full_mask()).tolist() == [[False, True, True]] * 2

@@ -101,7 +101,7 @@ def test_edges_that_a_rule_does_not_look_at_are_not_read(edges) -> None:
 
     def similarity(node, unread: float):
         values = random_similarity(node.id, NAS_BENCH_201)
-        scored = scored_edges(settings, as_mask(node))
+        scored = scored_edges(NAS_BENCH_201, settings, as_mask(node))
         return np.stack([edge if e in scored else np.full((5, 5), unread) for e, edge in enumerate(values)])
 
     poisoned, plain, whole = (
@@ -113,7 +113,9 @@ def test_edges_that_a_rule_does_not_look_at_are_not_read(edges) -> None:
         )
     )
     assert poisoned == plain == whole
-    assert len(scored_edges(settings, FULL)) == (1 if edges == "fixed" else 6) and set(LOOKS) <= set(EDGE_RULES)
+    assert len(scored_edges(NAS_BENCH_201, settings, FULL)) == (1 if edges == "fixed" else 6) and set(LOOKS) <= set(
+        EDGE_RULES
+    )
 
 
 def test_random_edges_are_drawn_uniformly_and_grouped_by_the_objective() -> None:

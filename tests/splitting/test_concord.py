@@ -4,10 +4,11 @@ import numpy as np
 import pytest
 
 from jaxnas.config import SplitConfig
-from jaxnas.spaces import NAS_BENCH_201, TOY
+from jaxnas.spaces import NAS_BENCH_201
 from jaxnas.splitting import chance, concord, edges_taken, pair_values, pairwise, possible, survey
+from tests.triangle import TRIANGLE
 
-ONE, OTHER = ((0, 1), (2,)), ((0, 2), (1,))
+ONE, OTHER, THIRD = ((0, 1), (2,)), ((0, 2), (1,)), ((0,), (1, 2))
 
 
 def random_runs(runs: int, space=NAS_BENCH_201) -> list:
@@ -48,9 +49,10 @@ def test_random_similarities_agree_as_chance_does() -> None:
 
 
 def test_chance_keeps_sizes_and_what_an_edge_allows() -> None:
-    allowed = [possible(TOY, TOY.full_mask(), edge, 2, 1) for edge in range(2)]
-    assert allowed == [[ONE, OTHER]] * 2  # {none} alone leaves no cell
-    drawn = chance([[ONE, ONE]] * 2, allowed, np.random.default_rng(0), 4000)
+    assert [possible(TRIANGLE, TRIANGLE.full_mask(), edge, 2, 1) for edge in range(3)] == [[ONE, OTHER, THIRD]] * 3
+    bridge = np.array([[1, 1, 1], [1, 0, 0], [1, 1, 1]], bool)  # without the direct edge, `none` cannot be compared
+    assert [possible(TRIANGLE, bridge, edge, 2, 1) for edge in range(3)] == [[((1,), (2,))], [], [((1,), (2,))]]
+    drawn = chance([[ONE, ONE]] * 2, [[ONE, OTHER]] * 2, np.random.default_rng(0), 4000)
     assert set(np.round(drawn, 9)) == {-0.5, 0.25, 1.0} and drawn.mean() == pytest.approx(0.25, abs=0.03)
     alone, even = ((0,), (1, 2, 3)), ((0, 1), (2, 3))
     sure = chance([[alone]] * 2, [[alone, even]], np.random.default_rng(0), 9)
@@ -58,12 +60,12 @@ def test_chance_keeps_sizes_and_what_an_edge_allows() -> None:
 
 
 def test_rules_take_the_lowest_of_tied_edges() -> None:
-    equal, rng = np.zeros((2, 4, 3, 3)), np.random.default_rng(0)
-    found = survey(TOY, TOY.full_mask(), equal, 2, SplitConfig(edges="fixed", order=(1,)), rng)
-    assert [of.candidate.edge for of in found] == [0, 1]  # whatever the rule of the settings
-    assert [of.trust.stability for of in found] == [0, 0] and found[0].candidate.partition.ties == 2
-    taken = edges_taken(TOY, TOY.full_mask(), found, SplitConfig(order=(1, 0)), rng)
+    equal, rng, mask = np.zeros((3, 4, 3, 3)), np.random.default_rng(0), TRIANGLE.full_mask()
+    found = survey(TRIANGLE, mask, equal, 2, SplitConfig(edges="fixed", order=(1,)), rng)
+    assert [of.candidate.edge for of in found] == [0, 1, 2]  # whatever the rule of the settings
+    assert [of.trust.stability for of in found] == [0, 0, 0] and found[0].candidate.partition.ties == 3
+    taken = edges_taken(TRIANGLE, mask, found, SplitConfig(order=(1, 0)), rng)
     assert {name: edge for name, edge in taken.items() if name != "random"} == {
         **{"best": 0, "fixed": 1, "cheapest_cut": 0, "cheapest_cut_inverted": 0}
     }
-    assert set(edges_taken(TOY, TOY.full_mask(), [], SplitConfig(), rng).values()) == {None}
+    assert set(edges_taken(TRIANGLE, mask, [], SplitConfig(), rng).values()) == {None}

@@ -8,6 +8,7 @@ from jaxnas.spaces import NAS_BENCH_201, TOY
 from jaxnas.spaces.tree import Node, as_mask
 from jaxnas.splitting import by_count, by_similarity, check_groups, choose_split, grow
 from jaxnas.types import UserError
+from tests.triangle import TRIANGLE
 
 BLOCKS = {  # edge: which of two blocks every operation is in, and the groups this gives
     0: ([0, 0, 1, 1, 1], ((0, 1), (2, 3, 4))),
@@ -144,12 +145,13 @@ def test_no_leaf_of_the_toy_space_is_without_a_connected_architecture(groups, se
 
 
 def test_a_grouping_that_leaves_none_alone_is_passed_over():
-    similarity = np.full((2, 3, 3), 0.1)
-    similarity[:, 1, 2] = similarity[:, 2, 1] = 0.9  # none | skip, conv: best, and disconnected
-    split = split_of(TOY, TOY.full_mask(), similarity, 2)
-    assert split.groups in (((0, 1), (2,)), ((0, 2), (1,)))
-    assert split.value == pytest.approx((0.1 + 0.9) / 2 - 0.1)
-    assert split.ties == 4
+    # The direct edge of the triangle is closed to all but `none` on its way round: `none` alone would leave no cell.
+    similarity = np.full((3, 3, 3), 0.1)
+    similarity[:, 1, 2] = similarity[:, 2, 1] = 0.9  # none | skip, conv is best
+    assert split_of(TRIANGLE, TRIANGLE.full_mask(), similarity, 2).groups == ((0,), (1, 2))
+    bridge = np.array([[1, 1, 1], [1, 0, 0], [0, 0, 1]], bool)
+    split = split_of(TRIANGLE, bridge, similarity, 2)
+    assert split.groups in (((0, 1), (2,)), ((0, 2), (1,))) and split.joined == (0,)
 
 
 @pytest.mark.parametrize("groups", [(3,), (2, 2, 2)])
