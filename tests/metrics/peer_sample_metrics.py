@@ -1,5 +1,6 @@
 """Metrics that compare samples, and plain counts, on the PyTorch peer; arguments as in `peer_metrics`."""
 
+import copy
 from collections.abc import Callable
 from typing import Any
 
@@ -76,6 +77,31 @@ def linear_regions(model: Any, images: Any, op_weights: Any, units: Callable[[in
         chosen = torch.tensor(np.array(units(places[module], on.shape[1])))
         counts += [len(torch.unique(on[:, members], dim=0)) for members in chosen]
     return float(np.mean(counts))
+
+
+def zen(model: Any, images: Any, moved: Any, op_weights: Any) -> float:
+    """Log of the mean move of what the pooling sees, and the running deviations that PyTorch keeps; weights are given.
+
+    The unbiased variances that PyTorch keeps are made biased: of N values, (N - 1) / N as large.
+    """
+    model = copy.deepcopy(model)
+    norms = live_modules(model, op_weights, nn.BatchNorm2d)
+    counts = [x.numel() / x.shape[1] for x in inputs_of(norms, model, images, op_weights)]
+    for norm in norms:
+        norm.running_mean = torch.zeros(norm.num_features, dtype=model.classifier.weight.dtype)
+        norm.running_var = torch.ones_like(norm.running_mean)
+        norm.track_running_stats = True
+    seen: list[Tensor] = []
+    model.head.register_forward_hook(lambda module, inputs, features: seen.append(features))
+    with torch.no_grad():
+        for x in (images, moved):
+            run(model, x, op_weights)
+    score = (seen[0] - seen[1]).abs().sum((1, 2, 3)).mean().log().item()
+    for norm, count in zip(norms, counts, strict=True):
+        ones = (1 - norm.momentum) ** 2
+        biased = ones + (norm.running_var - ones) * (count - 1) / count
+        score += biased.mean().sqrt().log().item()
+    return score
 
 
 def input_jacobian(model: Any, images: Any, op_weights: Any) -> Tensor:

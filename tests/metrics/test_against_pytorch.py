@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 from jaxnas.metrics import METRICS, Probe
+from jaxnas.metrics.features import _gaussian
 from jaxnas.metrics.jacobians import jacob_cov
 from jaxnas.metrics.patterns import SETS, UNITS
 from jaxnas.nets import build_network
@@ -112,6 +113,21 @@ def test_scores_are_those_of_autograd(ported, images) -> None:
     theirs = by_samples.jacob_cov(model, images.transpose(0, 3, 1, 2), op_weights, coupled=True)
     assert ours["coupled"] == pytest.approx(theirs, rel=1e-3)
     assert ours["coupled"] != pytest.approx(float(ours["jacob_cov"]), rel=1e-3)
+
+
+def test_the_zen_score_is_that_of_modules_with_running_variances(ported, images) -> None:
+    """On the weights and inputs that our score draws; it takes no notice of what is in the batch and of the weights."""
+    space, network, params = ported
+    choice = PATH if space is TOY else MIXED
+    op_weights = by_weights.path_weights(space, PATH) if space is TOY else MIXED.astype(float)
+    ours = measured(space, network, ("zen",), params, choice, images)["zen"]
+    weight_key, image_key, step_key = jax.random.split(jax.random.key(0), 3)
+    model = by_weights.build_peer(space, jax.device_get(_gaussian(weight_key, params)), **SIZES)
+    assert (model.head[0].weight == 1).all() and (model.stem[1].bias == 0).all()
+    assert 0.8 < model.stages[2][0].edges[1].operations[2][1].weight.std() < 1.2
+    x, step = (np.asarray(jax.random.normal(key, images.shape), float) for key in (image_key, step_key))
+    first, second = (a.transpose(0, 3, 1, 2) for a in (x, x + 0.01 * step))
+    assert ours == pytest.approx(by_samples.zen(model, first, second, op_weights), rel=1e-4)
 
 
 def test_gradients_match_as_they_do_by_autograd(ported, images) -> None:

@@ -252,11 +252,14 @@ def test_the_random_control_differs_between_operations_and_keys(toy, toy_probe) 
     assert len(drawn) == 9
 
 
-def test_the_zen_score_takes_no_notice_of_what_nothing_reaches(toy, toy_probe) -> None:
-    """A convolution that only zeros enter has variance 0, whose logarithm is no score."""
+def test_the_zen_score_is_finite_where_a_convolution_sees_zeros(toy, toy_probe) -> None:
+    """Zeros have a deviation too, that of a running variance which decays from 1."""
     found = toy.watch(toy_probe(CONV, CONV).params, toy_probe(CONV, CONV).images, jnp.array([NONE, CONV]))
     assert (np.asarray(found.stats["stage1"]["nor_conv_3x3"][1])[:, 1] == 0).all()
-    assert np.isfinite(_log_deviations(found.stats))
+    live = toy.live(toy_probe(CONV, CONV).params, jnp.array([NONE, CONV]))
+    nothing = jax.tree.map(jnp.zeros_like, live)
+    with_cells, without = (float(_log_deviations(found.stats, found.stats, tree)) for tree in (live, nothing))
+    assert with_cells - without == pytest.approx(3 * np.log(0.9), rel=1e-4)  # a running variance of .81 in each stage
 
 
 def test_only_the_channels_that_operations_see_are_rectified(batch) -> None:
