@@ -66,7 +66,7 @@ def test_the_controller_follows_the_expected_reward_of_its_paths() -> None:
         expected = expected + rows[0, path[0]] * rows[1, path[1]] * reward
     expected.backward()
     baseline = float(expected.detach())
-    state = START._replace(controller=CONTROLLER, baseline=jnp.asarray(baseline))
+    state = START._replace(controller=CONTROLLER, baseline=jnp.asarray(baseline), updates=jnp.int32(1))
 
     @jax.jit
     def gradients(keys):
@@ -84,12 +84,21 @@ def test_the_controller_follows_the_expected_reward_of_its_paths() -> None:
     assert_expected((baselines - 0.99 * baseline) / 0.01, np.asarray(baseline))
 
 
-def test_a_reward_is_the_accuracy_and_a_little_of_the_entropy() -> None:
-    state = START._replace(controller=CONTROLLER)  # whose average is still 0
-    new = jax.jit(lambda key: ALGORITHM.update(key, state, FULL, problem()))(KEYS[0])
-    walks = [draw(key, CONTROLLER, FULL) for key in jax.random.split(KEYS[0], SAMPLES)]
-    rewards = [1 / (1 + np.exp(loss(one_hot(walk.op_ids)))) + 1e-4 * float(walk.entropy) for walk in walks]
-    np.testing.assert_allclose(new.baseline, 0.01 * np.mean(rewards), rtol=2e-6)  # of the entropy's share, 4e-4
+def test_the_average_starts_at_the_first_rewards_of_accuracy_and_a_little_entropy_and_decays() -> None:
+    update = jax.jit(lambda key, state: ALGORITHM.update(key, state, FULL, problem()))
+    draws = jax.jit(jax.vmap(draw, (0, None, None)))
+    states, means = [START._replace(controller=CONTROLLER)], []
+    for key in KEYS[:3]:
+        walks = draws(jax.random.split(key, SAMPLES), states[-1].controller, FULL)
+        right = 1 / (1 + np.exp([loss(one_hot(op_ids)) for op_ids in walks.op_ids]))
+        means.append(np.mean(right + 1e-4 * np.asarray(walks.entropy)))
+        states.append(update(key, states[-1]))
+    expected = [means[0], 0.99 * means[0] + 0.01 * means[1]]
+    expected.append(0.99 * expected[1] + 0.01 * means[2])
+    # Of the entropy's share, 4e-4 and more, a hundredth.
+    np.testing.assert_allclose([state.baseline for state in states[1:]], expected, rtol=2e-6)
+    assert max(means) - min(means) > 0.01
+    assert [int(state.updates) for state in states] == [0, 1, 2, 3]
 
 
 def test_probabilities_are_those_along_the_likeliest_path() -> None:
