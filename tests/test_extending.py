@@ -41,7 +41,13 @@ def planted_table() -> Trained:
 
     probabilities = np.array([[0.1, 0.8, 0.1], [0.1, 0.5, 0.4]])
     return Trained(
-        TOY, probabilities, accuracy, accuracy, lambda rng, op_ids: accuracy(op_ids), lambda mask: planted_table()
+        space=TOY,
+        probabilities=probabilities,
+        accuracy=accuracy,
+        loss=accuracy,
+        score=lambda rng, op_ids: accuracy(op_ids),
+        narrowed=lambda mask: planted_table(),
+        draw=lambda rng, n: np.zeros((n, 2), int),
     )
 
 

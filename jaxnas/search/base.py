@@ -3,6 +3,7 @@
 from collections.abc import Callable
 from typing import Any, NamedTuple
 
+import jax
 import jax.numpy as jnp
 
 from jaxnas.types import Array, Choice, Key, Params
@@ -57,6 +58,16 @@ class SearchAlgorithm(NamedTuple):
     """batches that one step sends forward and, mostly, backward through the network; 2: one validates, one trains"""
     partial: int = 1
     """operations of the supernet that is trained see 1/partial of its channels"""
+    sample: Callable[[Key, SearchState, Array], Array] | None = None
+    """(key, state, mask) -> op_ids int [E], a draw from the algorithm's own distribution, inside the mask, connected or
+    not; the key is consumed. None: each edge by its row of `probabilities`, whatever the others hold"""
+
+
+def sample_path(algorithm: SearchAlgorithm, key: Key, state: SearchState, mask: Array) -> Array:
+    """A draw from what the algorithm learnt, as `SearchAlgorithm.sample` says -> op_ids int32 [E]."""
+    if algorithm.sample is not None:
+        return algorithm.sample(key, state, mask)
+    return jax.random.categorical(key, jnp.log(algorithm.probabilities(state, mask))).astype(jnp.int32)
 
 
 def one(choice: Choice) -> Forwards:

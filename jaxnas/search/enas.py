@@ -44,7 +44,7 @@ def enas(space: SearchSpace, samples: int = 5) -> SearchAlgorithm:
     good. Size, logits of 2.5 tanh(. / 5), weights uniform in +-.1, clipping at 5 and Adam of rate 1e-3, betas
     (0, .999) and epsilon 1e-3 are those of the code released with NAS-Bench-201; that updates the controller 50 times
     with 20 paths after every epoch, this one every step with `samples`. Probabilities are those along the likeliest
-    operations, edge after edge.
+    operations, edge after edge; samples are the controller's own, each edge given those before it.
     """
 
     def init(key: Key, mask: Array, params: Params) -> EnasState:
@@ -75,7 +75,10 @@ def enas(space: SearchSpace, samples: int = 5) -> SearchAlgorithm:
     def probabilities(state: EnasState, mask: Array) -> Array:
         return draw(None, state.controller, mask).probabilities
 
-    return SearchAlgorithm(init, forwards, update, probabilities, samples + 1)
+    def sample(key: Key, state: EnasState, mask: Array) -> Array:
+        return draw(key, state.controller, mask).op_ids
+
+    return SearchAlgorithm(init, forwards, update, probabilities, samples + 1, sample=sample)
 
 
 def new_controller(key: Key, operations: int) -> Params:

@@ -20,6 +20,8 @@ SELECTORS: dict[str, Callable[..., Selector]] = {
     "perturbation_loss": partial(perturbation, criterion="loss", tune=True),
     "zero_cost_perturbation": zero_cost_perturbation,
     "best_of_sampled": best_of_sampled,
+    "best_of_probable": partial(best_of_sampled, draw="probable"),
+    "best_of_learnt": partial(best_of_sampled, draw="learnt"),
     "evolution": evolution,
     "regularised_evolution": regularised_evolution,
     "enumeration": enumeration,

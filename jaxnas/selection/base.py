@@ -29,6 +29,8 @@ class Trained(NamedTuple):
     """(generator, choices) -> zero-cost score [A] on one fresh batch that the generator draws; larger = better"""
     narrowed: Callable[[Mask], "Trained"]
     """mask [E, O] -> itself, trained on for the tuning epochs under that narrower mask"""
+    draw: Callable[[Generator, int], np.ndarray]
+    """(generator, n) -> op_ids int [n, E], draws from its search algorithm's own distribution, connected or not"""
 
 
 class Selected(NamedTuple):

@@ -18,14 +18,20 @@ from jaxnas.selection.base import (
 from jaxnas.selection.magnitude import path_probabilities
 from jaxnas.types import Mask
 
+ROUNDS = 20  # of n draws from what is learnt, before the most probable take the places that are free
+
 
 def best_of_sampled(n: int = 100, draw: str = "uniform") -> Selector:
-    """The most accurate of `n` distinct connected architectures, fewer where the budget or the mask holds fewer.
+    """The most accurate of `n` connected architectures, fewer where the budget or the mask holds fewer.
 
     `uniform`: drawn without replacement, as random search with weight sharing does (Li & Talwalkar, UAI 2019).
-    `probable`: the n of the largest product of probabilities, as SETN does (Dong & Yang, ICCV 2019); no chance in it,
-    the first of equals. All are scored on the same images, where codes of NAS-Bench-201 give each candidate a batch
-    of its own. The score is the accuracy; the first drawn of equals wins.
+    `probable`: the n of the largest product of probabilities, as SETN is read (Dong & Yang, ICCV 2019); no chance in
+    it, the first of equals. `learnt`: n draws from the algorithm's own distribution, as ENAS is read (Pham et al., ICML
+    2018), with its controller's dependence between edges; what is disconnected or outside the mask is drawn again, up
+    to 20 n draws in all, and the most probable take the places that are still free; a cell drawn twice is scored once.
+
+    The numbers are those of the code of NAS-Bench-201, which takes disconnected cells too and gives each candidate one
+    batch of its own; here all are scored on the same images. The score is the accuracy; the first drawn of equals wins.
     """
     check_counts(n=n)
     drawn = named(DRAWS, "draw", draw)
@@ -33,7 +39,7 @@ def best_of_sampled(n: int = 100, draw: str = "uniform") -> Selector:
     def select(rng: Generator, trained: Trained, mask: Mask, budget: int) -> Selected:
         check_budget(budget, 1, "best_of_sampled")
         inside = connected_of(trained.space, mask)
-        return _most_accurate(trained, drawn(rng, trained.probabilities, inside, min(n, budget, len(inside))))
+        return _most_accurate(trained, drawn(rng, trained, inside, min(n, budget)))
 
     return select
 
@@ -69,16 +75,27 @@ def _most_accurate(trained: Trained, op_ids: np.ndarray) -> Selected:
     return Selected(op_ids[chosen], float(scores[chosen]), len(op_ids))
 
 
-def _uniform(rng: Generator, probabilities: np.ndarray, inside: np.ndarray, n: int) -> np.ndarray:
-    del probabilities
-    return rng.choice(inside, n, replace=False)
+def _uniform(rng: Generator, trained: Trained, inside: np.ndarray, n: int) -> np.ndarray:
+    del trained
+    return rng.choice(inside, min(n, len(inside)), replace=False)
 
 
-def _probable(rng: Generator, probabilities: np.ndarray, inside: np.ndarray, n: int) -> np.ndarray:
+def _probable(rng: Generator, trained: Trained, inside: np.ndarray, n: int) -> np.ndarray:
     del rng
-    return inside[np.argsort(-path_probabilities(probabilities, inside), kind="stable")[:n]]
+    return inside[np.argsort(-path_probabilities(trained.probabilities, inside), kind="stable")[:n]]
 
 
-Draw = Callable[[Generator, np.ndarray, np.ndarray, int], np.ndarray]
-"""(generator, probabilities [E, O], op_ids [A, E] to draw from, n) -> op_ids [n, E], distinct"""
-DRAWS: dict[str, Draw] = {"uniform": _uniform, "probable": _probable}
+def _learnt(rng: Generator, trained: Trained, inside: np.ndarray, n: int) -> np.ndarray:
+    allowed, kept = {tuple(row) for row in inside.tolist()}, []
+    for _ in range(ROUNDS):
+        kept += [row for row in trained.draw(rng, n).tolist() if tuple(row) in allowed]
+        if len(kept) >= n:
+            break
+    rows = np.array([*kept[:n], *_probable(rng, trained, inside, max(0, n - len(kept)))], np.int32)
+    first = np.unique(rows, axis=0, return_index=True)[1]
+    return rows[np.sort(first)]
+
+
+Draw = Callable[[Generator, Trained, np.ndarray, int], np.ndarray]
+"""(generator, trained, op_ids [A, E] to draw from, n) -> op_ids [n, E], distinct, fewer where fewer are found"""
+DRAWS: dict[str, Draw] = {"uniform": _uniform, "probable": _probable, "learnt": _learnt}

@@ -15,6 +15,7 @@ from jaxnas.methods.problem import Problem, architecture_name
 from jaxnas.metrics import METRICS, architecture_score
 from jaxnas.nets import Network
 from jaxnas.search import SearchAlgorithm
+from jaxnas.search.base import sample_path
 from jaxnas.selection.base import Trained
 from jaxnas.training import (
     Searching,
@@ -39,6 +40,7 @@ class Programs(NamedTuple):
     epoch: Epoch
     tune: Epoch
     probabilities: Callable[[Searching], Array]  # states -> [K, E, O]
+    draw: Callable[[Array, Searching], Array]  # (keys [n], a state) -> op_ids [n, E], of its own distribution
 
 
 class Judges(NamedTuple):
@@ -72,6 +74,7 @@ def build_programs(problem: Problem, config: StudyConfig, algorithm: SearchAlgor
         epoch=epoch(config.optimizer.rate, config.optimizer.final_rate),
         tune=epoch(slow, slow),
         probabilities=jax.jit(jax.vmap(lambda state: algorithm.probabilities(state.search, state.subnet.mask))),
+        draw=jax.jit(jax.vmap(lambda key, of: sample_path(algorithm, key, of.search, of.subnet.mask), (0, None))),
     )
 
 
@@ -157,6 +160,10 @@ def trained_of(problem: Problem, config: StudyConfig, programs: Programs, judges
         tuned = train(inside, data, programs.tune, config.tune_epochs, QUIET)
         return trained_of(problem, config, programs, judges, tuned)
 
+    def draw(rng: np.random.Generator, n: int) -> np.ndarray:
+        keys = jax.random.split(jax.random.key(int(rng.integers(2**32))), n)
+        return np.asarray(programs.draw(keys, parallel.item(state, 0)))
+
     return Trained(
         space=space,
         probabilities=np.asarray(programs.probabilities(state)[0], float),
@@ -164,6 +171,7 @@ def trained_of(problem: Problem, config: StudyConfig, programs: Programs, judges
         loss=lambda choices: np.asarray(validate(choices).loss, float),
         score=score,
         narrowed=narrowed,
+        draw=draw,
     )
 
 

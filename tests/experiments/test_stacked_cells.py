@@ -83,7 +83,7 @@ def test_unsplit_supernets_of_a_seed_each_try_their_own(setting) -> None:
         tried.append(choices.tolist())
         return np.zeros(len(choices))
 
-    view = Trained(TOY, np.full(TOY.shape, 1 / 3), accuracy, accuracy, None, None)
+    view = Trained(TOY, np.full(TOY.shape, 1 / 3), accuracy, accuracy, None, None, None)
     leaf = next(leaf for leaf in leaves if leaf.split == "none")
     for number in (0, 1, 2, 0):
         assert not _taken(problem, study, view, "", leaf._replace(number=number))["error"]

@@ -77,4 +77,5 @@ def trained(weights: np.ndarray, probabilities: np.ndarray, train: Images, valid
         loss=lambda choices: losses(choices, valid)[1],
         score=score,
         narrowed=narrowed,
+        draw=lambda rng, n: np.stack([rng.choice(3, n, p=row / row.sum()) for row in probabilities], 1),
     )

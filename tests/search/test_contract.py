@@ -9,17 +9,18 @@ import pytest
 from jax import lax
 
 from jaxnas.search import ALGORITHMS
+from jaxnas.search.base import sample_path
 from jaxnas.spaces import TOY
 from tests.search.small import MASKS, matrices, problem
 
-STEPS = 3
+STEPS, DRAWN = 3, 4
 WITHOUT_LOGITS = {"uniform", "fairnas", "one_shot", "greedynas", "enas", "cross_path"}  # what they learn is not [E, O]
 WITHOUT_DRAWS = {"darts", "darts2", "pc_darts"}
 
 
 @cache
 def program(name: str):
-    """(key, mask) -> the first state; states, what ran and probabilities of a few steps, stacked; jitted."""
+    """(key, mask) -> the first state; states, what ran, probabilities and samples of a few steps, stacked; jitted."""
     algorithm = ALGORITHMS[name](TOY)
 
     def steps(key, mask):
@@ -29,7 +30,8 @@ def program(name: str):
             if algorithm.update is not None:
                 state = algorithm.update(update_key, state, mask, problem(progress))
             ran = algorithm.forwards(choice_key, state, mask, problem(progress))
-            return state, (state, ran, algorithm.probabilities(state, mask))
+            drawn = jax.vmap(lambda k: sample_path(algorithm, k, state, mask))(jax.random.split(choice_key, DRAWN))
+            return state, (state, ran, algorithm.probabilities(state, mask), drawn)
 
         init_key, key = jax.random.split(key)
         start = algorithm.init(init_key, mask, problem().params)
@@ -53,7 +55,8 @@ def test_one_program_serves_all_masks_and_a_key_means_the_same_bits(name: str) -
 @pytest.mark.parametrize("name", ALGORITHMS)
 def test_probabilities_and_what_runs_stay_inside_the_mask(name: str, mask: np.ndarray) -> None:
     for seed in range(5):
-        _, _, (choices, coefficients, _), probabilities = run(name, mask, seed)
+        _, _, (choices, coefficients, _), probabilities, drawn = run(name, mask, seed)
+        assert drawn.dtype == np.int32 and drawn.shape == (STEPS, DRAWN, 2) and mask[np.arange(2), drawn].all()
         assert probabilities.dtype == np.float32 and probabilities.shape == (STEPS, *TOY.shape)
         np.testing.assert_allclose(probabilities.sum(-1), 1, rtol=1e-6)
         assert (probabilities[:, ~mask] == 0).all() and (probabilities >= 0).all()

@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 from scipy import stats
 
+from jaxnas.search.base import sample_path
 from jaxnas.search.enas import draw, enas
 from jaxnas.spaces import TOY
 from tests.search.small import FULL, NARROW, assert_expected, loss, one_hot, problem
@@ -105,3 +106,15 @@ def test_probabilities_are_those_along_the_likeliest_path() -> None:
     peer, state = Peer(), START._replace(controller=CONTROLLER)
     got = np.asarray(ALGORITHM.probabilities(state, NARROW))
     np.testing.assert_allclose(got, peer.rows(got.argmax(-1), NARROW).detach().numpy(), atol=1e-6)
+
+
+def test_samples_are_walks_and_not_products_of_the_rows() -> None:
+    peer, state = Peer(), START._replace(controller=CONTROLLER)
+    sample = jax.jit(jax.vmap(lambda key: sample_path(ALGORITHM, key, state, FULL)))
+    drawn, paths = np.asarray(sample(KEYS)), TOY.enumerate()
+    times = np.array([(drawn == path).all(-1).sum() for path in paths])
+    own = np.array([peer.rows(path, FULL).detach().numpy()[[0, 1], path].prod() for path in paths])
+    assert stats.chisquare(times, own * len(KEYS)).pvalue > 1e-3
+    rows = np.asarray(ALGORITHM.probabilities(state, FULL), float)
+    product = rows[0][paths[:, 0]] * rows[1][paths[:, 1]]
+    assert stats.chisquare(times, product / product.sum() * len(KEYS)).pvalue < 1e-3

@@ -8,8 +8,9 @@ import pytest
 from scipy import stats
 
 from jaxnas.metrics.probes import path_background
-from jaxnas.search import sample_connected
-from jaxnas.spaces import NAS_BENCH_201
+from jaxnas.search import ALGORITHMS, sample_connected
+from jaxnas.search.base import sample_path
+from jaxnas.spaces import NAS_BENCH_201, TOY
 
 one_draw = jax.jit(jax.vmap(lambda key, mask: sample_connected(key, NAS_BENCH_201, mask), (0, None)))
 one_background = jax.jit(jax.vmap(path_background(NAS_BENCH_201), (0, None, None)))
@@ -122,3 +123,13 @@ def test_backgrounds_are_uniform():
     assert set(map(tuple, seen.tolist())) == fitting(SMALL, 5)
     assert len(seen) == 3  # edge 3 open, and one of edges 0 and 1 at least
     assert stats.chisquare(times).pvalue > 1e-3
+
+
+def test_an_algorithm_without_a_draw_of_its_own_draws_each_edge_by_its_row():
+    rows = np.array([[0.6, 0.0, 0.4], [0.1, 0.7, 0.2]])
+    algorithm = ALGORITHMS["uniform"](TOY)._replace(probabilities=lambda state, mask: rows)
+    draw = jax.jit(jax.vmap(lambda key: sample_path(algorithm, key, (), TOY.full_mask())))
+    seen, times = np.unique(np.concatenate([draw(keys(seed)) for seed in range(4)]), axis=0, return_counts=True)
+    np.testing.assert_array_equal(seen, [[0, 0], [0, 1], [0, 2], [2, 0], [2, 1], [2, 2]])
+    expected = 2_000 * (rows[0, [0, 2], None] * rows[1]).reshape(-1)
+    assert stats.chisquare(times, expected).pvalue > 1e-3

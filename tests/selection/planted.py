@@ -95,7 +95,10 @@ def planted(
         now = np.where(mask, probabilities if later is None else later, 0.0)
         return trained._replace(probabilities=now / now.sum(1, keepdims=True))
 
-    trained = Trained(space, probabilities, asked, lambda choices: 100.0 - asked(choices), score, narrowed)
+    def draw(rng: np.random.Generator, n: int) -> np.ndarray:
+        return np.stack([rng.choice(len(row), n, p=row) for row in probabilities], 1)
+
+    trained = Trained(space, probabilities, asked, lambda choices: 100.0 - asked(choices), score, narrowed, draw)
     return trained, calls
 
 

@@ -135,6 +135,45 @@ def test_the_probable_draw_takes_the_largest_products_and_the_uniform_one_distin
     assert len({tuple(row) for row in calls.choices[0].tolist()}) == 9 == calls.evaluations
 
 
+def test_learnt_draws_are_scored_once_in_their_order_and_dead_ones_drawn_again() -> None:
+    table, mask = np.arange(9.0), TOY.full_mask()
+    trained, calls = planted(TOY, table, uniform(mask))
+    asked = []
+
+    def draw(rng, n):
+        asked.append(n)
+        return np.array([[0, 2], [1, 1], [2, 1], [1, 1]] if len(asked) == 1 else [[1, 2], [2, 2], [2, 2], [1, 2]])
+
+    chosen = select("best_of_learnt", trained._replace(draw=draw), mask, 4, n=9)
+    assert asked == [4, 4] and [choices.tolist() for choices in calls.choices] == [[[1, 1], [2, 1], [1, 2]]]
+    assert chosen.op_ids.tolist() == [2, 1] and (chosen.score, chosen.evaluations) == (7.0, 3)
+
+
+def test_where_nothing_that_is_drawn_is_connected_the_most_probable_are_taken() -> None:
+    table, mask = np.arange(9.0), only((0, 1), (0, 1, 2), ops=3)
+    probabilities = np.array([[1.0, 0, 0], [0, 0.4, 0.6]])  # all that is drawn is dead
+    trained, calls = planted(TOY, table, probabilities)
+    rounds, drawn = [], trained.draw
+    trained = trained._replace(draw=lambda rng, n: rounds.append(n) or drawn(rng, n))
+    chosen = select("best_of_learnt", trained, mask, 1)
+    assert rounds == [1] * 20 and calls.choices[0].tolist() == [[1, 1]] == [chosen.op_ids.tolist()]
+    inside = only((1,), (1, 2), ops=3)  # narrower than what is drawn
+    shifted = planted(TOY, table, np.array([[0, 0.5, 0.5], [0, 0.5, 0.5]]))[0]
+    assert select("best_of_learnt", shifted, inside, 50).op_ids.tolist() == [1, 2]
+
+
+def test_learnt_draws_are_as_frequent_as_their_distribution_says_given_that_they_are_connected() -> None:
+    probabilities = dirichlet(FORK.full_mask(), 3)
+    inside = connected(FORK, FORK.full_mask())
+    chances = probabilities[np.arange(3), inside].prod(1)
+    trained, _ = planted(FORK, np.zeros(27), probabilities)
+    rng, counts = np.random.default_rng(0), np.zeros(27)
+    for _ in range(2200):
+        counts[index(FORK, SELECTORS["best_of_learnt"](n=1)(rng, trained, FORK.full_mask(), 1).op_ids)] += 1
+    expected = 2200 * chances / chances.sum()
+    assert ((counts[index(FORK, inside)] - expected) ** 2 / expected).sum() < 46.8  # 21 degrees: 1 in 1000
+
+
 def test_equal_accuracies_go_to_the_first() -> None:
     trained, calls = planted(TOY, np.full(9, 50.0), uniform(TOY.full_mask()))
     for name in ("enumeration", "best_of_sampled", "evolution", "regularised_evolution"):
