@@ -59,10 +59,15 @@ def grasp(network: Network, space: SearchSpace) -> Metric:
 def fisher(network: Network, space: SearchSpace) -> Metric:
     """Fisher information of the channels (Theis et al., 2018; Turner et al., ICLR 2020).
 
-    For every image and output channel, the sum of activation x gradient of the loss; half its mean square over
-    images, times the channel's fan-in, summed over channels and layers. By homogeneity that sum is the channel's
-    weight x gradient of one image. The released code lets the norms couple the images of a batch; here they take
-    `given` statistics of the batch, so that an image's gradient is its own.
+    For every image and output channel of a convolution or the classifier, the sum of activation x gradient of the mean
+    loss; half its mean square over images, times the channel's fan-in, summed over channels and layers. By homogeneity
+    that sum is the channel's weight x gradient of one image; the classifier's bias, which the released code has in the
+    activation, is left out.
+
+    The released code lets the norms couple the images of a batch; here they take `given` statistics of the batch, so
+    that an image's gradient is its own. That moves the score: with statistics that follow the weights, a channel in
+    front of a norm may be scaled without effect, so that its sums over the batch cancel and their mean square is a
+    variance. Held statistics leave a mean, whose square counts too.
     """
     loss = build_loss(network)
 
@@ -115,7 +120,10 @@ def sigeo(network: Network, space: SearchSpace) -> Metric:
     """ZiCo plus twice the log of a Fisher-Rao term, along four steps of plain descent at rate 1 (SiGeo, 2023).
 
     The variant without warm-up of the released code: weight 1 on the Fisher-Rao term, 0 on the loss. That term is
-    the sum over layers of |summed gradients x weights after the last step|.
+    the sum over layers of |summed gradients x weights after the last step|: signed within a layer, without squares.
+    Layers are the matrices of convolutions and classifier, in both terms; biases, scales and what norms hold are in
+    neither. They stay as they are during the steps, where the released code's descend too. A mini-batch is a quarter of
+    the batch, 64 images there; norms use its statistics.
     """
     loss = build_loss(network)
 

@@ -30,7 +30,12 @@ def greedynas(
     `pool` lowest losses of what was kept, each path once, with its newest loss. The numbers are the paper's; there the
     kept paths take a step each, one batch after the other, and the pool may end the training early. Where a space has
     few architectures, those that lead by their initial weights may be the only ones to be trained. Probabilities are
-    the operations' shares of the pool. Raises ValueError unless 1 <= kept <= paths.
+    the operations' shares of the pool.
+
+    The paths of a step are ranked on that step's validation batch, as large as a training batch, augmented, another one
+    every step; the paper ranks on a small surrogate part of the validation images. A batch of 64 orders paths of
+    nearly the same loss by chance, and losses in the pool are of different batches and weights, as old as their path's
+    last draw. Raises ValueError unless 1 <= kept <= paths.
     """
     if not 1 <= kept <= paths:
         raise ValueError(f"GreedyNAS keeps some of its {paths} paths, not {kept}")
