@@ -2,13 +2,15 @@
 
     python -m experiments.ablate_splits digits --trees out/metrics/trees --workdir out/splits
     python -m experiments.ablate_splits digits --trees SPLITS.json --splits gm snip random:3 none --workdir out/splits
+    python -m experiments.ablate_splits digits --splits metric:snip random:2 none --workdir out/splits
     python -m experiments.ablate_splits digits --trees out/metrics/trees --workdir out/1 --shard 1 3
     python -m experiments.ablate_splits digits --trees out/metrics/trees --workdir out/all --merge out/1 out/2 out/3
     python -m experiments.ablate_splits digits --trees out/metrics/trees --workdir out/all --launcher slurm --shards 3
 
-For each seed one supernet is warmed up; from it all leaves of all splits are trained on one axis by each algorithm, and
-a selector takes an architecture from each. Splits that are alike are trained once. Controls see as many images: as many
-unsplit supernets as a split has leaves, random splits, a random search. The same command goes on where it was stopped.
+For each seed one supernet is warmed up, on which `metric:NAME` grows a tree; from it all leaves of all splits are
+trained on one axis by each algorithm, and a selector takes an architecture from each. Splits that are alike are trained
+once. Controls see as many images: as many unsplit supernets as a split has leaves, random splits, a random search. The
+same command goes on where it was stopped.
 `--launcher` runs every shard as a job (in WORKDIR/shard-I, its log in WORKDIR/jobs), waits for them, and joins them in
 one more job.
 

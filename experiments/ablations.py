@@ -3,7 +3,7 @@
 from dataclasses import replace
 
 from experiments.presets import PRESETS, STUDIES
-from jaxnas.config import SplitAblationConfig
+from jaxnas.config import SplitAblationConfig, SplitConfig
 
 _DEFAULT = SplitAblationConfig().study
 _DIGITS, _SMALL = STUDIES["digits"], STUDIES["cifar10-small"]
@@ -14,7 +14,7 @@ SPLITS: dict[str, SplitAblationConfig] = {
     "smoke": SplitAblationConfig(
         replace(STUDIES["smoke"], selectors=("enumeration",), epochs=1, tune_epochs=0, budget=4, ranked=2),
         splits=("random:1", "none"),
-        groups=(2,),
+        split=SplitConfig(groups=(2,), batches=2),
         warmup_epochs=1,
     ),
     # Four leaves a split, two levels: hours on a laptop.
@@ -29,7 +29,7 @@ SPLITS: dict[str, SplitAblationConfig] = {
             alone_epochs=30,
         ),
         splits=(*METRICS, "random:3", "none"),
-        groups=(2, 2),
+        split=SplitConfig(groups=(2, 2), batches=4),
         warmup_epochs=20,
     ),
     # Against true accuracies (--table).
@@ -44,7 +44,7 @@ SPLITS: dict[str, SplitAblationConfig] = {
             budget=50,
         ),
         splits=(*METRICS[:2], "random:1", "none"),
-        groups=(2, 2),
+        split=SplitConfig(groups=(2, 2)),
         warmup_epochs=10,
     ),
     # Settings of the literature, for accelerators: every split of the metric-driven study by name (--trees).

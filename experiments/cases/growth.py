@@ -69,11 +69,11 @@ def state_bytes(setting: Setting) -> int:
 def study(config: SplitAblationConfig, named: int = 0) -> list[Part]:
     """An ablation of splits of CIFAR-10, with so many more splits than `config` names; a table gives the truth.
 
-    Splits have as many leaves as `config.groups` make, and no two are alike.
+    Splits have as many leaves as `config.split.groups` make, and no two are alike.
     """
     shared = config.study
     setting = Setting(shared.net.space, shared.net.channels, shared.net.cells, shared.data.batch)
-    space, k, seeds = inputs.space(setting), math.prod(config.groups), len(shared.seeds)
+    space, k, seeds = inputs.space(setting), math.prod(config.split.groups), len(shared.seeds)
     assert shared.data.train is not None and shared.data.valid is not None
     mixed, path = mixed_step(setting), path_step(setting)
     labels: Any = jax.ShapeDtypeStruct((shared.data.train,), jnp.int32)

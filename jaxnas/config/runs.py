@@ -117,9 +117,10 @@ class SplitAblationConfig:
     )
     """how sub-supernets are trained and searched, by one selector; `random`: trained on as many images as a split"""
     splits: tuple[str, ...] = ("random:2", "none")
-    """names in the file of splits; random:N, so many random trees; none, as many unsplit supernets"""
-    groups: tuple[int, ...] = (2, 2, 2)
-    """groups at each level of random trees"""
+    """names in the file of splits; metric:NAME, a tree by that metric on each seed's own warmed-up weights; random:N,
+    so many random trees; none, as many unsplit supernets"""
+    split: SplitConfig = field(default_factory=SplitConfig)
+    """how trees of metric:NAME are scored and grown; `groups` is that of random trees too, `metric` is not read"""
     warmup_epochs: int = 50
     """epochs of the full supernet on uniform paths, from which all sub-supernets of a seed start"""
 

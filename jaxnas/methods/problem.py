@@ -11,7 +11,7 @@ import numpy as np
 import optax
 
 from jaxnas import parallel
-from jaxnas.config import FewShotConfig
+from jaxnas.config import FewShotConfig, SplitConfig
 from jaxnas.data import Colours, Dataset, Images, Pipeline, build_pipeline, fixed_batches, on_device
 from jaxnas.metrics import METRICS, Readings, edge_readings
 from jaxnas.metrics.probes import BACKGROUNDS
@@ -175,11 +175,6 @@ def build_programs(
     def per_batch(batches: Images) -> int:
         return batches.labels.shape[1]
 
-    readings = edge_readings(METRICS[config.split.metric](network, space), space, config.split.background)
-
-    def of_edge(item: tuple[Key, Array], params: Params, mask: Array, images: Array, labels: Array) -> Readings:
-        return readings(item[0], params, mask, item[1], images, labels)
-
     return Programs(
         network=network,
         supernet=supernet,
@@ -190,8 +185,23 @@ def build_programs(
         alone_epoch=epoch_of(alone, only),
         evaluate=over(build_evaluate(network, pipeline), batch=per_batch),
         evaluate_alone=over(build_evaluate(alone, pipeline), batch=per_batch),
-        readings=over(of_edge, paths=config.split.background == "path"),
+        readings=build_readings(network, space, config.split, config.strategy),
     )
+
+
+def build_readings(
+    network: Network, space: SearchSpace, settings: SplitConfig, strategy: str
+) -> Callable[..., Readings]:
+    """`readings((keys [E], edges [E]), params, mask, images, labels)`, leaves [E, R, ...], by a split's metric.
+
+    One program for every seed, weight and node.
+    """
+    readings = edge_readings(METRICS[settings.metric](network, space), space, settings.background)
+
+    def of_edge(item: tuple[Key, Array], params: Params, mask: Array, images: Array, labels: Array) -> Readings:
+        return readings(item[0], params, mask, item[1], images, labels)
+
+    return parallel.over(of_edge, strategy, paths=settings.background == "path")
 
 
 def steps_per_epoch(problem: Problem) -> int:

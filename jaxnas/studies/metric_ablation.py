@@ -13,17 +13,17 @@ import numpy as np
 from jaxnas import parallel
 from jaxnas.config import FewShotConfig, MetricAblationConfig, SplitConfig
 from jaxnas.data import Dataset
-from jaxnas.methods.problem import SCORE, WARM_UP, Problem, prepare, purpose_key, steps_per_epoch
+from jaxnas.methods.problem import SCORE, WARM_UP, Problem, build_readings, prepare, purpose_key, steps_per_epoch
 from jaxnas.methods.problem import check as check_few_shot
 from jaxnas.methods.scoring import readings_of, scoring_batches, scoring_key, similarity_of
-from jaxnas.metrics import METRICS, Metric, Readings, edge_readings
+from jaxnas.metrics import METRICS, Metric, Readings
 from jaxnas.metrics.probes import check_readings
 from jaxnas.spaces.base import SearchSpace
 from jaxnas.spaces.tree import Node, as_mask, root
 from jaxnas.splitting import EdgeReading, Grouped, by_similarity, edges_taken, grow, scored_edges, survey
 from jaxnas.studies.correlation import SMALLEST
 from jaxnas.training import SubnetState, new_state, train
-from jaxnas.types import Array, Key, Params, Stages, UserError
+from jaxnas.types import Key, Params, Stages, UserError
 from jaxnas.workdir import Progress, append_rows, read_rows
 
 UNITS = "units.jsonl"  # what is kept, a row as soon as a unit is measured
@@ -110,8 +110,9 @@ def measure_units(
         try:
             if not all(np.isfinite(leaf).all() for leaf in jax.tree.leaves(params)):
                 raise UserError("the warm-up diverged")
-            metric = METRICS[unit.metric](problem.programs.network, problem.space)
-            read = read or build_reader(problem, metric)
+            network, settings = problem.programs.network, replace(config.split, metric=unit.metric)
+            metric = METRICS[unit.metric](network, problem.space)
+            read = read or build_readings(network, problem.space, settings, problem.config.strategy)
             measure(_of_seed(problem, unit.seed), config, unit, metric, read, params, row)
         except UserError as error:
             row["error"] = str(error)
@@ -142,19 +143,6 @@ def warm_ups(problem: Problem, config: MetricAblationConfig, stages: Stages) -> 
                 states = train(states, problem.train, programs.epoch, length - before, stage, independent=True)
         weights[length], before = states.params, length
     return weights
-
-
-def build_reader(problem: Problem, metric: Metric) -> Callable[..., Readings]:
-    """`read((keys [E], edges [E]), params, mask, images, labels) -> readings`, leaves [E, R, ...].
-
-    One program for every seed, weight and node.
-    """
-    readings = edge_readings(metric, problem.space, problem.config.split.background)
-
-    def of_edge(item: tuple[Key, Array], params: Params, mask: Array, images: Array, labels: Array) -> Readings:
-        return readings(item[0], params, mask, item[1], images, labels)
-
-    return parallel.over(of_edge, problem.config.strategy)
 
 
 def measure(

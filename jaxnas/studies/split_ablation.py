@@ -14,12 +14,13 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from jaxnas.config import SplitAblationConfig, StudyConfig
+from jaxnas.config import SplitAblationConfig, SplitConfig, StudyConfig
 from jaxnas.methods.problem import Problem
 from jaxnas.search import ALGORITHMS
 from jaxnas.selection import Trained
 from jaxnas.spaces.base import SearchSpace
-from jaxnas.splitting import at_random, grow
+from jaxnas.splitting import at_random, check_settings, grow
+from jaxnas.studies.grown_splits import metric_of
 from jaxnas.studies.one_shot import (
     build_judges,
     build_programs,
@@ -62,7 +63,11 @@ def check(config: SplitAblationConfig) -> SearchSpace:
     partial = [name for name in config.study.algorithms if ALGORITHMS[name](space).partial > 1]
     if partial:
         raise UserError(f"{partial[0]} trains a supernet of its own, which cannot start from the warmed-up one")
-    expanded(config.splits)
+    for name in expanded(config.splits):
+        metric_of(name)
+    if config.split.metric != SplitConfig.metric:
+        raise UserError(f"split.metric is not read here: name splits metric:{config.split.metric}")
+    check_settings(space, config.split)
     return space
 
 

@@ -17,6 +17,7 @@ from jaxnas.data import Dataset
 from jaxnas.methods.problem import Problem, steps_per_epoch
 from jaxnas.spaces.base import SearchSpace
 from jaxnas.spaces.split_file import read_splits
+from jaxnas.studies.grown_splits import Grown, grow_trees, grown_images, metric_of, read_grown, tree_file
 from jaxnas.studies.selection import Scope, prepare_study
 from jaxnas.studies.split_ablation import (
     CELLS,
@@ -46,6 +47,7 @@ from jaxnas.workdir import (
     read_rows,
     refuse_change,
     write_csv,
+    write_json,
 )
 
 MAY_CHANGE = (
@@ -62,9 +64,15 @@ class Work(NamedTuple):
     problem: Problem
     dataset: Dataset
     table: Table | None
+    inputs: dict[str, str | None]  # digests of what is read
+
+
+class Trained(NamedTuple):
+    """What is trained for the splits of an ablation."""
+
     leaves: list[Leaf]
     stands: dict[tuple[str, int], str]  # (split, seed) -> the split that is trained for it
-    inputs: dict[str, str | None]  # digests of what is read
+    scoring: dict[tuple[str, int], int]  # (split, seed) -> training images that scored it, where it was grown here
 
 
 def trees_of(space: SearchSpace, config: SplitAblationConfig, path: Path | None) -> Trees:
@@ -77,18 +85,24 @@ def trees_of(space: SearchSpace, config: SplitAblationConfig, path: Path | None)
 
     def masks(name: str, seed: int) -> np.ndarray:
         if name.startswith(f"{RANDOM} "):
-            return random_masks(space, config.groups, name, seed)
+            return random_masks(space, config.split.groups, name, seed)
         found = known.get((name, seed), known.get((name, None)))
         if found is None:
             there = sorted({split for split, _ in known})
-            raise UserError(f"there is no split {name!r} for seed {seed}; there are {there}, random:N and none")
+            raise UserError(
+                f"there is no split {name!r} for seed {seed}; there are {there}, metric:NAME, random:N and none"
+            )
         return found
 
-    for name in expanded(config.splits):
-        if name != NONE:
-            for seed in config.study.seeds:
-                masks(name, seed)
+    for name in _given(config):
+        for seed in config.study.seeds:
+            masks(name, seed)
     return masks
+
+
+def _given(config: SplitAblationConfig) -> list[str]:
+    """Splits that are known before any work."""
+    return [name for name in expanded(config.splits) if name != NONE and metric_of(name) is None]
 
 
 def _splits(space: SearchSpace, path: Path, dataset: str) -> dict[tuple[str, int | None], np.ndarray]:
@@ -130,8 +144,9 @@ def run_ablation(
     with _opened(work, workdir):
         stages = partial(open_stage, workdir, note=note, show=show)
         parents = warm_up(work.problem, config, stages)
-        run_leaves(work.problem, config, workdir, work.leaves, parents, stages)
-        return _conclude(work, workdir, stages)
+        trained = _trained(work, workdir, trees, grow_trees(work.problem, config, parents, stages))
+        run_leaves(work.problem, config, workdir, trained.leaves, parents, stages)
+        return _conclude(work, trained, workdir, stages)
 
 
 def merge(
@@ -152,31 +167,47 @@ def merge(
     found = [_shard_rows(work, shard) for shard in shards]
     rows = {leaf_name(row): row for leaves, _ in found for row in leaves}
     with _opened(work, workdir):
+        trained = _trained(work, workdir, trees, read_grown(work.problem, config, [*shards]))
         known = {leaf_name(row) for row in read_rows(workdir / CELLS)}
         held = known | {*rows}
         wanted = [
-            (name, leaf.split, leaf.seed, leaf.number) for name in config.study.algorithms for leaf in work.leaves
+            (name, leaf.split, leaf.seed, leaf.number) for name in config.study.algorithms for leaf in trained.leaves
         ]
         lacking = [name for name in wanted if name not in held]
         if lacking:
             raise UserError(f"{len(lacking)} leaves are in none of the shards, the first is {lacking[0]}")
         append_rows(workdir / CELLS, [row for name, row in rows.items() if name not in known])
         take_over(workdir, [row for _, alone in found for row in alone])
-        return _conclude(work, workdir, partial(open_stage, workdir, note=note, show=show))
+        return _conclude(work, trained, workdir, partial(open_stage, workdir, note=note, show=show))
 
 
 def _prepare(config: SplitAblationConfig, dataset: Dataset, table: Table | None, trees: Trees) -> Work:
-    space, data = check(config), config.study.data.name
+    check(config)
+    data = config.study.data.name
     problem = prepare_study(config.study, dataset)
     if table is not None:
         table.check(data)
-    leaves, stands = leaves_of(config, space, trees)
+    given = [trees(name, seed) for name in _given(config) for seed in config.study.seeds]
     inputs = {
         "images": sha256(dataset.train.images.tobytes() + dataset.valid.images.tobytes()).hexdigest(),
-        "splits": sha256(b"".join(leaf.mask.tobytes() for leaf in leaves)).hexdigest(),
+        "splits": sha256(b"".join(masks.tobytes() for masks in given)).hexdigest(),
         "truth": None if table is None else sha256(table.accuracies[data].tobytes()).hexdigest(),
     }
-    return Work(config, problem, dataset, table, leaves, stands, inputs)
+    return Work(config, problem, dataset, table, inputs)
+
+
+def _trained(work: Work, workdir: Path, trees: Trees, grown: Grown) -> Trained:
+    """The leaves of given and grown splits; keeps the trees that were grown."""
+
+    def masks(name: str, seed: int) -> np.ndarray:
+        return grown[name, seed].masks() if (name, seed) in grown else trees(name, seed)
+
+    for (name, seed), tree in grown.items():
+        path = tree_file(workdir, name, seed)
+        path.parent.mkdir(exist_ok=True)
+        write_json(path, tree.to_json())
+    leaves, stands = leaves_of(work.config, work.problem.space, masks)
+    return Trained(leaves, stands, grown_images(work.problem, work.config, grown))
 
 
 def _opened(work: Work, workdir: Path) -> AbstractContextManager[Path]:
@@ -198,29 +229,30 @@ def _shard_rows(work: Work, shard: Path) -> tuple[list[Row], list[Row]]:
     return rows
 
 
-def _conclude(work: Work, workdir: Path, stages: Stages) -> list[Row]:
+def _conclude(work: Work, trained: Trained, workdir: Path, stages: Stages) -> list[Row]:
     """Writes both tables; rows of the second."""
     problem, study = work.problem, work.config.study
     kept = read_rows(workdir / CELLS)
     whole = [Scope("whole", problem.space.full_mask())]
-    searched = random_search(problem, study, workdir, whole, _random_epochs(work), stages)
+    searched = random_search(problem, study, workdir, whole, _random_epochs(work, trained), stages)
     asked = [row["op_ids"] for row in [*kept, *searched] if row["op_ids"]]
     op_ids = np.array(asked, np.int32).reshape(-1, len(problem.space.edges))
     truth = true_accuracies(problem, study, workdir, work.dataset, work.table, op_ids, stages)
     source = "table" if work.table is not None else f"alone, {study.alone_epochs} epochs"
-    shares = shares_of(problem.space, work.leaves)
-    write_csv(workdir / "cells.csv", cell_rows(problem, work.config, kept, work.stands, shares, truth, source))
-    found = table_rows(work.config, _values(work, kept, shares, truth), _chance(work, searched, truth))
+    shares = shares_of(problem.space, trained.leaves)
+    cells = cell_rows(problem, work.config, kept, trained.stands, trained.scoring, shares, truth, source)
+    write_csv(workdir / "cells.csv", cells)
+    found = table_rows(work.config, _values(work, trained, kept, shares, truth), _chance(work, searched, truth))
     write_csv(workdir / "table.csv", found)
     return found
 
 
-def _values(work: Work, kept: list[Row], shares: Shares, truth: Truth) -> Values:
+def _values(work: Work, trained: Trained, kept: list[Row], shares: Shares, truth: Truth) -> Values:
     """What each rule picks of each split whose leaves all gave an architecture."""
     values: Values = {}
-    for (split, seed), trained in work.stands.items():
+    for (split, seed), stands in trained.stands.items():
         for algorithm in work.config.study.algorithms:
-            rows = [r for r in kept if (r["algorithm"], r["split"], r["seed"]) == (algorithm, trained, seed)]
+            rows = [r for r in kept if (r["algorithm"], r["split"], r["seed"]) == (algorithm, stands, seed)]
             for rule, value in picked(rows, shares, truth).items():
                 values.setdefault((split, algorithm, rule), {})[seed] = value
     return values
@@ -239,9 +271,10 @@ def _chance(work: Work, searched: list[Row], truth: Truth) -> dict[str, dict[int
     return chance
 
 
-def _random_epochs(work: Work) -> int:
+def _random_epochs(work: Work, trained: Trained) -> int:
     """Epochs of each network of the random search: together, the images of the dearest split."""
     problem, study = work.problem, work.config.study
-    most = 1 + max(leaf.number for leaf in work.leaves)
+    most = 1 + max(leaf.number for leaf in trained.leaves)
     images = max(images_of(problem, work.config, algorithm, most) for algorithm in study.algorithms)
+    images += max(trained.scoring.values(), default=0)
     return max(1, round(images / (max(1, study.random) * steps_per_epoch(problem) * study.data.batch)))

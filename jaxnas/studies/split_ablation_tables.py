@@ -34,12 +34,13 @@ def cell_rows(
     config: SplitAblationConfig,
     kept: list[Row],
     stands: dict[tuple[str, int], str],
+    scoring: dict[tuple[str, int], int],
     shares: Shares,
     truth: Truth,
     source: str,
 ) -> list[Row]:
     """Rows of `cells.csv`: every leaf of every split, and the rules that pick it; splits that are alike have the same
-    results, and `same_as`."""
+    results, and `same_as`. scoring: training images that grew a split here."""
     by_split: dict[tuple[str, str, int], list[Row]] = {}
     for row in kept:
         by_split.setdefault((row["algorithm"], row["split"], row["seed"]), []).append(row)
@@ -62,6 +63,7 @@ def cell_rows(
                             "truth_source": source,
                             "images_seen": images_of(problem, config, algorithm, 1)
                             - images_of(problem, config, algorithm, 0),
+                            "scoring_images": scoring.get((split, seed), 0),
                             **{"seconds": row["seconds"], "evaluations": row["evaluations"], "error": row["error"]},
                             "same_as": "" if trained == split else trained,
                         }

@@ -17,7 +17,7 @@ from experiments.cases import growth, ours, programs
 from experiments.cases.growth import Part
 from experiments.cases.rows import Setting
 from jaxnas.arithmetic import count, minimum
-from jaxnas.config import NetConfig, OptimizerConfig, SplitAblationConfig
+from jaxnas.config import NetConfig, OptimizerConfig, SplitAblationConfig, SplitConfig
 from jaxnas.data import Images
 from jaxnas.search import ALGORITHMS
 from jaxnas.spaces import TOY, Architecture
@@ -77,7 +77,7 @@ def test_the_parts_of_a_small_study_by_hand() -> None:
         **{"net": NetConfig("toy", 4, 1), "algorithms": ("uniform", "darts"), "seeds": (0, 1), "epochs": 5},
         **{"ranked": 7, "random": 2},
     )
-    config = SplitAblationConfig(study, splits=("random:1", "none"), groups=(2,), warmup_epochs=3)
+    config = SplitAblationConfig(study, splits=("random:1", "none"), split=SplitConfig(groups=(2,)), warmup_epochs=3)
     setting = Setting("toy", 4, 1, 64)
     path, mixed, steps = growth.path_step(setting), growth.mixed_step(setting), 25_000 // 64
     found = growth.study(config, named=1)

@@ -31,7 +31,7 @@ def setting():
     data = replace(SMOKE.study.data, train=32)  # an epoch is one step
     config = replace(SMOKE, study=replace(SMOKE.study, data=data, strategy="map"), splits=("random:2", "none"))
     problem = prepare_study(config.study, load(data, 0))
-    leaves, _ = leaves_of(config, TOY, lambda name, seed: random_masks(TOY, config.groups, name, seed))
+    leaves, _ = leaves_of(config, TOY, lambda name, seed: random_masks(TOY, config.split.groups, name, seed))
     judges = split_ablation.build_judges(problem, config.study, problem.programs.network)
     return config, problem, leaves, warm_up(problem, config, stages), judges
 
