@@ -2,6 +2,7 @@
 
 from jaxnas.analysis.ceiling import Ceiling, ceiling
 from jaxnas.analysis.comparisons import Comparison, against, compare
+from jaxnas.analysis.crossed import Crossed, crossed_difference, crossed_kendall, reliability
 from jaxnas.analysis.intervals import (
     Interval,
     best_of_random,
@@ -39,6 +40,7 @@ from jaxnas.analysis.worth import Worth, identical, weigh
 __all__ = [
     "Ceiling",
     "Comparison",
+    "Crossed",
     "Interval",
     "Null",
     "RankCorrelation",
@@ -52,6 +54,8 @@ __all__ = [
     "best_of_random",
     "ceiling",
     "compare",
+    "crossed_difference",
+    "crossed_kendall",
     "draws_worth",
     "edge_share",
     "expected_best",
@@ -65,6 +69,7 @@ __all__ = [
     "percentiles",
     "random_trees",
     "rank_correlation",
+    "reliability",
     "shape_of",
     "share_interval",
     "sparse_kendall",
