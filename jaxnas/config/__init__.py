@@ -3,6 +3,7 @@
 from jaxnas.config.parts import DataConfig, NetConfig, OptimizerConfig, SearchConfig, SplitConfig
 from jaxnas.config.plain import from_dict, to_dict
 from jaxnas.config.runs import (
+    CeilingsConfig,
     ControlConfig,
     CorrelationConfig,
     FewShotConfig,
@@ -13,6 +14,7 @@ from jaxnas.config.runs import (
 )
 
 __all__ = [
+    "CeilingsConfig",
     "ControlConfig",
     "CorrelationConfig",
     "DataConfig",

@@ -209,6 +209,11 @@ def steps_per_epoch(problem: Problem) -> int:
     return problem.train.labels.shape[0] // problem.config.data.batch
 
 
+def of_seed(problem: Problem, seed: int) -> Problem:
+    """The same images and programs for a run of another seed."""
+    return problem._replace(config=replace(problem.config, seed=seed))
+
+
 def purpose_key(problem: Problem, purpose: int, index: int) -> Key:
     """The key of one use: one purpose a stage, folded into the run's seed."""
     return jax.random.fold_in(jax.random.fold_in(jax.random.key(problem.config.seed), purpose), index)

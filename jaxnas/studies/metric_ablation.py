@@ -13,7 +13,16 @@ import numpy as np
 from jaxnas import parallel
 from jaxnas.config import FewShotConfig, MetricAblationConfig, SplitConfig
 from jaxnas.data import Dataset
-from jaxnas.methods.problem import SCORE, WARM_UP, Problem, build_readings, prepare, purpose_key, steps_per_epoch
+from jaxnas.methods.problem import (
+    SCORE,
+    WARM_UP,
+    Problem,
+    build_readings,
+    of_seed,
+    prepare,
+    purpose_key,
+    steps_per_epoch,
+)
 from jaxnas.methods.problem import check as check_few_shot
 from jaxnas.methods.scoring import readings_of, scoring_batches, scoring_key, similarity_of
 from jaxnas.metrics import METRICS, Metric, Readings
@@ -113,7 +122,7 @@ def measure_units(
             network, settings = problem.programs.network, replace(config.split, metric=unit.metric)
             metric = METRICS[unit.metric](network, problem.space)
             read = read or build_readings(network, problem.space, settings, problem.config.strategy)
-            measure(_of_seed(problem, unit.seed), config, unit, metric, read, params, row)
+            measure(of_seed(problem, unit.seed), config, unit, metric, read, params, row)
         except UserError as error:
             row["error"] = str(error)
         append_rows(workdir / UNITS, [row])
@@ -129,7 +138,7 @@ def warm_ups(problem: Problem, config: MetricAblationConfig, stages: Stages) -> 
     """
     programs, mask = problem.programs, problem.space.full_mask()
     steps = max(1, *config.warmups) * steps_per_epoch(problem)
-    seeded = [_of_seed(problem, seed) for seed in config.seeds]
+    seeded = [of_seed(problem, seed) for seed in config.seeds]
 
     def start(weights_key: Key, key: Key) -> SubnetState:
         return new_state(key, mask, programs.network.init(weights_key), programs.optimizer, steps)
@@ -202,10 +211,6 @@ def _grouping(of: Grouped) -> Row:
 
 def _unit(row: Row) -> Unit:
     return Unit(*(row[name] for name in Unit._fields))
-
-
-def _of_seed(problem: Problem, seed: int) -> Problem:
-    return problem._replace(config=replace(problem.config, seed=seed))
 
 
 def _few_shot(config: MetricAblationConfig) -> FewShotConfig:
