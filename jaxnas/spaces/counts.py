@@ -44,6 +44,15 @@ def on_live_paths(space: SearchSpace, op_ids: np.ndarray) -> np.ndarray:
     return passes & space.joins(passes)
 
 
+def live_weights(space: SearchSpace, op_ids: np.ndarray) -> np.ndarray:
+    """Weights of the convolutions on live paths, for each pair of channels: op_ids [A, E] -> int [A].
+
+    9 for a 3x3 and 1 for a 1x1 convolution; the same order as `live_parameters` at any width.
+    """
+    of_op = np.array([CONVOLUTIONS.get(op, 0) ** 2 for op in space.ops])
+    return np.asarray((of_op[op_ids] * on_live_paths(space, op_ids)).sum(1))
+
+
 def nonlinear_depth(space: SearchSpace, op_ids: np.ndarray) -> np.ndarray:
     """Most convolutions on one live path of a cell: op_ids [A, E] -> int [A]; 0 without a live path (EFS-NAS).
 
