@@ -36,25 +36,18 @@ def mean_interval(values: np.ndarray) -> Interval:
     return Interval(mean, mean - half, mean + half, n)
 
 
-def stratified_mean(values: np.ndarray, strata: np.ndarray, sizes: np.ndarray) -> Interval:
-    """Mean of a population from a random sample of each stratum. values, strata [A]; sizes [K]: members of stratum k.
+def sample_mean(values: np.ndarray, members: int) -> Interval:
+    """Mean of a population of so many members from values [A] of some, drawn at random without replacement.
 
-    The usual estimator and its normal interval, with the finite-population correction (Cochran, Sampling Techniques,
-    chapter 5). A stratum with one drawn value of several members allows no interval.
+    Student's interval with the finite-population correction (Cochran, Sampling Techniques, chapter 2).
     """
-    weights = sizes / sizes.sum()
-    mean, variance = 0.0, 0.0
-    for k, (weight, size) in enumerate(zip(weights, sizes, strict=True)):
-        drawn = np.asarray(values, float)[strata == k]
-        mean += weight * drawn.mean()
-        if len(drawn) == size:
-            continue
-        spread = drawn.var(ddof=1) if len(drawn) > 1 else np.nan
-        variance += weight**2 * spread / len(drawn) * (1 - len(drawn) / size)
-    if np.isnan(variance):
-        return Interval(float(mean), None, None, len(values))
-    half = 1.959964 * variance**0.5
-    return Interval(float(mean), float(mean - half), float(mean + half), len(values))
+    found = mean_interval(values)
+    if found.n == members:
+        return found._replace(low=found.value, high=found.value)
+    if found.low is None or found.high is None:
+        return found
+    half = (found.high - found.value) * (1 - found.n / members) ** 0.5
+    return found._replace(low=found.value - half, high=found.value + half)
 
 
 def expected_best(values: np.ndarray, k: int) -> float:

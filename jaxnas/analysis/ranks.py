@@ -43,6 +43,11 @@ def kendall(scores: np.ndarray, truth: np.ndarray) -> Interval | None:
     return _with_interval(_kendall, scores, truth)
 
 
+def kendall_tau(scores: np.ndarray, truth: np.ndarray) -> float | None:
+    """The same number without an interval, for many calls."""
+    return _value(_kendall, scores, truth)
+
+
 def spearman(scores: np.ndarray, truth: np.ndarray) -> Interval | None:
     """Spearman's rho of scores [A] against the truth [A]; equal entries share the mean of their ranks."""
     return _with_interval(_spearman, scores, truth)
@@ -89,12 +94,16 @@ def top_share(truth: np.ndarray, share: float) -> np.ndarray:
     return truth >= np.sort(truth)[-rank]
 
 
-def _with_interval(statistic: Statistic, x: np.ndarray, y: np.ndarray) -> Interval | None:
-    n = len(x)
-    if n < 2 or np.ptp(x) == 0 or np.ptp(y) == 0:
+def _value(statistic: Statistic, x: np.ndarray, y: np.ndarray) -> float | None:
+    if len(x) < 2 or np.ptp(x) == 0 or np.ptp(y) == 0:
         return None
-    value = float(statistic(np.ones((1, n)), x, y)[0])
-    if np.isnan(value):  # no untied pair of the wanted kind
+    value = float(statistic(np.ones((1, len(x))), x, y)[0])
+    return None if np.isnan(value) else value  # NaN: no untied pair of the wanted kind
+
+
+def _with_interval(statistic: Statistic, x: np.ndarray, y: np.ndarray) -> Interval | None:
+    n, value = len(x), _value(statistic, x, y)
+    if value is None:
         return None
     if n < FEWEST:
         return Interval(value, None, None, n)

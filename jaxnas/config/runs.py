@@ -29,8 +29,12 @@ class TruthConfig:
     """benchmark table: CSV, or a file written by experiments.import_benchmark; None: train architectures alone"""
     alone: int = 32
     """architectures of the ranking sample where there is no table, each trained alone; 0: no ranking is judged"""
-    queried: int = 200
+    queried: int = 300
     """architectures of the ranking sample where there is a table"""
+    top: int = 100
+    """more architectures of the true best tenth, for the ranking among these alone, where there is a table"""
+    every: int = 0
+    """epochs between two looks at how supernets rank a part of the sample while they train; 0: they are not followed"""
 
 
 @dataclass(frozen=True)

@@ -1,4 +1,4 @@
-"""What the method is compared with, at an equal number of training images, and the sample all rankings are judged on.
+"""What the method is compared with, at an equal number of training images.
 
 A contender is a way to choose an architecture: the method, or a control. Images that score operations count as
 training images: each went forward and backward through the network.
@@ -14,13 +14,20 @@ import numpy as np
 from jaxnas.methods import few_shot
 from jaxnas.methods.alone import accuracy_alone, train_alone
 from jaxnas.methods.few_shot import Chosen
-from jaxnas.methods.problem import RANDOM_ALONE, RANDOM_SPLIT, SAMPLE, UNSPLIT, Problem, steps_per_epoch
+from jaxnas.methods.problem import RANDOM_ALONE, RANDOM_SPLIT, UNSPLIT, Problem, steps_per_epoch
 from jaxnas.selection import Evaluated
 from jaxnas.spaces.tree import SplitTree, as_mask, root
 from jaxnas.splitting import at_random, grow, passes
 from jaxnas.types import Params, Stages, UserError
 
 TRIES = 100  # draws of a random tree
+
+
+class Supernets(NamedTuple):
+    """Trained sub-supernets."""
+
+    tree: SplitTree
+    params: Params  # leaves [K, ...]
 
 
 class Contender(NamedTuple):
@@ -31,16 +38,16 @@ class Contender(NamedTuple):
     chosen: Chosen
     images: int  # training images seen before it chose
     evaluations: int  # of architectures on validation images, before it chose
-    sample_scores: np.ndarray | None  # [A] of the ranking sample; None without a supernet
+    supernets: Supernets | None
 
 
-def controls(problem: Problem, params: Params, tree: SplitTree, sample: np.ndarray, stages: Stages) -> list[Contender]:
+def controls(problem: Problem, params: Params, tree: SplitTree, stages: Stages) -> list[Contender]:
     """The controls that the config asks for. params: of the warmed-up supernet; tree: of the method."""
     wanted, found = problem.config.control, []
     if wanted.unsplit:
-        found.append(unsplit(problem, params, tree, sample, stages))
+        found.append(unsplit(problem, params, tree, stages))
     for index, drawn in enumerate(random_trees(problem)):
-        found.append(random_split(problem, params, tree, drawn, index, sample, stages))
+        found.append(random_split(problem, params, tree, drawn, index, stages))
     if wanted.random_architectures:
         found.append(random_alone(problem, tree, stages))
     return found
@@ -92,18 +99,6 @@ def random_alone_epochs(problem: Problem, tree: SplitTree, networks: int) -> int
     return max(1, round(method_images(problem, tree) / (networks * epoch_images(problem))))
 
 
-def ranking_sample(problem: Problem, tree: SplitTree) -> np.ndarray:
-    """Connected architectures drawn at random, as many from every leaf as it has and the share allows; int [A, E]."""
-    truth, masks = problem.config.truth, tree.masks()
-    wanted = truth.alone if truth.table is None else truth.queried
-    drawn = []
-    for leaf, mask in enumerate(masks):
-        share = wanted // len(masks) + (leaf < wanted % len(masks))
-        rng = np.random.default_rng([problem.config.seed, SAMPLE, leaf])
-        drawn.append(problem.space.draw_connected(rng, share, mask))
-    return np.concatenate(drawn)
-
-
 def contend(
     problem: Problem,
     name: str,
@@ -112,20 +107,14 @@ def contend(
     params: Params,
     histories: list[Evaluated],
     images: int,
-    sample: np.ndarray,
 ) -> Contender:
-    """The contender of trained sub-supernets, params [K, ...], that were searched; it scores the sample, too."""
-    scores = np.zeros(len(sample))
-    routes = tree.route(sample) if len(sample) else np.zeros(0, int)
-    if len(sample):
-        parts = few_shot.score_paths(problem, params, [sample[routes == k] for k in range(len(tree.leaves))])
-        for k, part in enumerate(parts):
-            scores[routes == k] = part
+    """The contender of trained sub-supernets, params [K, ...], that were searched."""
     evaluated = sum(len(history.scores) + len(history.parent) for history in histories)
-    return Contender(name, kind, few_shot.select(histories, tree, problem.config.search), images, evaluated, scores)
+    chosen = few_shot.select(histories, tree, problem.config.search)
+    return Contender(name, kind, chosen, images, evaluated, Supernets(tree, params))
 
 
-def unsplit(problem: Problem, params: Params, tree: SplitTree, sample: np.ndarray, stages: Stages) -> Contender:
+def unsplit(problem: Problem, params: Params, tree: SplitTree, stages: Stages) -> Contender:
     """One supernet, from the same warmed-up weights, trained and searched as long as all leaves of `tree` together."""
     config, epochs = problem.config, unsplit_epochs(problem, tree)
     whole = SplitTree(problem.space, (root(problem.space),))
@@ -135,7 +124,7 @@ def unsplit(problem: Problem, params: Params, tree: SplitTree, sample: np.ndarra
         budget = replace(config.search, budget=len(tree.leaves) * config.search.budget)
         histories = few_shot.search(problem, states.params, params, whole.masks(), budget, (UNSPLIT, 0), stage)
     images = (config.warmup_epochs + epochs) * epoch_images(problem)
-    return contend(problem, "not split", "unsplit", whole, states.params, histories, images, sample)
+    return contend(problem, "not split", "unsplit", whole, states.params, histories, images)
 
 
 def random_trees(problem: Problem) -> list[SplitTree]:
@@ -160,7 +149,6 @@ def random_split(
     tree: SplitTree,
     drawn: SplitTree,
     index: int,
-    sample: np.ndarray,
     stages: Stages,
 ) -> Contender:
     """A tree `drawn` at random; its leaves also get the images that scoring cost the method's `tree`."""
@@ -172,7 +160,7 @@ def random_split(
         histories = few_shot.search(problem, states.params, params, drawn.masks(), config.search, purpose, stage)
     images = (config.warmup_epochs + len(drawn.leaves) * epochs) * epoch_images(problem)
     name = f"random split {index + 1}"
-    return contend(problem, name, "random_split", drawn, states.params, histories, images, sample)
+    return contend(problem, name, "random_split", drawn, states.params, histories, images)
 
 
 def random_alone(problem: Problem, tree: SplitTree, stages: Stages) -> Contender:

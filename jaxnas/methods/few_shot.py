@@ -14,6 +14,7 @@ import numpy as np
 
 from jaxnas import parallel
 from jaxnas.config import SearchConfig
+from jaxnas.methods.follow import follower
 from jaxnas.methods.problem import SCORE, WARM_UP, Problem, purpose_key, steps_per_epoch
 from jaxnas.methods.scoring import NodeScores, readings_of, scoring_batches, scoring_key, similarity_of
 from jaxnas.metrics import METRICS, edge_readings
@@ -230,4 +231,5 @@ def train_supernets(
     """K sub-supernets, masks [K, E, O], trained for `epochs` from the same weights."""
     programs = problem.programs
     states = new_states(keys, masks, params, programs.optimizer, epochs * steps_per_epoch(problem))
-    return train(states, problem.train, programs.epoch, epochs, stage)
+    follow = follower(problem, masks, epochs, score_paths)
+    return train(states, problem.train, programs.epoch, epochs, stage, describe=follow)

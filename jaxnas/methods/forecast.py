@@ -11,7 +11,9 @@ import jax.numpy as jnp
 from jaxnas import parallel
 from jaxnas.data import Images
 from jaxnas.methods.few_shot import compared, first_generation
+from jaxnas.methods.follow import MOST
 from jaxnas.methods.problem import Problem, steps_per_epoch
+from jaxnas.methods.sample import MOST_OF_A_LEAF
 from jaxnas.search import sample_connected
 from jaxnas.splitting import scored_edges
 from jaxnas.training import build_epoch, build_evaluate, build_step, initial_weights, new_states
@@ -49,25 +51,37 @@ def works(problem: Problem, with_table: bool) -> list[Work]:
     budget = config.search.budget * valid
     first = first_generation(config.search) * valid if compared(config.search, leaves) else 0  # by the parent
     sample = config.truth.queried if with_table else config.truth.alone
+    judged = sample + config.truth.top * with_table
+
+    def followed(epochs: int, networks: int) -> int:
+        """Batches of each network that say how it ranks while it trains, if each holds as many cells as the others."""
+        every, cells = config.truth.every, min(sample, MOST)
+        return -(-epochs // every) * -(-cells // networks) * valid if every else 0
+
     found = [
-        Work("warm_up", 1, config.warmup_epochs * each, 0),
+        Work("warm_up", 1, config.warmup_epochs * each, followed(config.warmup_epochs, 1)),
         Work("split", edges, probes // edges, 0),
-        Work("leaves", leaves, config.leaf_epochs * each, 0),
-        Work("search", leaves, 0, budget + first + -(-sample // leaves) * valid),
+        Work("leaves", leaves, config.leaf_epochs * each, followed(config.leaf_epochs, leaves)),
+        Work("search", leaves, 0, budget + first),
     ]
     if config.control.unsplit:
-        found.append(Work("unsplit", 1, leaves * config.leaf_epochs * each + probes, 0))
-        found.append(Work("unsplit_search", 1, 0, leaves * budget + sample * valid))
+        steps = leaves * config.leaf_epochs * each + probes
+        found.append(Work("unsplit", 1, steps, followed(steps // each, 1)))
+        found.append(Work("unsplit_search", 1, 0, leaves * budget))
     for index in range(1, config.control.random_splits + 1):
-        found.append(Work(f"random_split_{index}", leaves, config.leaf_epochs * each + probes // leaves, 0))
-        found.append(Work(f"random_split_{index}_search", leaves, 0, budget + first + -(-sample // leaves) * valid))
+        steps = config.leaf_epochs * each + probes // leaves
+        found.append(Work(f"random_split_{index}", leaves, steps, followed(steps // each, leaves)))
+        found.append(Work(f"random_split_{index}_search", leaves, 0, budget + first))
     alone = config.control.random_architectures
     if alone:
         steps = (config.warmup_epochs + leaves * config.leaf_epochs) * each + probes
         found.append(Work("random_alone", alone, steps // alone, valid))
     contenders = 1 + config.control.unsplit + config.control.random_splits + (alone > 0)
     trained = contenders + (not with_table) * sample
-    return [*found, Work("alone", trained, config.alone_epochs * each, 2 * valid)]
+    found.append(Work("alone", trained, config.alone_epochs * each, 2 * valid))
+    of_leaf = (1 + config.control.random_splits) * -(-judged // leaves) + MOST_OF_A_LEAF * with_table
+    found.append(Work("judge", leaves, 0, of_leaf * valid))
+    return [*found, *([Work("judge_unsplit", 1, 0, judged * valid)] if config.control.unsplit else [])]
 
 
 def forecast(problem: Problem, with_table: bool) -> Forecast:

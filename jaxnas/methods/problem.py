@@ -90,6 +90,8 @@ def check(config: FewShotConfig) -> SearchSpace:
         "control.random_splits": config.control.random_splits,
         "control.random_architectures": config.control.random_architectures,
         "truth.alone": config.truth.alone,
+        "truth.top": config.truth.top,
+        "truth.every": config.truth.every,
     }
     optimizer = config.optimizer
     ranges = {
@@ -106,6 +108,8 @@ def check(config: FewShotConfig) -> SearchSpace:
     for name, value, smallest in [(n, v, 1) for n, v in least.items()] + [(n, v, 0) for n, v in natural.items()]:
         if value < smallest:
             raise UserError(f"{name} must be at least {smallest}, it is {value}")
+    if config.truth.every and config.truth.table is None and not config.truth.alone:
+        raise UserError("truth.every follows the ranking sample, which needs truth.table or truth.alone from 1 on")
     if not 0 < optimizer.final_rate <= optimizer.rate:
         raise UserError(f"optimizer.final_rate must lie in (0, {optimizer.rate}], it is {optimizer.final_rate}")
     return space

@@ -8,11 +8,10 @@ import numpy as np
 from jaxnas.analysis import Interval, RankCorrelation
 from jaxnas.benchmarks import Table
 from jaxnas.methods.controls import Contender
-from jaxnas.methods.judge import Ranking, Verdict
+from jaxnas.methods.judge import Agreement, Ranking, Verdict
 from jaxnas.methods.problem import Problem, architecture_name
 from jaxnas.methods.scoring import NodeScores
 from jaxnas.selection import Evaluated
-from jaxnas.spaces.tree import SplitTree
 
 Row = dict[str, Any]
 
@@ -62,7 +61,7 @@ def contender_rows(problem: Problem, contenders: list[Contender], verdicts: list
             "test_accuracy": verdict.test.value,
             "test_interval": [verdict.test.low, verdict.test.high],
             "true_accuracy": verdict.true_accuracy,
-            **_correlation(verdict.correlation),
+            **_agreement(verdict.agreement),
         }
         for contender, verdict in zip(contenders, verdicts, strict=True)
     ]
@@ -74,31 +73,35 @@ def flat_rows(rows: list[Row]) -> list[Row]:
     for row in rows:
         low, high = row["test_interval"]
         numbers = {"test_low": low, "test_high": high}
-        for name in ("kendall", "spearman"):
+        for name in ("kendall", "spearman", "kendall_half", "kendall_top"):
             interval = row[name] or {}
             numbers |= {name: interval.get("value"), **{f"{name}_{k}": interval.get(k) for k in ("low", "high", "n")}}
         flat.append({**{k: v for k, v in row.items() if k != "test_interval"}, **numbers})
     return flat
 
 
-def ranking_rows(
-    problem: Problem, tree: SplitTree, sample: np.ndarray, contenders: list[Contender], ranking: Ranking
-) -> list[Row]:
-    """The ranking sample: leaf of the method, truth, and the score of every contender that has a supernet."""
-    scores = {
-        c.kind if c.kind in ("method", "unsplit") else c.name.replace(" ", "_"): c.sample_scores
-        for c in contenders
-        if c.sample_scores is not None
-    }
+def ranking_rows(problem: Problem, contenders: list[Contender], ranking: Ranking) -> list[Row]:
+    """The ranking sample: how it was drawn, leaf of the method, truth, and the score of every contender's supernets."""
+    columns = {c.name: column_of(c.name, c.kind) for c in contenders if c.supernets is not None}
     return [
         {
             "architecture": architecture_name(problem, op_ids),
-            "leaf": int(leaf),
-            "truth": float(truth),
-            **{name: round(float(values[i]), 4) for name, values in scores.items()},
+            "sample": part.kind,
+            "leaf": int(part.leaf[i]),
+            "truth": float(part.truth[i]),
+            **{
+                column: round(float(part.scores[name][i]), 4) if name in part.scores else None
+                for name, column in columns.items()
+            },
         }
-        for i, (op_ids, leaf, truth) in enumerate(zip(sample, tree.route(sample), ranking.truth, strict=True))
+        for part in ranking.parts
+        for i, op_ids in enumerate(part.op_ids)
     ]
+
+
+def column_of(name: str, kind: str) -> str:
+    """The column of a contender in `ranking.csv`."""
+    return kind if kind in ("method", "unsplit") else name.replace(" ", "_")
 
 
 def result_object(rows: list[Row], ranking: Ranking | None, test_images: int, seconds: dict[str, float]) -> Row:
@@ -112,21 +115,20 @@ def result_object(rows: list[Row], ranking: Ranking | None, test_images: int, se
         "test_images": test_images,
         "true_accuracy": method["true_accuracy"],
         "contenders": rows,
-        "random_architecture": None
-        if ranking is None or ranking.random is None
-        else _random(ranking.random, ranking.best_of),
+        "random_architecture": None if ranking is None else _random(ranking.random, ranking.best_of),
         "rank_correlation": None if ranking is None else _ranking(ranking),
         "seconds": seconds,
     }
 
 
 def _ranking(ranking: Ranking) -> Row:
+    whole, half, top = ranking.agreement
     return {
         "truth": ranking.source,
-        "n": ranking.overall.n,
-        **_correlation(ranking.overall),
-        "leaves": [{"leaf": k, "n": leaf.n, **_correlation(leaf)} for k, leaf in enumerate(ranking.leaves)],
-        "top10": {"n": ranking.top.n, **_correlation(ranking.top)},
+        **_correlation(whole),
+        "leaves": [{"leaf": k, **_correlation(leaf)} for k, leaf in enumerate(ranking.leaves)],
+        "half": _correlation(half),
+        "top10": _correlation(top),
     }
 
 
@@ -141,10 +143,19 @@ def _random(mean: Interval, best_of: tuple[int, float] | None) -> Row:
     }
 
 
-def _correlation(correlation: RankCorrelation | None) -> Row:
-    def plain(interval: Interval | None) -> Row | None:
-        return None if interval is None else interval._asdict()
+def _agreement(of: Agreement | None) -> Row:
+    """Of a contender; None without supernets or a sample."""
+    return {
+        "kendall": of and _plain(of.whole.kendall),
+        "spearman": of and _plain(of.whole.spearman),
+        "kendall_half": of and _plain(of.half.kendall),
+        "kendall_top": of and _plain(of.top.kendall),
+    }
 
-    if correlation is None:
-        return {"kendall": None, "spearman": None}
-    return {"kendall": plain(correlation.kendall), "spearman": plain(correlation.spearman)}
+
+def _correlation(of: RankCorrelation) -> Row:
+    return {"n": of.n, "kendall": _plain(of.kendall), "spearman": _plain(of.spearman)}
+
+
+def _plain(interval: Interval | None) -> Row | None:
+    return None if interval is None else interval._asdict()

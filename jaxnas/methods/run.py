@@ -14,8 +14,10 @@ from jaxnas.config import FewShotConfig
 from jaxnas.data import Dataset
 from jaxnas.methods import controls, few_shot, records
 from jaxnas.methods.alone import train_alone
+from jaxnas.methods.curves import curve_rows
 from jaxnas.methods.judge import architectures_to_train, judge
 from jaxnas.methods.problem import ALONE, LEAVES, SEARCH, Problem, prepare
+from jaxnas.methods.sample import uniform_cells
 from jaxnas.predictor import FILE, Description, save_network
 from jaxnas.types import Stages
 from jaxnas.workdir import (
@@ -23,6 +25,7 @@ from jaxnas.workdir import (
     open_stage,
     open_workdir,
     read_json,
+    read_rows,
     read_stages,
     write_arrays,
     write_csv,
@@ -69,26 +72,28 @@ def _stages(problem: Problem, workdir: Path, dataset: Dataset, table: Table | No
         hosts.first(write_arrays, workdir / "similarities.npz", records.score_arrays(scores))
     with stage("leaves") as at:
         states = few_shot.train_leaves(problem, params, tree, config.leaf_epochs, (LEAVES, 0), at)
-    sample = controls.ranking_sample(problem, tree)
+    cells = uniform_cells(problem)
     with stage("search") as at:
         histories = few_shot.search(problem, states.params, params, tree.masks(), config.search, (SEARCH, 0), at)
         hosts.first(write_csv, workdir / "architectures.csv", records.architecture_rows(problem, histories, None))
         name, images = f"split by {config.split.metric}", controls.method_images(problem, tree)
-        method = controls.contend(problem, name, "method", tree, states.params, histories, images, sample)
+        method = controls.contend(problem, name, "method", tree, states.params, histories, images)
     del states
-    contenders = [method, *controls.controls(problem, params, tree, sample, stage)]
-    op_ids = architectures_to_train(contenders, sample if table is None else sample[:0])
+    contenders = [method, *controls.controls(problem, params, tree, stage)]
+    op_ids = architectures_to_train(contenders, cells if table is None else cells[:0])
     with stage("alone") as at:
         trained = train_alone(problem, op_ids, config.alone_epochs, ALONE, at)
     with stage("judge"):
-        verdicts, ranking = judge(problem, contenders, tree, sample, (op_ids, trained), dataset.test, table)
+        verdicts, ranking = judge(problem, contenders, tree, cells, (op_ids, trained), dataset.test, table)
         rows = records.contender_rows(problem, contenders, verdicts)
         hosts.first(write_csv, workdir / "architectures.csv", records.architecture_rows(problem, histories, table))
         hosts.first(write_csv, workdir / "contenders.csv", records.flat_rows(rows))
         if ranking is not None:
-            hosts.first(
-                write_csv, workdir / "ranking.csv", records.ranking_rows(problem, tree, sample, contenders, ranking)
-            )
+            hosts.first(write_csv, workdir / "ranking.csv", records.ranking_rows(problem, contenders, ranking))
+            if config.truth.every:
+                metrics = hosts.first(read_rows, workdir / "metrics.jsonl")
+                curves = curve_rows(problem, contenders, metrics, ranking.parts[0].truth)
+                hosts.first(write_csv, workdir / "curves.csv", curves)
         network = Description(
             architecture=rows[0]["architecture"],
             space=problem.space.name,

@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from jaxnas.report import figures, sections
+from jaxnas.report import figures, ranking_sections, sections
 from jaxnas.report.document import document, write_page
 from jaxnas.report.markup import Html, architecture_code, join, table, tag
 from jaxnas.report.read import Run, read_run, read_total, seed_folders
@@ -42,7 +42,8 @@ def run_page(run: Run) -> Html:
         sections.warnings([run]),
         sections.controls(run.result) if run.result else None,
         sections.split(run),
-        sections.ranking(run),
+        ranking_sections.ranking(run),
+        ranking_sections.curves(run),
         sections.learning(run),
         sections.cost(run.result.seconds if run.result else _stage_seconds(run)),
         sections.settings(run),

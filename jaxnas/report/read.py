@@ -54,7 +54,7 @@ class Tree(NamedTuple):
 
 
 class Scores(NamedTuple):
-    """Supernet scores beside the truth."""
+    """Supernet scores of the uniform sample beside the truth."""
 
     leaf: np.ndarray  # int [A] of the method's tree
     truth: np.ndarray  # float [A], percent
@@ -72,6 +72,7 @@ class Run(NamedTuple):
     tree: Tree | None
     similarities: dict[int, np.ndarray]  # node -> [E, O, O]; NaN where nothing was compared
     scores: Scores | None
+    curves: list[dict[str, str]]  # rows of `curves.csv`
     metrics: list[dict[str, Any]]
 
 
@@ -101,7 +102,8 @@ def read_run(path: Path) -> Run:
         result=result,
         tree=tree,
         similarities={} if tree is None else _similarities(path / "similarities.npz", tree),
-        scores=_scores(path / "ranking.csv") or _scores(path / "architectures.csv"),
+        scores=_scores(path / "ranking.csv"),
+        curves=_curves(path / "curves.csv"),
         metrics=read_metrics(path / "metrics.jsonl"),
     )
 
@@ -237,23 +239,32 @@ def _similarities(path: Path, tree: Tree) -> dict[int, np.ndarray]:
 
 
 def _scores(path: Path) -> Scores | None:
-    """Rows with a truth; None if the file has none."""
+    """Rows of the uniform sample with a truth; None if the file has none. Older files hold one sample alone."""
     text = _read(path)
     if text is None:
         return None
     try:
         reader = csv.DictReader(text.splitlines(), strict=True)
         rows = list(reader)
-        names = [
-            name for name in reader.fieldnames or () if name not in ("architecture", "leaf", "truth", "truth_source")
-        ]
-        kept = [row for row in rows if row["truth"]]
+        names = [name for name in reader.fieldnames or () if name not in ("architecture", "sample", "leaf", "truth")]
+        kept = [row for row in rows if row["truth"] and row.get("sample", "uniform") == "uniform"]
         leaf = np.array([int(row["leaf"] or -1) for row in kept], int)
         truth = np.array([_finite(row["truth"]) for row in kept])
         columns = {name: np.array([_finite(row[name]) if row[name] else math.nan for row in kept]) for name in names}
     except (csv.Error, KeyError, ValueError, TypeError, OverflowError) as error:
         raise UserError(f"{path} is damaged: {type(error).__name__} {brief(str(error))}") from error
     return Scores(leaf, truth, columns) if kept else None
+
+
+def _curves(path: Path) -> list[dict[str, str]]:
+    text = _read(path)
+    try:
+        rows = [] if text is None else list(csv.DictReader(text.splitlines(), strict=True))
+        if any(row[name] is None for row in rows for name in ("contender", "stage", "epoch", "images", "kendall")):
+            raise ValueError("a row is too short")
+    except (csv.Error, KeyError, ValueError) as error:
+        raise UserError(f"{path} is damaged: {type(error).__name__} {brief(str(error))}") from error
+    return rows
 
 
 def _finite(text: str) -> float:

@@ -32,6 +32,10 @@ class Contender(NamedTuple):
     true: Estimate | None = None
     kendall: Estimate | None = None
     spearman: Estimate | None = None
+    kendall_half: Estimate | None = None  # in the better half by truth
+    kendall_top: Estimate | None = None  # in the best tenth by truth
+    kendall_difference: Estimate | None = None  # the method's tau minus this one, paired by seed and cell
+    reliability: Estimate | None = None  # tau between the scores of two seeds
     difference: Estimate | None = None  # test accuracy of the method minus this one, paired by seed
 
 
@@ -58,6 +62,7 @@ class Ranking(NamedTuple):
     truth: str
     whole: Agreement
     leaves: tuple[Agreement, ...]
+    half: Agreement | None  # in the better half by truth
     top: Agreement | None  # among the best 10 % by truth
 
 
@@ -117,6 +122,10 @@ def _contender(row: Any, where: str) -> Contender:
         true=_estimate(row, "true_accuracy", where),
         kendall=_estimate(row, "kendall", where),
         spearman=_estimate(row, "spearman", where),
+        kendall_half=_estimate(row, "kendall_half", where),
+        kendall_top=_estimate(row, "kendall_top", where),
+        kendall_difference=_estimate(row, "kendall_difference", where),
+        reliability=_estimate(row, "reliability", where),
         difference=_estimate(row, "difference", where),
     )
 
@@ -134,11 +143,12 @@ def _ranking(data: Any, where: str) -> Ranking | None:
         return None
     data = _object(data, where)
     leaves = _list(data.get("leaves"), f"{where}: leaves")
-    top = data.get("top10")
+    half, top = data.get("half"), data.get("top10")
     return Ranking(
         truth=_text(data, "truth", where) or "not named",
         whole=_agreement(data, where),
         leaves=tuple(_agreement(_object(leaf, where), where) for leaf in leaves),
+        half=None if half is None else _agreement(_object(half, where), where),
         top=None if top is None else _agreement(_object(top, where), where),
     )
 

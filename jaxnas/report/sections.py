@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from jaxnas.report import figures, svg, tree_figures
+from jaxnas.report import figures, tree_figures
 from jaxnas.report.markup import Html, architecture_code, figure, join, table, tag
 from jaxnas.report.read import Run
 from jaxnas.report.records import Contender, Estimate, RandomDraw, Result
@@ -29,7 +29,8 @@ def controls(result: Result) -> Html | None:
         "trained alone from new weights and tested once. Not split: one supernet for the whole space. Random split: "
         "as many leaves, their groups drawn at random. Random architectures: no supernet, each trained alone. Images "
         "seen: training images passed through networks before the choice; evaluations: architectures that were "
-        "scored; score: the validation accuracy that made the choice."
+        "scored; score: the validation accuracy that made the choice. Kendall tau: how well the scores of its "
+        "supernets rank a random sample of cells, those of its better half, and the best tenth by the truth."
     )
     caption = "Ways to find an architecture; accuracies in percent, [95 % interval]"
     if several:
@@ -84,30 +85,6 @@ def learning(run: Run) -> Html | None:
         "split tree, or networks trained alone. Accuracies of a supernet are of cells drawn at random at every step."
     )
     return tag("section", tag("h2", "Learning curves"), figure(below, *shown))
-
-
-def ranking(run: Run) -> Html | None:
-    """Scores against the truth, and rank correlations, whole and by leaf."""
-    result = run.result
-    measured = result.ranking if result else None
-    if run.scores is None and measured is None:
-        return None
-    terms = (
-        "The search trusts the supernet's score of a cell; the truth is what that cell reaches when trained alone. "
-        "Kendall's tau says how often the two put a pair of cells in the same order: 1 always, 0 no better than "
-        "chance, below 0 worse than chance. The cells are a random sample, equally many of each leaf of the method."
-    )
-    parts: list[Html] = []
-    if run.scores is not None:
-        parts.append(figure("One mark for each cell; marks of the leaves as in the table.", *_scatters(run)))
-    if measured is not None:
-        rows: list[list[str | Html]] = [["all", str(measured.whole.n), *_taus(measured.whole)]]
-        rows += [[join(svg.key(a.leaf or 0), f" leaf {a.leaf}"), str(a.n), *_taus(a)] for a in measured.leaves]
-        if measured.top is not None:
-            rows.append(["best 10 % by truth", str(measured.top.n), *_taus(measured.top)])
-        head = ["cells", "number", "Kendall tau", "Spearman rho"]
-        parts.append(table(head, rows, f"Rank correlation of the method's scores with the truth: {measured.truth}"))
-    return tag("section", tag("h2", "Do the scores rank cells rightly?"), tag("p", terms, class_="terms"), *parts)
 
 
 def cost(seconds: dict[str, float]) -> Html | None:
@@ -189,6 +166,10 @@ def _columns(rows: tuple[Contender, ...], several: bool) -> list[tuple[str, list
         ("method minus this", [estimate(c.difference) for c in rows]),
         ("true accuracy", [estimate(c.true) for c in rows]),
         ("Kendall tau", [estimate(c.kendall, 3) for c in rows]),
+        ("tau, better half", [estimate(c.kendall_half, 3) for c in rows]),
+        ("tau, best tenth", [estimate(c.kendall_top, 3) for c in rows]),
+        ("method's tau minus this", [estimate(c.kendall_difference, 3) for c in rows]),
+        ("tau between seeds", [estimate(c.reliability, 3) for c in rows]),
         ("images seen", [count(c.images) for c in rows]),
         ("evaluations", [count(c.evaluations) for c in rows]),
         ("score", [percent(c.score) for c in rows]),
@@ -203,6 +184,7 @@ def _dots(rows: tuple[Contender, ...], random: RandomDraw | None) -> list[Html]:
         ("method minus control, points of test accuracy", [(c, c.difference) for c in rows], 2, ("no difference", 0.0)),
         ("true accuracy, %", [(c, c.true) for c in rows], 2, mean),
         ("Kendall tau of the supernet's scores", [(c, c.kendall) for c in rows], 3, ("chance", 0.0)),
+        ("method minus control, Kendall tau", [(c, c.kendall_difference) for c in rows], 3, ("no difference", 0.0)),
     ]
     drawings = []
     for title, pairs, digits, reference in measures:
@@ -246,22 +228,3 @@ def _similarities(run: Run) -> Html:
     )
     folded = tag("details", tag("summary", "The other edges of node 0"), tag("div", *rest, class_="panels"))
     return join(figure(below, *drawings), folded) if rest else figure(below, *drawings)
-
-
-def _scatters(run: Run) -> list[Html]:
-    scores = run.scores
-    assert scores is not None
-    contenders = run.result.contenders if run.result else ()
-    names = {c.kind: c.name for c in contenders if c.kind != "random_split"}
-    names |= {f"random_split_{i + 1}": c.name for i, c in enumerate(c for c in contenders if c.kind == "random_split")}
-    drawings = []
-    for column, values in scores.columns.items():
-        ours = column in ("method", "supernet_validation_accuracy")
-        name = names.get(column, "the sub-supernets, all cells they evaluated" if ours else stage_name(column))
-        tau = next((f"Kendall tau {estimate(c.kendall, 3)}" for c in contenders if c.name == name and c.kendall), "")
-        drawings.append(figures.scatter(name, tau, values, scores.truth, scores.leaf if ours else None))
-    return [drawing for drawing in drawings if drawing is not None]
-
-
-def _taus(agreement: Any) -> list[str]:
-    return [estimate(agreement.kendall, 3), estimate(agreement.spearman, 3)]

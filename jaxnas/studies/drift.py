@@ -10,7 +10,7 @@ import numpy as np
 from jaxnas import parallel
 from jaxnas.benchmarks import Table
 from jaxnas.config import StudyConfig
-from jaxnas.methods.problem import Problem, architecture_name, steps_per_epoch
+from jaxnas.methods.problem import Problem, architecture_name
 from jaxnas.search import ALGORITHMS, Logits
 from jaxnas.selection import Selector
 from jaxnas.selection.magnitude import magnitude
@@ -48,8 +48,7 @@ def follow(problem: Problem, config: StudyConfig, every: int, rate: float, stage
     judges = build_judges(problem, config, problem.programs.supernet(algorithm.partial))
     mask = problem.space.full_mask()
 
-    def chosen(states: Searching) -> list[Row]:
-        epoch = int(parallel.item(states, 0).subnet.step) // steps_per_epoch(problem)
+    def chosen(epoch: int, states: Searching) -> list[Row]:
         if epoch % every and epoch != config.epochs:
             return [{}] * len(config.seeds)
         rows = []

@@ -124,7 +124,8 @@ def train_on(
 ) -> Searching:
     """As `train_supernets`, of states that `programs.start` gave."""
 
-    def likeliest(states: Searching) -> list[dict[str, Any]]:
+    def likeliest(epoch: int, states: Searching) -> list[dict[str, Any]]:
+        del epoch
         found = np.asarray(programs.probabilities(states)).argmax(-1)
         return [{"likeliest": architecture_name(problem, op_ids)} for op_ids in found]
 

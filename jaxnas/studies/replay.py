@@ -99,7 +99,11 @@ def of_run(space: SearchSpace, folder: Path, table: Table) -> list[Trial]:
         (split,) = read_splits(space, folder / "split_tree.json")
         dataset = str(read_json(folder / "config.json")["data"]["name"])
         with open(folder / "ranking.csv", encoding="utf-8", newline="") as handle:
-            rows = [(int(row["leaf"]), float(row["method"])) for row in csv.DictReader(handle)]
+            ranked = [*csv.DictReader(handle)]
+        # Where each leaf has a sample of its own, these are as many of every leaf; cells of the top were picked.
+        kinds = {row.get("sample") for row in ranked}
+        kept = [row for row in ranked if row.get("sample") == ("leaf" if "leaf" in kinds else row.get("sample"))]
+        rows = [(int(row["leaf"]), float(row["method"])) for row in kept if row.get("sample") != "top"]
         bias, beforehand = _bias(folder / "architectures.csv", len(split.masks))
     except (OSError, ValueError, KeyError, TypeError, IndexError) as error:
         raise UserError(f"{folder} holds no finished few-shot run with a ranking: {error}") from error

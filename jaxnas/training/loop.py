@@ -11,11 +11,12 @@ from jaxnas.training.step import StepMetrics
 from jaxnas.types import Stage
 
 Epoch = Callable[[Any, Any], tuple[Any, StepMetrics]]  # (states, data) -> states, metrics; over the leading axis K
-Describe = Callable[[Any], list[dict[str, Any]]]  # states -> what more to tell of each of the K after an epoch
+Describe = Callable[[int, Any], list[dict[str, Any]]]  # epoch from 1, states -> what more to tell of each of the K
 
 
-def nothing_more(states: Any) -> list[dict[str, Any]]:
+def nothing_more(epoch: int, states: Any) -> list[dict[str, Any]]:
     """Loss and accuracy are enough."""
+    del epoch
     return [{}] * parallel.count(states)
 
 
@@ -49,7 +50,7 @@ def train(
             check_finite(metrics.loss, first_step=(number - 1) * metrics.loss.shape[1])
         rows = [
             {"epoch": number, "leaf": k, **finite_loss(losses[k]), "accuracy": float(accuracies[k]), **more}
-            for k, more in enumerate(describe(states))
+            for k, more in enumerate(describe(number, states))
         ]
         stage.advance(number, epochs, states, rows)
     return parallel.everywhere(states)

@@ -12,8 +12,8 @@ from jaxnas.analysis import (
     draws_worth,
     expected_best,
     mean_interval,
+    sample_mean,
     share_interval,
-    stratified_mean,
 )
 
 Z = 1.959963984540054  # the 97.5 % point of the normal distribution
@@ -59,42 +59,21 @@ def test_one_value_has_a_mean_and_no_interval() -> None:
     assert mean_interval(np.array([2.0, 2.0])) == Interval(2.0, 2.0, 2.0, 2)
 
 
-def test_a_stratified_mean_is_the_textbook_formula() -> None:
-    strata = {0: ([1.0, 2.0, 6.0], 10), 1: ([5.0, 5.5], 2), 2: ([8.0, 9.0], 4)}  # of stratum 1 all were drawn
-    values = np.concatenate([drawn for drawn, _ in strata.values()])
-    labels = np.repeat([0, 1, 2], [3, 2, 2])
-    order = np.array([4, 0, 6, 2, 5, 1, 3])
-    mean = (10 * 3 + 2 * 5.25 + 4 * 8.5) / 16
-    # s2 of stratum 0: (4 + 1 + 9) / 2 = 7; of stratum 2: 1/2. Weighted by (N_k / N)^2 (1 - n_k / N_k) / n_k.
-    variance = (10 / 16) ** 2 * 7 / 3 * (1 - 3 / 10) + (4 / 16) ** 2 * 0.5 / 2 * (1 - 2 / 4)
-    found = stratified_mean(values[order], labels[order], np.array([10, 2, 4]))
-    half = Z * math.sqrt(variance)
-    assert found == pytest.approx((mean, mean - half, mean + half, 7), abs=1e-5)
+def test_a_mean_from_a_part_of_the_population_is_the_textbook_formula() -> None:
+    # Of 10 members 3 are drawn: mean 3, s2 (4 + 1 + 9) / 2, of which 1 - 3 / 10 remains.
+    half = 4.302652729911275 * math.sqrt(7 / 3 * 0.7)
+    assert sample_mean(np.array([1.0, 2.0, 6.0]), 10) == pytest.approx((3, 3 - half, 3 + half, 3))
+    assert sample_mean(np.array([1.0, 2.0, 6.0]), 3) == (3, 3, 3, 3)  # all are known
+    assert sample_mean(np.array([7.0]), 10) == (7, None, None, 1)
+    assert sample_mean(np.array([7.0]), 1) == (7, 7, 7, 1)
 
 
-def test_a_stratum_drawn_once_allows_no_interval_unless_it_has_one_member() -> None:
-    values, strata = np.array([1.0, 3.0, 5.0]), np.array([0, 0, 1])
-    assert stratified_mean(values, strata, np.array([2, 4])) == pytest.approx((2 / 3 + 10 / 3, None, None, 3))
-    assert stratified_mean(values, strata, np.array([2, 1])) == pytest.approx((3, 3, 3, 3))
-
-
-def test_stratified_intervals_hold_the_mean_about_as_often_as_they_say() -> None:
+def test_intervals_from_a_part_of_the_population_hold_its_mean_as_often_as_they_say() -> None:
     rng = np.random.default_rng(5)
-    sizes, drawn = np.array([40, 200, 60]), np.array([10, 30, 10])
-    population = [
-        rng.normal(mean, spread, size) for mean, spread, size in zip([0, 5, 9], [1, 3, 2], sizes, strict=True)
-    ]
-    truth = np.concatenate(population).mean()
-    strata = np.repeat(np.arange(3), drawn)
-    held, widths, plain = 0, [], []
-    for _ in range(1000):
-        values = np.concatenate([rng.choice(p, n, replace=False) for p, n in zip(population, drawn, strict=True)])
-        found = stratified_mean(values, strata, sizes)
-        held += found.low <= truth <= found.high
-        widths.append(found.high - found.low)
-        plain.append(2 * Z * values.std(ddof=1) / len(values) ** 0.5)
-    assert 900 <= held <= 975
-    assert np.mean(widths) < 0.7 * np.mean(plain)  # what strata are for
+    population = rng.normal(5, 2, 60)
+    found = [sample_mean(rng.choice(population, 40, replace=False), 60) for _ in range(2000)]
+    held = np.mean([of.low <= population.mean() <= of.high for of in found])
+    assert 0.935 <= held <= 0.965
 
 
 @pytest.mark.parametrize("k", [1, 2, 3, 5])

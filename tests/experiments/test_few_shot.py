@@ -178,7 +178,11 @@ def test_files_hold_everything_evaluated_and_the_ranking(finished) -> None:
     best = max(float(row["supernet_validation_accuracy"]) for row in rows)
     assert best == round(result["supernet_validation_accuracy"], 4)
     ranking = rows_of(workdir / "ranking.csv")
-    assert list(ranking[0]) == ["architecture", "leaf", "truth", "method", "unsplit", "random_split_1"]
+    assert list(ranking[0]) == ["architecture", "sample", "leaf", "truth", "method", "unsplit", "random_split_1"]
+    kinds = [row["sample"] for row in ranking]
+    assert kinds == ["uniform"] * 4 + ["leaf"] * 4 and all(row["unsplit"] == "" for row in ranking[4:])
+    assert sorted(row["architecture"] for row in ranking[:4]) == sorted(row["architecture"] for row in ranking[4:])
+    ranking = ranking[:4]
     truth = np.array([float(row["truth"]) for row in ranking])
     for contender, column in zip(result["contenders"], ("method", "unsplit", "random_split_1"), strict=False):
         found = rank_correlation(np.array([float(row[column]) for row in ranking]), truth)

@@ -1,13 +1,11 @@
-"""Equal numbers of training images, worked by hand for three presets, and the sample that rankings are judged on."""
+"""Equal numbers of training images, worked by hand for three presets."""
 
 from dataclasses import replace
-from pathlib import Path
 
 import numpy as np
 import pytest
 
 from experiments.presets import PRESETS
-from jaxnas.config import FewShotConfig, TruthConfig
 from jaxnas.data import Dataset, Split, colours_of, load
 from jaxnas.methods import controls
 from jaxnas.methods.problem import Problem, prepare
@@ -114,51 +112,3 @@ def test_controls_see_the_methods_images_within_half_an_epoch_of_each_network(na
     assert abs(unsplit - method) <= each / 2
     assert abs(random - method) <= leaves * each / 2
     assert abs(best_of - method) <= alone * each / 2
-
-
-def with_truth(problem: Problem, truth: TruthConfig, seed: int = 0) -> Problem:
-    config: FewShotConfig = replace(problem.config, truth=truth, seed=seed)
-    return problem._replace(config=config)
-
-
-@pytest.mark.parametrize(
-    ("truth", "shares"),
-    [
-        (TruthConfig(alone=32, queried=7), [4] * 8),
-        (TruthConfig(alone=10), [2, 2, 1, 1, 1, 1, 1, 1]),
-        (TruthConfig(alone=3), [1, 1, 1, 0, 0, 0, 0, 0]),
-        (TruthConfig(alone=0), [0] * 8),
-        (TruthConfig(table=Path("t.csv"), alone=5, queried=200), [25] * 8),
-    ],
-    ids=["even", "remainder", "fewer than leaves", "none", "table"],
-)
-def test_the_ranking_sample_is_stratified_connected_and_distinct(digits, truth, shares) -> None:
-    sample = controls.ranking_sample(with_truth(digits, truth), DIFFERENT)
-    assert sample.shape == (sum(shares), 6)
-    assert np.bincount(DIFFERENT.route(sample), minlength=8).tolist() == shares
-    assert all(NAS_BENCH_201.connected(row) for row in sample)
-    assert len({tuple(row) for row in sample.tolist()}) == len(sample)
-
-
-def test_the_ranking_sample_is_fixed_by_the_seed(digits) -> None:
-    draw = [controls.ranking_sample(with_truth(digits, TruthConfig(), seed), DIFFERENT) for seed in (0, 0, 1)]
-    np.testing.assert_array_equal(draw[0], draw[1])
-    assert (draw[0] != draw[2]).any(1).sum() > 16
-
-
-def test_the_ranking_sample_is_drawn_uniformly_from_a_leaf(digits) -> None:
-    # The last leaf has 3 operations on three edges; over seeds every edge shows the shares of the leaf's cells.
-    samples = [controls.ranking_sample(with_truth(digits, TruthConfig(), s), DIFFERENT) for s in range(100)]
-    last = np.concatenate([sample[DIFFERENT.route(sample) == 7] for sample in samples])
-    cells = NAS_BENCH_201.enumerate(DIFFERENT.masks()[7])
-    cells = cells[np.asarray(NAS_BENCH_201.connected(cells))]
-    for edge in range(6):
-        expected = np.bincount(cells[:, edge], minlength=5) / len(cells)
-        found = np.bincount(last[:, edge], minlength=5) / len(last)
-        np.testing.assert_allclose(found, expected, atol=4 * 0.5 / len(last) ** 0.5)
-
-
-def test_a_leaf_smaller_than_its_share_is_taken_whole(problem, tree) -> None:
-    # Of edge 1<-0 {none, skip} leaves (skip, skip), (skip, conv) connected; {conv} as many.
-    sample = controls.ranking_sample(with_truth(problem, TruthConfig(alone=32)), tree)
-    assert sorted(map(tuple, sample.tolist())) == [(1, 1), (1, 2), (2, 1), (2, 2)]

@@ -11,8 +11,9 @@ from jaxnas.analysis import share_interval
 from jaxnas.benchmarks import Table
 from jaxnas.config import TruthConfig
 from jaxnas.data import load
+from jaxnas.methods import judge as judgement
 from jaxnas.methods.alone import train_alone
-from jaxnas.methods.controls import Contender
+from jaxnas.methods.controls import Contender, Supernets
 from jaxnas.methods.few_shot import Chosen
 from jaxnas.methods.judge import architectures_to_train, judge
 from jaxnas.methods.problem import ALONE
@@ -27,7 +28,18 @@ SCORES = np.array([20.0, 40.0, 30.0, 35.0])
 
 
 def contender(name: str, op_ids: list[int], scores: np.ndarray | None) -> Contender:
-    return Contender(name, name, Chosen(None, np.array(op_ids), 33.0), 100, 4, scores)
+    """A contender whose supernets give these scores to SAMPLE."""
+    planted = None if scores is None else {tuple(row): s for row, s in zip(SAMPLE.tolist(), scores, strict=True)}
+    supernets = None if planted is None else Supernets(None, planted)
+    return Contender(name, name, Chosen(None, np.array(op_ids), 33.0), 100, 4, supernets)
+
+
+@pytest.fixture(autouse=True)
+def planted_scores(monkeypatch) -> None:
+    def found(problem, supernets, op_ids):
+        return np.array([supernets.params[tuple(row)] for row in op_ids.tolist()])
+
+    monkeypatch.setattr(judgement, "scores_of", found)
 
 
 CONTENDERS = [
@@ -81,17 +93,22 @@ def test_verdicts_with_a_table(problem, tree, count, test_images) -> None:
         assert verdict.test == pytest.approx(share_interval(100 * hits / 389, 389), abs=1e-4)
         assert verdict.validation_accuracy == pytest.approx(100 * count(op_ids, states, k, *valid) / 128, abs=1e-4)
     # 20 < 30 < 35 < 40 beside 50 < 60 < 90 < 80: five of six pairs agree, tau is 4/6; ranks differ by 1 twice.
-    assert verdicts[0].correlation.kendall == pytest.approx((4 / 6, None, None, 4))
-    assert verdicts[0].correlation.spearman == pytest.approx((1 - 6 * 2 / (4 * 15), None, None, 4))
-    assert verdicts[1].correlation.kendall.value == pytest.approx(-4 / 6)
-    assert verdicts[2].correlation == (None, None, 4)  # all scores are equal
-    assert verdicts[3].correlation is None  # it has no supernet
+    first, second, third, fourth = [verdict.agreement for verdict in verdicts]
+    assert first.whole.kendall == pytest.approx((4 / 6, None, None, 4))
+    assert first.whole.spearman == pytest.approx((1 - 6 * 2 / (4 * 15), None, None, 4))
+    assert second.whole.kendall.value == pytest.approx(-4 / 6)
+    assert third.whole == (None, None, 4)  # all scores are equal
+    assert fourth is None  # it has no supernet
+    assert first.half.kendall == pytest.approx((-1, None, None, 2))  # of 80 and 90
+    assert first.top == (None, None, 1)  # a tenth of four is one
 
     assert ranking.source == "table (truth.csv)"
-    assert ranking.truth.tolist() == [50, 80, 60, 90]
-    assert ranking.overall == verdicts[0].correlation
+    assert [part.kind for part in ranking.parts] == ["uniform", "top", "leaf"]
+    assert ranking.parts[0].truth.tolist() == [50, 80, 60, 90] and not len(ranking.parts[1].op_ids)
+    assert [*ranking.parts[0].scores] == ["method", "unsplit", "random_split"]
+    assert [*ranking.parts[2].scores] == ["method"] and ranking.parts[2].leaf.tolist() == [0, 0, 1, 1]
+    assert ranking.agreement == first
     assert [leaf.kendall.value for leaf in ranking.leaves] == [pytest.approx(1), pytest.approx(1)]
-    assert ranking.top == (None, None, 1)  # a tenth of four is one
     assert ranking.random == (70, 70, 70, 4)  # all four connected architectures
     # The better of two drawn: 90 in 7 of 16 draws, 80 in 5, 60 in 3, 50 in 1.
     assert ranking.best_of == (2, pytest.approx((7 * 90 + 5 * 80 + 3 * 60 + 50) / 16))
@@ -106,17 +123,28 @@ def test_without_a_table_the_truth_is_what_networks_reach_alone(problem, tree, c
     }
     assert [verdict.true_accuracy for verdict in verdicts] == [None] * 4
     assert ranking.source == "stand-alone (4, 2 epochs)"
-    assert ranking.truth.tolist() == pytest.approx([reached[tuple(row)] for row in SAMPLE.tolist()], abs=1e-4)
+    assert [part.kind for part in ranking.parts] == ["uniform"]
+    assert ranking.parts[0].truth.tolist() == pytest.approx([reached[tuple(row)] for row in SAMPLE.tolist()], abs=1e-4)
     mean = sum(reached.values()) / 4
     assert ranking.random == pytest.approx((mean, mean, mean, 4), abs=1e-4)  # the sample is the population
     assert ranking.best_of is None
 
 
-def test_a_leaf_without_a_sample_gives_no_mean_of_all(problem, tree, test_images) -> None:
-    contenders = [contender("method", [2, 2], SCORES[2:])]
+def test_more_of_the_best_tenth_counts_there_and_nowhere_else(problem, tree, test_images) -> None:
+    op_ids, states = trained(problem, architectures_to_train(CONTENDERS, SAMPLE[:0]))
+    _, ranking = judge(problem, CONTENDERS, tree, SAMPLE[:3], (op_ids, states), lambda: test_images, TABLE)
+    assert ranking.parts[1].op_ids.tolist() == [[2, 2]] and ranking.parts[1].truth.tolist() == [90]
+    assert ranking.parts[1].scores["unsplit"].tolist() == [-35]
+    # 50 < 60 < 80 have scores 20 < 30 < 40; the best, which would turn a pair around, is not among them.
+    assert ranking.agreement.whole.kendall == pytest.approx((1, None, None, 3))
+    assert (ranking.agreement.half.n, ranking.agreement.top.n) == (2, 1)
+
+
+def test_a_leaf_without_a_cell_of_the_sample_has_no_correlation(problem, tree, test_images) -> None:
+    contenders = [contender("method", [2, 2], SCORES)]
     pair = trained(problem, architectures_to_train(contenders, SAMPLE[2:]))
     _, ranking = judge(problem, contenders, tree, SAMPLE[2:], pair, lambda: test_images, None)
-    assert (ranking.random, ranking.best_of) == (None, None)
+    assert (ranking.random.n, ranking.best_of) == (2, None)
     assert [leaf.n for leaf in ranking.leaves] == [0, 2]
 
 
@@ -124,4 +152,4 @@ def test_without_a_sample_no_ranking_is_judged(problem, tree, test_images) -> No
     pair = trained(problem, architectures_to_train(CONTENDERS, SAMPLE[:0]))
     none = problem._replace(config=replace(problem.config, truth=TruthConfig(alone=0)))
     verdicts, ranking = judge(none, CONTENDERS, tree, SAMPLE[:0], pair, lambda: test_images, None)
-    assert ranking is None and [verdict.correlation for verdict in verdicts] == [None] * 4
+    assert ranking is None and [verdict.agreement for verdict in verdicts] == [None] * 4

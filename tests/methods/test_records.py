@@ -8,31 +8,42 @@ import numpy as np
 from jaxnas.analysis import Interval, RankCorrelation
 from jaxnas.benchmarks import Table
 from jaxnas.methods import records
-from jaxnas.methods.controls import Contender
+from jaxnas.methods.controls import Contender, Supernets
 from jaxnas.methods.few_shot import Chosen
-from jaxnas.methods.judge import Ranking, Verdict
+from jaxnas.methods.judge import Agreement, Part, Ranking, Verdict
 from jaxnas.selection import Evaluated
 from jaxnas.spaces import TOY
 from jaxnas.workdir import write_csv
 
 SKIP_CONV, CONV_CONV = "|skip_connect~0|+|nor_conv_3x3~1|", "|nor_conv_3x3~0|+|nor_conv_3x3~1|"
 TAU, RHO = Interval(0.5, 0.1, 0.9, 30), Interval(0.25, None, None, 30)
+SUPERNETS = Supernets(None, None)
 CONTENDERS = [
-    Contender("split by x", "method", Chosen(1, np.array([2, 2]), 41.5), 1000, 8, np.array([10.00004, 20])),
-    Contender("random split 1", "random_split", Chosen(0, np.array([1, 2]), 40.0), 1010, 8, np.array([30.0, 40])),
+    Contender("split by x", "method", Chosen(1, np.array([2, 2]), 41.5), 1000, 8, SUPERNETS),
+    Contender("random split 1", "random_split", Chosen(0, np.array([1, 2]), 40.0), 1010, 8, SUPERNETS),
     Contender("best of 2 random", "random_alone", Chosen(None, np.array([1, 2]), 39.0), 990, 2, None),
 ]
+NONE = RankCorrelation(None, None, 30)
+AGREEMENT = Agreement(RankCorrelation(TAU, RHO, 30), NONE._replace(n=15), RankCorrelation(None, RHO, 3))
 VERDICTS = [
-    Verdict(60.0, Interval(61.0, 58.0, 64.0, 389), 91.0, RankCorrelation(TAU, RHO, 30)),
-    Verdict(50.0, Interval(51.0, 48.0, 54.0, 389), None, RankCorrelation(None, None, 30)),
+    Verdict(60.0, Interval(61.0, 58.0, 64.0, 389), 91.0, AGREEMENT),
+    Verdict(50.0, Interval(51.0, 48.0, 54.0, 389), None, Agreement(NONE, NONE, NONE)),
     Verdict(50.0, Interval(51.0, 48.0, 54.0, 389), None, None),
 ]
 RANKING = Ranking(
     source="table (t.csv)",
-    truth=np.array([91.0, 88.5]),
-    overall=RankCorrelation(TAU, RHO, 30),
+    parts=[
+        Part(
+            "uniform",
+            np.array([[2, 1], [1, 2]], np.int32),
+            np.array([1, 0]),
+            np.array([91.0, 88.5]),
+            {"split by x": np.array([10.00004, 20]), "random split 1": np.array([30.0, 40])},
+        ),
+        Part("leaf", np.array([[2, 2]]), np.array([1]), np.array([93.0]), {"split by x": np.array([50.0])}),
+    ],
+    agreement=AGREEMENT,
     leaves=[RankCorrelation(None, None, 1), RankCorrelation(TAU, RHO, 15)],
-    top=RankCorrelation(None, RHO, 3),
     random=Interval(80.0, 79.0, 81.0, 30),
     best_of=(2, 85.5),
 )
@@ -55,6 +66,7 @@ def test_a_contenders_row_holds_what_it_chose_and_the_verdict(problem) -> None:
         "true_accuracy": 91.0,
         "kendall": TAU_ROW,
         "spearman": {"value": 0.25, "low": None, "high": None, "n": 30},
+        **{"kendall_half": None, "kendall_top": None},
     }
     assert [rows[i]["kendall"] for i in (1, 2)] == [None, None]
     assert (rows[2]["leaf"], rows[2]["architecture"]) == (None, SKIP_CONV)
@@ -72,15 +84,15 @@ def test_flat_rows_have_one_number_a_column_and_the_same_columns(problem, tmp_pa
     assert [read[1][name] for name in names[3:]] == [""] * 4 and read[1]["test_low"] == "48.0"
 
 
-def test_ranking_rows_have_a_column_for_each_supernet(problem, tree) -> None:
-    sample = np.array([[2, 1], [1, 2]], np.int32)
-    assert records.ranking_rows(problem, tree, sample, CONTENDERS, RANKING) == [
-        {
-            "architecture": "|nor_conv_3x3~0|+|skip_connect~1|",
-            **{"leaf": 1, "truth": 91.0, "method": 10.0, "random_split_1": 30.0},
-        },
-        {"architecture": SKIP_CONV, "leaf": 0, "truth": 88.5, "method": 20.0, "random_split_1": 40.0},
+def test_ranking_rows_have_a_column_for_each_supernet(problem) -> None:
+    names = ("architecture", "sample", "leaf", "truth", "method", "random_split_1")
+    wanted = [
+        ("|nor_conv_3x3~0|+|skip_connect~1|", "uniform", 1, 91.0, 10.0, 30.0),
+        (SKIP_CONV, "uniform", 0, 88.5, 20.0, 40.0),
+        (CONV_CONV, "leaf", 1, 93.0, 50.0, None),
     ]
+    rows = records.ranking_rows(problem, CONTENDERS, RANKING)
+    assert rows == [dict(zip(names, row, strict=True)) for row in wanted]
 
 
 def test_rows_of_what_was_evaluated_have_their_truth_only_from_a_table(problem) -> None:
@@ -129,6 +141,7 @@ def test_the_result_is_the_methods_row_with_everything_beside_it(problem) -> Non
             {"leaf": 0, "n": 1, "kendall": None, "spearman": None},
             {"leaf": 1, "n": 15, "kendall": TAU_ROW, "spearman": rho},
         ],
+        "half": {"n": 15, "kendall": None, "spearman": None},
         "top10": {"n": 3, "kendall": None, "spearman": rho},
     }
 
@@ -137,6 +150,5 @@ def test_a_result_without_a_ranking_or_a_mean_says_so(problem) -> None:
     rows = records.contender_rows(problem, CONTENDERS, VERDICTS)
     result = records.result_object(rows, None, 389, {})
     assert (result["random_architecture"], result["rank_correlation"]) == (None, None)
-    assert records.result_object(rows, RANKING._replace(random=None), 389, {})["random_architecture"] is None
     estimated = records.result_object(rows, RANKING._replace(best_of=None), 389, {})["random_architecture"]
     assert (estimated["accuracy"], estimated["best_of"], estimated["best"]) == (80.0, None, None)

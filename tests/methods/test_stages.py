@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from dataclasses import replace
+from types import SimpleNamespace
 
 import jax
 import jax.numpy as jnp
@@ -9,11 +10,13 @@ import numpy as np
 import pytest
 
 from jaxnas import parallel
-from jaxnas.config import SearchConfig
+from jaxnas.config import SearchConfig, TruthConfig
 from jaxnas.data import load
 from jaxnas.methods import few_shot
 from jaxnas.methods.controls import contend, scoring_images
+from jaxnas.methods.follow import followed_cells, follower
 from jaxnas.methods.forecast import works
+from jaxnas.methods.judge import scores_of
 from jaxnas.methods.problem import SCORE, SEARCH, Problem, prepare
 from jaxnas.methods.scoring import scoring_batches
 from jaxnas.metrics import Readings
@@ -60,17 +63,29 @@ def test_every_path_is_scored_in_its_own_supernet(problem, params, by_hand) -> N
     assert [by_hand(0, row) for row in cells[4:]] != [by_hand(1, row) for row in cells[4:]]  # the supernets differ
 
 
-def test_the_sample_is_scored_by_the_leaf_that_holds_it(problem, tree, params, by_hand) -> None:
-    sample = np.array([[2, 2], [1, 1], [2, 1], [1, 2]], np.int32)  # leaves 1, 0, 1, 0
-    histories = [Evaluated(sample[1:2], np.array([30.0])), Evaluated(sample[:2], np.array([10.0, 40.0]))]
-    found = contend(problem, "ours", "method", tree, params, histories, 77, sample)
-    assert found.sample_scores.tolist() == pytest.approx(
-        [by_hand(leaf, row) for leaf, row in zip((1, 0, 1, 0), sample, strict=True)], abs=1e-4
+def test_cells_are_scored_by_the_leaf_that_holds_them(problem, tree, params, by_hand) -> None:
+    cells = np.array([[2, 2], [1, 1], [2, 1], [1, 2]], np.int32)  # leaves 1, 0, 1, 0
+    histories = [Evaluated(cells[1:2], np.array([30.0])), Evaluated(cells[:2], np.array([10.0, 40.0]))]
+    found = contend(problem, "ours", "method", tree, params, histories, 77)
+    assert scores_of(problem, found.supernets, cells).tolist() == pytest.approx(
+        [by_hand(leaf, row) for leaf, row in zip((1, 0, 1, 0), cells, strict=True)], abs=1e-4
     )
     assert (found.name, found.kind, found.images, found.evaluations) == ("ours", "method", 77, 3)
     assert (found.chosen.leaf, found.chosen.op_ids.tolist(), found.chosen.score) == (1, [1, 1], 40.0)
-    empty = contend(problem, "ours", "method", tree, params, histories, 77, sample[:0])
-    assert empty.sample_scores.shape == (0,)
+    assert scores_of(problem, found.supernets, cells[:0]).shape == (0,)
+
+
+def test_followed_cells_are_scored_by_the_leaf_that_holds_them_every_few_epochs(problem, tree, params, by_hand) -> None:
+    followed = problem._replace(config=replace(problem.config, truth=TruthConfig(alone=4, every=2)))
+    cells = followed_cells(followed)
+    assert sorted(map(tuple, cells.tolist())) == [(1, 1), (1, 2), (2, 1), (2, 2)]
+    tell = follower(followed, tree.masks(), 5, few_shot.score_paths)
+    states = SimpleNamespace(params=params)
+    assert [[*row] for row in (tell(1, params), tell(3, params))] == [[{}, {}]] * 2
+    wanted = [[by_hand(k, row) for row in cells[tree.route(cells) == k]] for k in (0, 1)]
+    for epoch in (2, 4, 5):
+        assert [row["sample"] for row in tell(epoch, states)] == [pytest.approx(of, abs=1e-3) for of in wanted]
+    assert follower(problem, tree.masks(), 5, few_shot.score_paths)(2, params) == [{}, {}]
 
 
 def test_the_search_evaluates_what_the_leaves_hold_up_to_the_budget(problem, tree, params, by_hand) -> None:
@@ -105,7 +120,7 @@ def test_the_parent_scores_the_first_generation_once_and_a_search_goes_on_with_t
     one = jax.tree.map(lambda leaf: leaf[:1], params)
     (alone,) = few_shot.search(problem, one, None, masks[:1], config, (SEARCH, 0), QUIET)
     assert not len(alone.parent)  # one leaf is compared with none
-    counted = contend(problem, "ours", "method", tree, params, whole, 77, masks[:0, :, 0])
+    counted = contend(problem, "ours", "method", tree, params, whole, 77)
     assert counted.evaluations == 4 + 2
 
 
