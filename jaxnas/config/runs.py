@@ -55,6 +55,8 @@ class FewShotConfig:
     """what the method is compared with"""
     truth: TruthConfig = field(default_factory=TruthConfig)
     """true accuracies, by which rankings are judged"""
+    fusion: int = 0
+    """cells of the reference sample by which scores are ranked and fused with free priors; 0: no fusion"""
     warmup_epochs: int = 50
     """epochs of the full supernet before it is scored and split"""
     leaf_epochs: int = 50

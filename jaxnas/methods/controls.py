@@ -28,6 +28,7 @@ class Supernets(NamedTuple):
 
     tree: SplitTree
     params: Params  # leaves [K, ...]
+    histories: list[Evaluated]  # what the search evaluated in each
 
 
 class Contender(NamedTuple):
@@ -111,7 +112,7 @@ def contend(
     """The contender of trained sub-supernets, params [K, ...], that were searched."""
     evaluated = sum(len(history.scores) + len(history.parent) for history in histories)
     chosen = few_shot.select(histories, tree, problem.config.search)
-    return Contender(name, kind, chosen, images, evaluated, Supernets(tree, params))
+    return Contender(name, kind, chosen, images, evaluated, Supernets(tree, params, histories))
 
 
 def unsplit(problem: Problem, params: Params, tree: SplitTree, stages: Stages) -> Contender:

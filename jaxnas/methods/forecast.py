@@ -51,7 +51,7 @@ def works(problem: Problem, with_table: bool) -> list[Work]:
     budget = config.search.budget * valid
     first = first_generation(config.search) * valid if compared(config.search, leaves) else 0  # by the parent
     sample = config.truth.queried if with_table else config.truth.alone
-    judged = sample + config.truth.top * with_table
+    judged = sample + config.truth.top * with_table + config.fusion
 
     def followed(epochs: int, networks: int) -> int:
         """Batches of each network that say how it ranks while it trains, if each holds as many cells as the others."""

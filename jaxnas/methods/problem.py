@@ -26,7 +26,7 @@ from jaxnas.training.step import Sample
 from jaxnas.types import Array, Key, Params, UserError
 
 # What a key is for, one number for each use, folded into the run's key.
-WARM_UP, SCORE, LEAVES, SEARCH, ALONE, UNSPLIT, RANDOM_SPLIT, RANDOM_ALONE, SAMPLE = range(9)
+WARM_UP, SCORE, LEAVES, SEARCH, ALONE, UNSPLIT, RANDOM_SPLIT, RANDOM_ALONE, SAMPLE, FUSION = range(10)
 FEWEST_VALID = 32  # validation images; where there are fewer than an evaluation batch, all of them are the batch
 
 
@@ -90,6 +90,7 @@ def check(config: FewShotConfig) -> SearchSpace:
         "control.random_splits": config.control.random_splits,
         "control.random_architectures": config.control.random_architectures,
         "truth.alone": config.truth.alone,
+        "fusion": config.fusion,
         "truth.top": config.truth.top,
         "truth.every": config.truth.every,
     }

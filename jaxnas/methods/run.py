@@ -15,6 +15,7 @@ from jaxnas.data import Dataset
 from jaxnas.methods import controls, few_shot, records
 from jaxnas.methods.alone import train_alone
 from jaxnas.methods.curves import curve_rows
+from jaxnas.methods.fusion import fuse, fusion_rows
 from jaxnas.methods.judge import architectures_to_train, judge
 from jaxnas.methods.problem import ALONE, LEAVES, SEARCH, Problem, prepare
 from jaxnas.methods.sample import uniform_cells
@@ -80,6 +81,7 @@ def _stages(problem: Problem, workdir: Path, dataset: Dataset, table: Table | No
         method = controls.contend(problem, name, "method", tree, states.params, histories, images)
     del states
     contenders = [method, *controls.controls(problem, params, tree, stage)]
+    fusions = {c.name: fuse(problem, c, i) for i, c in enumerate(contenders) if config.fusion and c.supernets}
     op_ids = architectures_to_train(contenders, cells if table is None else cells[:0])
     with stage("alone") as at:
         trained = train_alone(problem, op_ids, config.alone_epochs, ALONE, at)
@@ -94,6 +96,9 @@ def _stages(problem: Problem, workdir: Path, dataset: Dataset, table: Table | No
                 metrics = hosts.first(read_rows, workdir / "metrics.jsonl")
                 curves = curve_rows(problem, contenders, metrics, ranking.parts[0].truth)
                 hosts.first(write_csv, workdir / "curves.csv", curves)
+        fused = fusion_rows(problem, contenders, fusions, ranking.parts[0], table) if ranking is not None else []
+        if fused:
+            hosts.first(write_csv, workdir / "fusion.csv", fused)
         network = Description(
             architecture=rows[0]["architecture"],
             space=problem.space.name,
@@ -108,7 +113,7 @@ def _stages(problem: Problem, workdir: Path, dataset: Dataset, table: Table | No
         chosen = parallel.item((trained.params, trained.stats), 0)  # the method is the first contender
         hosts.first(save_network, workdir / FILE, network, *chosen)
     seconds = {name: record["seconds"] for name, record in hosts.first(read_stages, workdir).items()}
-    result = records.result_object(rows, ranking, verdicts[0].test.n, seconds)
+    result = {**records.result_object(rows, ranking, verdicts[0].test.n, seconds), "fusion": fused}
     hosts.first(write_json, workdir / "result.json", result)
     return result
 

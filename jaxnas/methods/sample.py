@@ -1,4 +1,4 @@
-"""The cells that judge rankings, the same for every contender and every seed of a data set.
+"""The cells that judge rankings, or are ranked by, the same for every contender and every seed of a data set.
 
 They are drawn by a constant, and no tree, seed or search has a part in it. `uniform_cells` are known before the work;
 `top_cells` come from the truth, and so only the judgement may ask for them.
@@ -9,7 +9,7 @@ import numpy as np
 from jaxnas.methods.problem import SAMPLE, Problem
 from jaxnas.spaces.tree import SplitTree
 
-UNIFORM, TOP, LEAF = range(3)
+UNIFORM, TOP, LEAF, REFERENCE = range(4)
 BEST = 0.1  # share of all connected cells that are the top
 MOST_OF_A_LEAF = 50
 
@@ -38,6 +38,11 @@ def leaf_cells(problem: Problem, tree: SplitTree) -> list[np.ndarray]:
         _draw(problem, [LEAF, leaf], problem.space.enumerate_connected(mask), MOST_OF_A_LEAF)
         for leaf, mask in enumerate(tree.masks())
     ]
+
+
+def reference_cells(problem: Problem) -> np.ndarray:
+    """Connected cells by whose scores those of others are ranked in a fusion, drawn uniformly, int [A, E]."""
+    return _draw(problem, [REFERENCE], problem.space.enumerate_connected(), problem.config.fusion)
 
 
 def best_tenth(truth: np.ndarray) -> float:

@@ -44,6 +44,7 @@ def run_page(run: Run) -> Html:
         sections.split(run),
         ranking_sections.ranking(run),
         ranking_sections.curves(run),
+        ranking_sections.fusion(run),
         sections.learning(run),
         sections.cost(run.result.seconds if run.result else _stage_seconds(run)),
         sections.settings(run),

@@ -1,4 +1,4 @@
-"""The sections that say how well supernets rank cells: after training, and while they train."""
+"""The sections that say how well supernets rank cells: after training, while they train, and fused with priors."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -7,8 +7,8 @@ from jaxnas.report import figures, svg
 from jaxnas.report.markup import Html, figure, join, table, tag
 from jaxnas.report.read import Run
 from jaxnas.report.records import Agreement, Contender
-from jaxnas.report.rows import number
-from jaxnas.report.words import estimate, stage_name
+from jaxnas.report.rows import estimated, number
+from jaxnas.report.words import UNKNOWN, estimate, percent, stage_name
 
 MEASURES = (
     ("kendall", "Kendall tau, all cells followed"),
@@ -69,6 +69,30 @@ def curves(run: Run) -> Html | None:
         )
         parts.append(figure(said, by_count))
     return tag("section", tag("h2", "How the ranking was learnt"), *parts)
+
+
+def fusion(run: Run) -> Html | None:
+    """What free priors add to the scores, and what the scores add to the priors."""
+    if not run.fusion:
+        return None
+    rows: list[list[str | Html]] = [
+        [
+            *(row.get("contender", UNKNOWN), row.get("ranked_by", UNKNOWN), estimate(estimated(row, "kendall"), 3)),
+            estimate(estimated(row, "kendall_over_priors"), 3),
+            *(percent(number(row.get(name))) for name in ("true_accuracy", "true_accuracy_over_priors")),
+        ]
+        for row in run.fusion
+    ]
+    terms = (
+        "A prior is counted from the cell alone, at no cost: the number of nonlinear functions on its longest path, "
+        "and the parameters that lie on live paths. Fused: the rank of the supernet's score among a fixed reference "
+        "sample, plus half the rank of each prior among all connected cells. These weights were read off the "
+        "accuracies of NAS-Bench-201 itself, where both priors are strong, so gains count over the priors alone. Each "
+        "way takes the best of the same cells: all that the search evaluated, and the reference sample."
+    )
+    head = ["supernets", "ranked by", "Kendall tau", "over priors", "true accuracy", "over priors, points"]
+    shown = table(head, rows, "Ways to rank: tau on the uniform sample, and what each way takes; [95 % interval]")
+    return tag("section", tag("h2", "Scores and free priors"), tag("p", terms, class_="terms"), shown)
 
 
 def _lines(rows: Sequence[dict[str, str]]) -> dict[str, list[dict[str, Any]]]:

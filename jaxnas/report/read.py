@@ -72,6 +72,7 @@ class Run(NamedTuple):
     tree: Tree | None
     similarities: dict[int, np.ndarray]  # node -> [E, O, O]; NaN where nothing was compared
     scores: Scores | None
+    fusion: list[dict[str, str]]  # rows of `fusion.csv`; none without a fusion
     curves: list[dict[str, str]]  # rows of `curves.csv`
     metrics: list[dict[str, Any]]
 
@@ -103,7 +104,8 @@ def read_run(path: Path) -> Run:
         tree=tree,
         similarities={} if tree is None else _similarities(path / "similarities.npz", tree),
         scores=_scores(path / "ranking.csv"),
-        curves=_curves(path / "curves.csv"),
+        curves=_table(path / "curves.csv", ("contender", "stage", "epoch", "images", "kendall")),
+        fusion=_table(path / "fusion.csv", ("contender", "ranked_by", "kendall")),
         metrics=read_metrics(path / "metrics.jsonl"),
     )
 
@@ -256,11 +258,12 @@ def _scores(path: Path) -> Scores | None:
     return Scores(leaf, truth, columns) if kept else None
 
 
-def _curves(path: Path) -> list[dict[str, str]]:
+def _table(path: Path, names: tuple[str, ...]) -> list[dict[str, str]]:
+    """Rows of a CSV file that have these columns at least; none if there is no file."""
     text = _read(path)
     try:
         rows = [] if text is None else list(csv.DictReader(text.splitlines(), strict=True))
-        if any(row[name] is None for row in rows for name in ("contender", "stage", "epoch", "images", "kendall")):
+        if any(row[name] is None for row in rows for name in names):
             raise ValueError("a row is too short")
     except (csv.Error, KeyError, ValueError) as error:
         raise UserError(f"{path} is damaged: {type(error).__name__} {brief(str(error))}") from error

@@ -30,7 +30,7 @@ SCORES = np.array([20.0, 40.0, 30.0, 35.0])
 def contender(name: str, op_ids: list[int], scores: np.ndarray | None) -> Contender:
     """A contender whose supernets give these scores to SAMPLE."""
     planted = None if scores is None else {tuple(row): s for row, s in zip(SAMPLE.tolist(), scores, strict=True)}
-    supernets = None if planted is None else Supernets(None, planted)
+    supernets = None if planted is None else Supernets(None, planted, [])
     return Contender(name, name, Chosen(None, np.array(op_ids), 33.0), 100, 4, supernets)
 
 

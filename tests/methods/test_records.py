@@ -17,7 +17,7 @@ from jaxnas.workdir import write_csv
 
 SKIP_CONV, CONV_CONV = "|skip_connect~0|+|nor_conv_3x3~1|", "|nor_conv_3x3~0|+|nor_conv_3x3~1|"
 TAU, RHO = Interval(0.5, 0.1, 0.9, 30), Interval(0.25, None, None, 30)
-SUPERNETS = Supernets(None, None)
+SUPERNETS = Supernets(None, None, [])
 CONTENDERS = [
     Contender("split by x", "method", Chosen(1, np.array([2, 2]), 41.5), 1000, 8, SUPERNETS),
     Contender("random split 1", "random_split", Chosen(0, np.array([1, 2]), 40.0), 1010, 8, SUPERNETS),
