@@ -120,7 +120,6 @@ def test_an_element_of_another_type_is_told_with_the_name_of_its_field(wrong: An
     ("values", "words"),
     [
         ({"strategy": "fast"}, ["strategy", "'fast'", "auto", "loop", "map", "vmap", "shard", "mesh"]),
-        ({"split": {"background": "mixed"}}, ["split.background", "'mixed'", "path", "uniform"]),
     ],
 )
 def test_a_word_that_is_no_choice_is_told_with_the_choices(values: dict[str, Any], words: list[str]) -> None:

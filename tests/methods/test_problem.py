@@ -18,6 +18,8 @@ from jaxnas.types import UserError
     [
         ({"net": {"space": "darts"}}, r"unknown search space 'darts'; allowed: \['nas-bench-201', 'toy'\]"),
         ({"split": {"metric": "snop"}}, r"unknown metric 'snop'; allowed: \['accuracy', .*'zico'\]"),
+        ({"split": {"background": "mixed"}}, r"unknown split.background 'mixed'; allowed: \['path', 'uniform'\]"),
+        ({"fusion": -1}, "fusion must be at least 0, it is -1"),
         ({"split": {"leaves": 6}}, r"give K = 8 leaves, not 6; allowed: 8 .* \[\[2, 3\]\]"),
         ({"split": {"edges": "first"}}, r"unknown split.edges 'first'; allowed: \['best', "),
         ({"split": {"min_size": 3}}, r"split.min_size must be from 1 to 2, .* not 3"),
