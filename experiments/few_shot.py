@@ -30,6 +30,7 @@ from jaxnas.data import load
 from jaxnas.methods.forecast import forecast
 from jaxnas.methods.problem import check, prepare
 from jaxnas.methods.run import run_few_shot
+from jaxnas.methods.seed_rankings import read_scores
 from jaxnas.methods.seeds import join_seeds
 from jaxnas.report import forecast_table, note, summary, write_report
 from jaxnas.training import NonFiniteLoss
@@ -72,7 +73,8 @@ def run(command: Command, table: Table | None, show: Progress) -> dict[str, Any]
             for seed in sorted({*command.seeds, *there}):
                 folder = workdir / f"seed-{seed}"
                 results[seed] = _one(replace(config, seed=seed), folder, table, command.strict_data, _named(show, seed))
-            result = join_seeds(results)
+            scores = hosts.first(lambda: [read_scores(workdir / f"seed-{seed}" / "ranking.csv") for seed in results])
+            result = join_seeds(results, scores)
             hosts.first(write_json, workdir / "result.json", result)
     hosts.first(lambda: str(write_report(workdir)))
     return result

@@ -40,7 +40,8 @@ class _Left(NamedTuple):
 
 
 def crossed_kendall(scores: np.ndarray, truth: np.ndarray) -> Crossed | None:
-    """Mean over seeds of Kendall's tau-b. scores float [S, A] of S seeds on the same architectures; truth [A].
+    """Mean over seeds of Kendall's tau-b. scores float [S, A] of S seeds on the same architectures; truth [A],
+    or [S, A] of each seed its own.
 
     None if a ranking is constant: the mean over the other seeds would be of something else.
     """

@@ -5,38 +5,46 @@ from typing import Any
 import numpy as np
 
 from jaxnas.analysis import Interval, mean_interval
+from jaxnas.methods.records import column_of
+from jaxnas.methods.seed_rankings import SeedScores, over_seeds
 
 Row = dict[str, Any]
 
 
-def join_seeds(results: dict[int, Row]) -> Row:
+def join_seeds(results: dict[int, Row], scores: list[SeedScores | None]) -> Row:
     """The result of several seeds from the `result.json` of each; contenders are matched by name.
 
     `difference` is the method's test accuracy minus the contender's, paired by seed; intervals are Student's over
-    seeds.
+    seeds, but for those of `over_seeds` from the `scores` of each seed's ranking sample.
     """
     runs = [{row["name"]: row for row in result["contenders"]} for result in results.values()]
-    method = next(iter(runs[0]))
+    method, ranked = next(iter(runs[0])), over_seeds(scores)
     return {
         "seeds": list(results),
         "architectures": [result["architecture"] for result in results.values()],
-        "table": [_row(name, method, runs) for name in runs[0]],
+        "table": [_row(name, method, runs, ranked) for name in runs[0]],
         "random_architecture": _random([result["random_architecture"] for result in results.values()]),
         "seconds": {"together": round(sum(sum(result["seconds"].values()) for result in results.values()), 2)},
     }
 
 
-def _row(name: str, method: str, runs: list[dict[str, Row]]) -> Row:
+def _row(name: str, method: str, runs: list[dict[str, Row]], ranked: dict[str, Row]) -> Row:
     rows = [run[name] for run in runs]
     gains = [run[method]["test_accuracy"] - run[name]["test_accuracy"] for run in runs]
-    taus = [row["kendall"] and row["kendall"]["value"] for row in rows]
+
+    def tau(field: str) -> Row | None:
+        return _mean([row.get(field) and row[field]["value"] for row in rows])
+
+    apart = {"kendall": tau("kendall"), "kendall_difference": None, "reliability": None}
     return {
         "name": name,
         "kind": rows[0]["kind"],
         "test_accuracy": _mean([row["test_accuracy"] for row in rows]),
         "true_accuracy": _mean([row["true_accuracy"] for row in rows]),
         "difference": None if name == method else _difference(gains),
-        "kendall": _mean(taus),
+        **ranked.get(column_of(name, rows[0]["kind"]), apart),
+        "kendall_half": tau("kendall_half"),
+        "kendall_top": tau("kendall_top"),
         "images": round(float(np.mean([row["images"] for row in rows]))),
         "evaluations": round(float(np.mean([row["evaluations"] for row in rows]))),
     }

@@ -112,8 +112,19 @@ def dots(title: str, rows: Sequence[Row], digits: int = 2, reference: tuple[str,
     return svg.drawing(svg.WIDTH, bottom + 22, f"{title}: {said}", *parts)
 
 
-def curves(title: str, rows: Sequence[dict[str, Any]], x: str, y: str, xlabel: str, ylabel: str) -> Html | None:
-    """One line for each leaf, named at its end (of many, their mean); None if no row has both fields."""
+def curves(
+    title: str,
+    rows: Sequence[dict[str, Any]],
+    x: str,
+    y: str,
+    xlabel: str,
+    ylabel: str,
+    names: Sequence[str] = (),
+) -> Html | None:
+    """One line for each leaf, numbered at its end (of many, their mean); None if no row has both fields.
+
+    names: what the numbers stand for, in words; leaves, if not given.
+    """
     lines: dict[int, list[tuple[float, float]]] = {}
     for row in rows:
         leaf = row.get("leaf", 0)
@@ -142,7 +153,8 @@ def curves(title: str, rows: Sequence[dict[str, Any]], x: str, y: str, xlabel: s
         drawn.append(_polyline([(axes.x(a), axes.y(b)) for a, b in means], svg.COLOURS[0], 2.5))
         drawn.append(svg.write(svg.WIDTH - 42, axes.y(means[-1][1]) + 4, "mean"))
         lines = {-1: means}
-    last = "; ".join(f"{f'leaf {leaf}' if named else 'last'} {line[-1][1]:.2f}" for leaf, line in sorted(lines.items()))
+    said = {leaf: (names[leaf] if names else f"leaf {leaf}") if named else "last" for leaf in lines}
+    last = "; ".join(f"{said[leaf]} {line[-1][1]:.2f}" for leaf, line in sorted(lines.items()))
     return svg.drawing(svg.WIDTH, 240, f"{title}: {ylabel} by {xlabel}; at the end {last}", *drawn)
 
 

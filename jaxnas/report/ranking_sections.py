@@ -7,7 +7,7 @@ from jaxnas.report import figures, svg
 from jaxnas.report.markup import Html, figure, join, table, tag
 from jaxnas.report.read import Run
 from jaxnas.report.records import Agreement, Contender
-from jaxnas.report.rows import estimated, number
+from jaxnas.report.rows import estimated, number, several
 from jaxnas.report.words import UNKNOWN, estimate, percent, stage_name
 
 MEASURES = (
@@ -52,8 +52,9 @@ def curves(run: Run) -> Html | None:
         return None
     contenders = run.result.contenders if run.result else ()
     names = _names(contenders)
-    of_measures = [_drawing(title, lines, measure) for measure, title in MEASURES]
-    keys = [part for i, name in enumerate(lines) for part in (svg.key(i), f" {i}: {names.get(name, name)}. ")]
+    named = [names.get(name, name) for name in lines]
+    of_measures = [_drawing(title, lines, measure, named) for measure, title in MEASURES]
+    keys = [part for i, name in enumerate(named) for part in (svg.key(i), f" {i}: {name}. ")]
     below = join(
         *keys,
         "Epochs: training images seen, all leaves together, in epochs of one network; first comes the warm-up, which "
@@ -110,9 +111,9 @@ def _lines(rows: Sequence[dict[str, str]]) -> dict[str, list[dict[str, Any]]]:
     return {name: shared + [row for row in kept if row["contender"] == name] for name in names or [SHARED]}
 
 
-def _drawing(title: str, lines: dict[str, list[dict[str, Any]]], measure: str) -> Html | None:
+def _drawing(title: str, lines: dict[str, list[dict[str, Any]]], measure: str, names: list[str]) -> Html | None:
     rows = [{"leaf": i, **row} for i, of in enumerate(lines.values()) for row in of]
-    return figures.curves(title, rows, "epochs", measure, "epochs, leaves together", title.split(",")[0])
+    return figures.curves(title, rows, "epochs", measure, "epochs, leaves together", title.split(",")[0], names)
 
 
 def _by_convolutions(rows: Sequence[dict[str, Any]]) -> Html | None:
@@ -122,7 +123,8 @@ def _by_convolutions(rows: Sequence[dict[str, Any]]) -> Html | None:
         {"leaf": n, "epochs": row["epochs"], "score": row.get(pattern.format(n))} for row in rows for n in range(most)
     ]
     title = "score by number of convolutions"
-    return figures.curves(title, found, "epochs", "score", "epochs, leaves together", "mean score, %")
+    names = [several(n, "convolution") for n in range(most)]
+    return figures.curves(title, found, "epochs", "score", "epochs, leaves together", "mean score, %", names)
 
 
 def _names(contenders: Sequence[Contender]) -> dict[str, str]:

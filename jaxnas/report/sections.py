@@ -34,6 +34,10 @@ def controls(result: Result) -> Html | None:
     )
     caption = "Ways to find an architecture; accuracies in percent, [95 % interval]"
     if several:
+        terms += (
+            " Its intervals, and those of the method's tau minus that of a control, are over seeds and cells; tau "
+            "between seeds: how alike the scores of two seeds order these cells."
+        )
         caption += f", means over {len(result.seeds)} seeds"
     below = "Mark: estimate; bar: 95 % interval. The filled circle is the method. " + _reading(several)
     parts = [table(head, rows, caption, ours), figure(below, *_dots(result.contenders, result.random))]

@@ -31,11 +31,15 @@ def summary(result: dict[str, Any]) -> Group:
 def _contenders(result: Result) -> Table:
     """Test accuracies in percent with their 95 % intervals."""
     shown = Table(Column("found by", overflow="fold"), box=box.SIMPLE, title="few-shot NAS beside its controls")
-    for name in ("test, %", "true, %", "Kendall tau", "images"):
+    # Over several seeds, what only these tell.
+    several = any(c.reliability for c in result.contenders)
+    more = ("method's tau\nminus this", "tau between\nseeds") if several else ()
+    for name in ("test, %", "true, %", "Kendall tau", *more, "images"):
         shown.add_column(name, justify="right", no_wrap=True)
     for c in result.contenders:
         # An interval goes below its value: beside it, the table would be wider than a usual terminal.
         values = [estimate(c.test), estimate(c.true), estimate(c.kendall, 3)]
+        values += [estimate(c.kendall_difference, 3), estimate(c.reliability, 3)] if several else []
         cells = (c.name, *(value.replace(" ", "\n", 1) for value in values), count(c.images))
         shown.add_row(*map(Text, cells), style="bold" if c.kind == "method" else None)
     return shown

@@ -28,7 +28,8 @@ from jaxnas.workdir import stages
 
 CONFIG = (
     *("--strategy", "loop", "--data.train", "128", "--data.batch", "32", "--split.groups", "2", "2"),
-    *("--split.batches", "1", "--search.population", "2", "--truth.alone", "4", "--alone-epochs", "2"),
+    *("--split.batches", "1", "--search.population", "2", "--truth.alone", "4", "--truth.every", "1"),
+    *("--alone-epochs", "2"),
 )
 After = Callable[[str, int], None]  # (stage, units done), called after every unit
 

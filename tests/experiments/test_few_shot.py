@@ -17,8 +17,9 @@ from jaxnas.analysis import rank_correlation
 from jaxnas.benchmarks import Table, read_table
 from jaxnas.data import load
 from jaxnas.methods.run import run_few_shot
+from jaxnas.methods.seed_rankings import read_scores
 from jaxnas.methods.seeds import join_seeds
-from jaxnas.report import note
+from jaxnas.report import note, write_report
 from jaxnas.spaces import TOY, Architecture
 from jaxnas.spaces.tree import SplitTree
 from jaxnas.types import UserError
@@ -117,6 +118,10 @@ def read(path: Path) -> Any:
     return json.loads(path.read_text())
 
 
+def read_page(finished) -> str:
+    return write_report(finished[0]).read_text()
+
+
 def rows_of(path: Path) -> list[dict[str, str]]:
     return list(csv.DictReader(path.read_text().splitlines()))
 
@@ -205,6 +210,35 @@ def test_metrics_have_a_line_for_each_epoch_and_network(finished) -> None:
     assert found == {name: {(e + 1, k) for e in range(n) for k in range(m)} for name, (n, m) in shape.items()}
 
 
+def test_curves_follow_what_the_stages_kept(finished) -> None:
+    workdir, result, _ = finished
+    lines = [json.loads(line) for line in (workdir / "metrics.jsonl").read_text().splitlines()]
+    looks = {(row["stage"], row["epoch"], row["leaf"]): row["sample"] for row in lines if "sample" in row}
+    curves = rows_of(workdir / "curves.csv")
+    assert [(row["contender"], row["stage"], int(row["epoch"])) for row in curves] == [
+        ("all", "warm_up", 2),
+        ("method", "leaves", 2),
+        *(("unsplit", "unsplit", epoch) for epoch in (2, 4, 6)),
+        *(("random_split_1", "random_split_1", epoch) for epoch in (2, 3)),  # every second epoch, and the last
+    ]
+    # 4 steps of 32 images an epoch; the method's 2 + 2 * 2 epochs, and 256 images that scored.
+    assert [int(row["steps"]) for row in curves] == [8, 16, 16, 24, 32, 16, 20]
+    assert [int(row["images"]) for row in curves] == [256, 1024, 512, 768, 1024, 768, 1024]
+    # At the end of training, curves hold what the ranking says.
+    uniform = [row for row in rows_of(workdir / "ranking.csv") if row["sample"] == "uniform"]
+    for contender, at in (("method", 1), ("unsplit", 4), ("random_split_1", 6)):
+        scores, row = np.array([float(cell[contender]) for cell in uniform]), curves[at]
+        found = next(c for c in result["contenders"] if c["kind"] == contender.removesuffix("_1"))["kendall"]
+        assert row["n"] == "4" and (float(row["kendall"]) if row["kendall"] else None) == (found and found["value"])
+        convolutions = np.array([cell["architecture"].count("conv") for cell in uniform])
+        for n in range(3):
+            assert float(row[f"score_{n}_convolutions"]) == pytest.approx(scores[convolutions == n].mean(), abs=2e-4)
+        stage = ("leaves" if contender == "method" else contender, int(row["epoch"]))
+        kept = [score for name, of in looks.items() if name[:2] == stage for score in of]
+        assert sorted(kept) == sorted(scores.tolist())
+    assert "How the ranking was learnt" in read_page(finished)
+
+
 def test_seeds_compile_no_program_again(finished, seeds) -> None:
     compiled = seeds[1]  # after the run with a table, which has the same network and data set
     assert compiled  # small programs that make states and draw weights
@@ -216,7 +250,9 @@ def test_two_seeds_are_joined_from_their_own_results(seeds) -> None:
     workdir = seeds[0]
     results = {seed: read(workdir / f"seed-{seed}" / "result.json") for seed in (0, 1)}
     joined = read(workdir / "result.json")
-    assert joined == join_seeds(results)
+    scores = [read_scores(workdir / f"seed-{seed}" / "ranking.csv") for seed in (0, 1)]
+    assert joined == join_seeds(results, scores)
+    assert scores[0].architectures == scores[1].architectures  # both seeds rank the same cells
     gains = [r["contenders"][0]["test_accuracy"] - r["contenders"][1]["test_accuracy"] for r in results.values()]
     assert joined["table"][1]["difference"]["mean"] == pytest.approx(sum(gains) / 2)
     assert [read(workdir / f"seed-{s}" / "config.json")["seed"] for s in (0, 1)] == [0, 1]
@@ -231,7 +267,15 @@ def test_the_same_seed_gives_the_same_bits(seeds, tmp_path, capsys) -> None:
     told = " ".join(capsys.readouterr().out.split())
     results = [{k: v for k, v in read(w / "result.json").items() if k != "seconds"} for w in (again, before)]
     assert results[0] == results[1] and results[0]["architecture"] in told
-    files = (*BEFORE, "architectures.csv", "contenders.csv", "ranking.csv", "metrics.jsonl", "network.npz")
+    files = (
+        *BEFORE,
+        "architectures.csv",
+        "contenders.csv",
+        "ranking.csv",
+        "curves.csv",
+        "metrics.jsonl",
+        "network.npz",
+    )
     for name in files:
         assert (again / name).read_bytes() == (before / name).read_bytes(), name
     assert (again / "report.html").is_file()

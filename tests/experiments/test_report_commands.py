@@ -81,7 +81,7 @@ def test_compare_tells_a_csv_that_cannot_be_written(tmp_path, capsys) -> None:
 
 def test_scalars_are_every_number_on_its_curve() -> None:
     rows = [
-        {"stage": "leaves", "epoch": 2, "leaf": 3, "loss": 0.5, "accuracy": 40, "note": "x", "done": True},
+        {"stage": "leaves", "epoch": 2, "leaf": 3, "loss": 0.5, "accuracy": 40, "sample": [1.5], "done": True},
         {"stage": "search", "generation": 1, "leaf": 0, "evaluated": 25, "best_accuracy": 41.5},
         {"stage": "alone", "epoch": 1, "loss": 1.5},
         {"stage": "split", "loss": 1.0},

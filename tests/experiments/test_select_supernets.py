@@ -147,6 +147,22 @@ def test_without_scores_by_the_parent_there_is_one_trial_and_damaged_ones_are_re
 
 
 @pytest.mark.parametrize(
+    ("rows", "wanted"),
+    [
+        ([("leaf", 50), ("uniform", 99), ("top", 98)], [50, 51, 52, 53]),  # each leaf has a sample of its own
+        ([("uniform", 40), ("top", 98)], [40, 41, 42, 43]),
+    ],
+)
+def test_scores_of_a_leaf_are_those_drawn_at_random_in_it(files, tmp_path, rows, wanted) -> None:
+    for file in ("split_tree.json", "config.json"):
+        (tmp_path / file).write_text((files / file).read_text())
+    lines = [f"|a|,{kind},{leaf},50,{score + leaf}" for kind, score in rows for leaf in range(4)]
+    (tmp_path / "ranking.csv").write_text("\n".join(["architecture,sample,leaf,truth,method", *lines]))
+    (trial,) = of_run(NAS_BENCH_201, tmp_path, benchmarks.read_table(NAS_BENCH_201, files / "table.csv"))
+    assert [scores.tolist() for scores in trial.scores] == [[score] for score in wanted]
+
+
+@pytest.mark.parametrize(
     ("name", "content"), [("ranking.csv", "a,b\n1,2\n"), ("config.json", "{}"), ("ranking.csv", "")]
 )
 def test_a_run_without_a_ranking_is_refused(files, tmp_path, name, content) -> None:

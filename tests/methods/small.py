@@ -9,11 +9,11 @@ SMALL: FewShotConfig = replace(
     PRESETS["smoke"],
     data=replace(PRESETS["smoke"].data, train=128, batch=32),
     search=SearchConfig(budget=4, population=2, parents=2),
-    truth=TruthConfig(alone=4),
+    truth=TruthConfig(alone=4, every=2),
     strategy="loop",
     alone_epochs=2,
 )
 FLAGS = (
     *("--strategy", "loop", "--data.train", "128", "--data.batch", "32", "--search.population", "2"),
-    *("--truth.alone", "4", "--alone-epochs", "2"),
+    *("--truth.alone", "4", "--truth.every", "2", "--alone-epochs", "2"),
 )

@@ -85,7 +85,8 @@ def test_followed_cells_are_scored_by_the_leaf_that_holds_them_every_few_epochs(
     wanted = [[by_hand(k, row) for row in cells[tree.route(cells) == k]] for k in (0, 1)]
     for epoch in (2, 4, 5):
         assert [row["sample"] for row in tell(epoch, states)] == [pytest.approx(of, abs=1e-3) for of in wanted]
-    assert follower(problem, tree.masks(), 5, few_shot.score_paths)(2, params) == [{}, {}]
+    never = problem._replace(config=replace(problem.config, truth=TruthConfig(alone=4)))
+    assert follower(never, tree.masks(), 5, few_shot.score_paths)(2, params) == [{}, {}]
 
 
 def test_the_search_evaluates_what_the_leaves_hold_up_to_the_budget(problem, tree, params, by_hand) -> None:

@@ -8,6 +8,14 @@ import numpy as np
 
 CELL = "|skip_connect~0|+|nor_conv_3x3~1|"
 OTHER = "|nor_conv_3x3~0|+|nor_conv_3x3~1|"
+CURVES = """contender,stage,epoch,images,kendall,kendall_half,kendall_top,regret,score_0_convolutions,\
+score_1_convolutions
+all,warm_up,1,100,0.125,0.25,,9.5,20,10
+all,warm_up,2,200,0.25,0.25,,7.5,30,20
+method,leaves,1,450,0.375,0.5,,2.5,40,45
+method,leaves,2,650,0.625,0.5,,1.5,45,55
+unsplit,unsplit,4,600,0.5,0.25,,3.5,50,40
+"""
 TREE = {
     "space": "toy",
     "ops": ["none", "skip_connect", "nor_conv_3x3"],
@@ -82,6 +90,7 @@ def write(folder: Path, **files: Any) -> Path:
         "split_tree.json": TREE,
         "metrics.jsonl": "".join(json.dumps(row) + "\n" for row in rows),
         "ranking.csv": f"architecture,leaf,truth,method,unsplit\n{CELL},1,91.5,40,39\n{OTHER},0,90.5,38,\n",
+        "curves.csv": CURVES,
     }
     for name, value in (contents | {key.replace("__", "."): value for key, value in files.items()}).items():
         if value is not None:

@@ -8,7 +8,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from jaxnas.report import write_report
+from jaxnas.report import read_run, write_report
+from jaxnas.report.ranking_sections import _lines
 from jaxnas.types import UserError
 from tests.report import sample
 
@@ -109,6 +110,31 @@ def test_the_figures_say_in_words_what_they_show(tmp_path) -> None:
         "time by stage: warm-up 30 s, 25 %; leaves 2 min, 75 %",
     ):
         assert any(label.startswith(start) for label in labels), start
+
+
+def test_curves_of_the_ranking_go_on_from_the_warm_up_one_line_a_contender(tmp_path) -> None:
+    found = page(sample.write(tmp_path))
+    labels = [value or "" for name, value in found.attributes if name == "aria-label"]
+    for label in (
+        "Kendall tau, all cells followed: Kendall tau by epochs, leaves together; at the end "
+        "split by gradient_matching 0.62; not split 0.50",
+        "regret of the best score, points: regret of the best score by epochs, leaves together; at the end "
+        "split by gradient_matching 1.50; not split 3.50",
+        "score by number of convolutions: mean score, % by epochs, leaves together; at the end "
+        "0 convolutions 45.00; 1 convolution 55.00",
+    ):
+        assert label in labels
+    assert not any("best tenth by truth: " in label for label in labels)  # no row has it
+    text = " ".join(found.text.split())
+    assert "0: split by gradient_matching. 1: not split." in text and "first comes the warm-up" in text
+    assert "How the ranking was learnt" not in page(sample.write(tmp_path / "none", curves__csv=None)).text
+
+
+def test_the_lines_of_a_contender_start_with_the_warm_up_on_one_scale(tmp_path) -> None:
+    lines = _lines(read_run(sample.write(tmp_path)).curves)
+    # 100 images are an epoch of one network.
+    assert [row["epochs"] for row in lines["method"]] == [1, 2, 4.5, 6.5]
+    assert [(row["epochs"], row["kendall"]) for row in lines["unsplit"]] == [(1, 0.125), (2, 0.25), (6, 0.5)]
 
 
 def test_splits_that_noise_could_turn_are_flagged_and_others_are_not(tmp_path) -> None:

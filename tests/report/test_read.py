@@ -90,6 +90,8 @@ def test_rank_correlations_of_the_older_format_are_bare_numbers() -> None:
         ("split_tree.json", sample.tree(stability={}), r"split_tree.json is damaged: TypeError"),
         ("metrics.jsonl", '{"stage": "a"}\n{"sta\n', r"metrics.jsonl is damaged in line 2"),
         ("metrics.jsonl", "3\n", r"line 1: it must be an object with a stage, not 3"),
+        ("curves.csv", "contender,stage\nall,warm_up\n", r"curves.csv is damaged: KeyError"),
+        ("curves.csv", "contender,stage,epoch,images,kendall\nall\n", r"curves.csv is damaged: .*too short"),
         ("ranking.csv", "architecture,leaf\na,0\n", r"ranking.csv is damaged: KeyError .*truth"),
         ("ranking.csv", "architecture,leaf,truth,m\na,0,91,nan\n", r"nan is no accuracy"),
         ("ranking.csv", "architecture,leaf,truth,m\na,x,91,1\n", r"ranking.csv is damaged: ValueError"),
@@ -160,6 +162,22 @@ def test_every_file_but_the_result_may_be_absent(tmp_path) -> None:
     (tmp_path / "result.json").write_text(json.dumps(sample.result()))
     run = read_run(tmp_path)
     assert (run.config, run.tree, run.similarities, run.scores, run.metrics) == ({}, None, {}, None, [])
+
+
+def test_the_summary_of_several_seeds_tells_differences_of_tau_and_how_seeds_agree() -> None:
+    from rich.console import Console
+
+    console = Console(width=120, file=io.StringIO(), color_system=None)
+    taus = {"kendall_difference": sample.estimate(0.25, 0.125, name="mean")}
+    taus |= {"reliability": sample.estimate(0.5, 0.0625, name="mean")}
+    rows = [
+        sample.seed_row("ours", "method", 62, None),
+        {**sample.seed_row("not split", "unsplit", 61, (1, 2)), **taus},
+    ]
+    console.print(summary({"seeds": [0, 1, 2], "table": rows}))
+    shown = " ".join(console.file.getvalue().split())  # type: ignore[attr-defined]
+    for text in ("minus this", "between", "[0.125, 0.375]", "[0.438, 0.562]"):
+        assert text in shown
 
 
 def test_the_summary_of_the_terminal_has_the_table_first_then_the_answer() -> None:
