@@ -120,6 +120,7 @@ def test_an_element_of_another_type_is_told_with_the_name_of_its_field(wrong: An
     ("values", "words"),
     [
         ({"strategy": "fast"}, ["strategy", "'fast'", "auto", "loop", "map", "vmap", "shard", "mesh"]),
+        ({"leaf_weights": "old"}, ["leaf_weights", "'old'", "parent", "new"]),
     ],
 )
 def test_a_word_that_is_no_choice_is_told_with_the_choices(values: dict[str, Any], words: list[str]) -> None:

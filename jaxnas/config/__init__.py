@@ -1,6 +1,6 @@
 """The settings of a run: frozen dataclasses, one comment a field; unknown names are errors."""
 
-from jaxnas.config.parts import DataConfig, NetConfig, OptimizerConfig, SearchConfig, SplitConfig
+from jaxnas.config.parts import DataConfig, NetConfig, OptimizerConfig, SearchConfig, SelectionConfig, SplitConfig
 from jaxnas.config.plain import from_dict, to_dict
 from jaxnas.config.runs import (
     CeilingsConfig,
@@ -23,6 +23,7 @@ __all__ = [
     "NetConfig",
     "OptimizerConfig",
     "SearchConfig",
+    "SelectionConfig",
     "SplitAblationConfig",
     "SplitConfig",
     "StudyConfig",

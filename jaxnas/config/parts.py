@@ -99,12 +99,16 @@ class SplitConfig:
 
 @dataclass(frozen=True)
 class SearchConfig:
-    """Evolution in every leaf (enumeration where the leaf is no larger than the budget)."""
+    """How leaves are trained, the evolution in each (enumeration where a leaf is no larger than the budget), and which
+    leaf is taken."""
 
+    algorithm: str = "uniform"
+    """how leaves are trained: a name of jaxnas.search.ALGORITHMS"""
     budget: int = 100
-    """architectures evaluated in each leaf"""
+    """architectures evaluated in each leaf; of other selectors, the most evaluations"""
     population: int = 25
-    """architectures of a generation"""
+    """architectures of a generation; of other selectors, those drawn at random in a leaf where leaves are compared by
+    them"""
     parents: int = 10
     """best architectures so far, from which the next generation is bred"""
     mutation: float = 0.1
@@ -115,3 +119,17 @@ class SearchConfig:
     leaf_bias: bool = False
     """compare leaves after taking off what each scores above the warmed-up supernet on the architectures drawn at
     random in it, beyond what all leaves do; these are then evaluated twice"""
+
+
+@dataclass(frozen=True)
+class SelectionConfig:
+    """How an architecture is taken from each trained leaf."""
+
+    name: str = "evolution"
+    """selector: a name of jaxnas.selection.SELECTORS"""
+    recalibrate: int = 0
+    """training batches whose statistics normalise what is validated; 0: those of each validation batch"""
+    tune_epochs: int = 0
+    """epochs between two decisions of a selector that decides edge by edge, at a tenth of the learning rate"""
+    score: str = "naswot"
+    """metric of the selectors that need no accuracy"""

@@ -6,7 +6,7 @@ from typing import Annotated, Literal
 
 import tyro
 
-from jaxnas.config.parts import DataConfig, NetConfig, OptimizerConfig, SearchConfig, SplitConfig
+from jaxnas.config.parts import DataConfig, NetConfig, OptimizerConfig, SearchConfig, SelectionConfig, SplitConfig
 
 
 @dataclass(frozen=True)
@@ -50,7 +50,9 @@ class FewShotConfig:
     split: SplitConfig = field(default_factory=SplitConfig)
     """scoring and splitting"""
     search: SearchConfig = field(default_factory=SearchConfig)
-    """evolution in every leaf"""
+    """how leaves are trained and searched"""
+    selection: SelectionConfig = field(default_factory=SelectionConfig)
+    """how an architecture is taken from each leaf"""
     control: ControlConfig = field(default_factory=ControlConfig)
     """what the method is compared with"""
     truth: TruthConfig = field(default_factory=TruthConfig)
@@ -60,7 +62,9 @@ class FewShotConfig:
     warmup_epochs: int = 50
     """epochs of the full supernet before it is scored and split"""
     leaf_epochs: int = 50
-    """epochs of each leaf, from the warmed-up weights"""
+    """epochs of each leaf"""
+    leaf_weights: Literal["parent", "new"] = "parent"
+    """weights that leaves start from: the warmed-up ones, or new ones, the same for all leaves and controls"""
     alone_epochs: int = 200
     """epochs of the chosen architecture trained alone, from new weights"""
     strategy: Literal["auto", "loop", "map", "vmap", "shard", "mesh"] = "auto"

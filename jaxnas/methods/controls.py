@@ -11,10 +11,14 @@ from typing import NamedTuple
 
 import numpy as np
 
+from jaxnas.config import SearchConfig
 from jaxnas.methods import few_shot
 from jaxnas.methods.alone import accuracy_alone, train_alone
 from jaxnas.methods.few_shot import Chosen
+from jaxnas.methods.leaves import search_leaves, train_leaves
 from jaxnas.methods.problem import RANDOM_ALONE, RANDOM_SPLIT, UNSPLIT, Problem, steps_per_epoch
+from jaxnas.methods.rehearsal import check_leaves, tuning_epochs
+from jaxnas.search import ALGORITHMS
 from jaxnas.selection import Evaluated
 from jaxnas.spaces.tree import SplitTree, as_mask, root
 from jaxnas.splitting import at_random, grow, passes
@@ -29,6 +33,7 @@ class Supernets(NamedTuple):
     tree: SplitTree
     params: Params  # leaves [K, ...]
     histories: list[Evaluated]  # what the search evaluated in each
+    tuned: int = 0  # images of the training between decisions of the selector; these are not the weights kept here
 
 
 class Contender(NamedTuple):
@@ -72,27 +77,61 @@ def scoring_images(problem: Problem, tree: SplitTree) -> int:
     return total * problem.config.data.batch
 
 
+def leaf_epoch_images(problem: Problem) -> int:
+    """Images that one epoch of one leaf sends through it: those of every pass of the search algorithm."""
+    return ALGORITHMS[problem.config.search.algorithm](problem.space).passes * epoch_images(problem)
+
+
+def tuning_images(problem: Problem, masks: np.ndarray, budget: int) -> int:
+    """Images of the training between decisions of the selector, in leaves with masks [K, E, O]."""
+    return tuning_epochs(problem, masks, budget) * leaf_epoch_images(problem)
+
+
+def inherited_images(problem: Problem) -> int:
+    """Images that the weights have seen from which leaves start: those of the warm-up, unless they are new."""
+    return (problem.config.leaf_weights == "parent") * problem.config.warmup_epochs * epoch_images(problem)
+
+
 def method_images(problem: Problem, tree: SplitTree) -> int:
     """Training images that the method saw before it chose."""
+    return inherited_images(problem) + leaves_images(problem, tree) + _others(problem, tree)
+
+
+def leaves_images(problem: Problem, tree: SplitTree) -> int:
+    """Images that trained all leaves of the method."""
+    return len(tree.leaves) * problem.config.leaf_epochs * leaf_epoch_images(problem)
+
+
+def _others(problem: Problem, tree: SplitTree) -> int:
+    """Images of the method that are neither in the weights its leaves start from nor in their training.
+
+    They scored operations, tuned, and warmed up a supernet that gave the leaves no weights.
+    """
     config = problem.config
-    epochs = config.warmup_epochs + len(tree.leaves) * config.leaf_epochs
-    return epochs * epoch_images(problem) + scoring_images(problem, tree)
+    warm_up = config.warmup_epochs * epoch_images(problem) - inherited_images(problem)
+    return warm_up + scoring_images(problem, tree) + tuning_images(problem, tree.masks(), config.search.budget)
 
 
 def unsplit_epochs(problem: Problem, tree: SplitTree) -> int:
-    """Epochs of the one supernet: those of all leaves of the method, and as many images as scoring cost."""
-    scoring = round(scoring_images(problem, tree) / epoch_images(problem))
-    return len(tree.leaves) * problem.config.leaf_epochs + scoring
+    """Epochs of the one supernet: those of all leaves of the method, and as many as its other images make.
 
-
-def random_split_epochs(problem: Problem, tree: SplitTree) -> int:
-    """Epochs of each leaf of a random tree: those of a leaf of the method, and its share of what scoring cost.
-
-    A random tree has all leaves of the config; where nodes of the method's stayed whole, they share its epochs.
+    Its own tuning takes its part of them.
     """
-    epochs, leaves = problem.config.leaf_epochs, math.prod(problem.config.split.groups)
-    missing = (leaves - len(tree.leaves)) * epochs * epoch_images(problem)
-    return max(1, epochs + round((scoring_images(problem, tree) - missing) / (leaves * epoch_images(problem))))
+    budget = unsplit_search(problem, tree).budget
+    others = _others(problem, tree) - tuning_images(problem, problem.space.full_mask()[None], budget)
+    return max(1, len(tree.leaves) * problem.config.leaf_epochs + round(others / leaf_epoch_images(problem)))
+
+
+def random_split_epochs(problem: Problem, tree: SplitTree, drawn: SplitTree) -> int:
+    """Epochs of each leaf of the `drawn` tree: those of a leaf of the method, and its share of the others' images.
+
+    A random tree has all leaves of the config; where nodes of the method's stayed whole, they share its epochs. Their
+    own tuning takes its part.
+    """
+    config, leaves = problem.config, math.prod(problem.config.split.groups)
+    missing = (leaves - len(tree.leaves)) * config.leaf_epochs * leaf_epoch_images(problem)
+    others = _others(problem, tree) - tuning_images(problem, drawn.masks(), config.search.budget) - missing
+    return max(1, config.leaf_epochs + round(others / (leaves * leaf_epoch_images(problem))))
 
 
 def random_alone_epochs(problem: Problem, tree: SplitTree, networks: int) -> int:
@@ -108,24 +147,45 @@ def contend(
     params: Params,
     histories: list[Evaluated],
     images: int,
+    tuned: int = 0,
 ) -> Contender:
-    """The contender of trained sub-supernets, params [K, ...], that were searched."""
-    evaluated = sum(len(history.scores) + len(history.parent) for history in histories)
+    """The contender of trained sub-supernets, params [K, ...], that were searched.
+
+    images: seen until it chose; tuned: those of the training between decisions of the selector.
+    """
+    evaluated = sum(len(of.scores) + len(of.parent) if of.taken is None else of.taken.evaluations for of in histories)
     chosen = few_shot.select(histories, tree, problem.config.search)
-    return Contender(name, kind, chosen, images, evaluated, Supernets(tree, params, histories))
+    return Contender(name, kind, chosen, images, evaluated, Supernets(tree, params, histories, tuned))
 
 
 def unsplit(problem: Problem, params: Params, tree: SplitTree, stages: Stages) -> Contender:
-    """One supernet, from the same warmed-up weights, trained and searched as long as all leaves of `tree` together."""
-    config, epochs = problem.config, unsplit_epochs(problem, tree)
+    """One supernet, from the same weights as the leaves, trained and searched as long as all of `tree` together."""
+    epochs = unsplit_epochs(problem, tree)
     whole = SplitTree(problem.space, (root(problem.space),))
+    masks, search = whole.masks(), unsplit_search(problem, tree)
     with stages("unsplit") as stage:
-        states = few_shot.train_leaves(problem, params, whole, epochs, (UNSPLIT, 0), stage)
+        states = train_leaves(problem, params, masks, epochs, (UNSPLIT, 0), stage)
     with stages("unsplit_search") as stage:
-        budget = replace(config.search, budget=len(tree.leaves) * config.search.budget)
-        histories = few_shot.search(problem, states.params, params, whole.masks(), budget, (UNSPLIT, 0), stage)
-    images = (config.warmup_epochs + epochs) * epoch_images(problem)
-    return contend(problem, "not split", "unsplit", whole, states.params, histories, images)
+        histories = search_leaves(problem, states, params, masks, search, (UNSPLIT, 0), stage)
+    tuned = tuning_images(problem, masks, search.budget)
+    images = inherited_images(problem) + epochs * leaf_epoch_images(problem) + tuned
+    return contend(problem, "not split", "unsplit", whole, states.subnet.params, histories, images, tuned)
+
+
+def unsplit_search(problem: Problem, tree: SplitTree) -> SearchConfig:
+    """The search of the one supernet: with the budget of all leaves of the method."""
+    config = problem.config.search
+    return replace(config, budget=len(tree.leaves) * config.budget)
+
+
+def check(problem: Problem) -> None:
+    """Raises UserError, before any work, for a control that cannot be."""
+    config, leaves = problem.config, math.prod(problem.config.split.groups)
+    for index, drawn in enumerate(random_trees(problem)):
+        check_leaves(problem, drawn.masks(), config.search.budget, f"random split {index + 1}")
+    if config.control.unsplit:
+        full = problem.space.full_mask()[None]
+        check_leaves(problem, full, leaves * config.search.budget, "the supernet that is not split")
 
 
 def random_trees(problem: Problem) -> list[SplitTree]:
@@ -153,15 +213,16 @@ def random_split(
     stages: Stages,
 ) -> Contender:
     """A tree `drawn` at random; its leaves also get the images that scoring cost the method's `tree`."""
-    config, epochs = problem.config, random_split_epochs(problem, tree)
-    purpose = (RANDOM_SPLIT, 1 + index)
+    search, epochs = problem.config.search, random_split_epochs(problem, tree, drawn)
+    purpose, masks = (RANDOM_SPLIT, 1 + index), drawn.masks()
     with stages(f"random_split_{index + 1}") as stage:
-        states = few_shot.train_leaves(problem, params, drawn, epochs, purpose, stage)
+        states = train_leaves(problem, params, masks, epochs, purpose, stage)
     with stages(f"random_split_{index + 1}_search") as stage:
-        histories = few_shot.search(problem, states.params, params, drawn.masks(), config.search, purpose, stage)
-    images = (config.warmup_epochs + len(drawn.leaves) * epochs) * epoch_images(problem)
+        histories = search_leaves(problem, states, params, masks, search, purpose, stage)
+    tuned = tuning_images(problem, masks, search.budget)
+    images = inherited_images(problem) + len(masks) * epochs * leaf_epoch_images(problem) + tuned
     name = f"random split {index + 1}"
-    return contend(problem, name, "random_split", drawn, states.params, histories, images)
+    return contend(problem, name, "random_split", drawn, states.subnet.params, histories, images, tuned)
 
 
 def random_alone(problem: Problem, tree: SplitTree, stages: Stages) -> Contender:

@@ -5,7 +5,7 @@ from typing import Any
 import numpy as np
 
 from jaxnas.analysis import kendall_tau, top_share
-from jaxnas.methods.controls import Contender, epoch_images
+from jaxnas.methods.controls import Contender, epoch_images, leaf_epoch_images
 from jaxnas.methods.follow import followed_cells, inside
 from jaxnas.methods.problem import Problem, steps_per_epoch
 from jaxnas.methods.records import column_of
@@ -18,15 +18,16 @@ Row = dict[str, Any]
 
 def curve_rows(problem: Problem, contenders: list[Contender], metrics: list[Row], truth: np.ndarray) -> list[Row]:
     """Rows of `curves.csv` from the rows of `metrics.jsonl` and the truth [A] of the uniform sample, percent."""
-    warm_up = problem.config.warmup_epochs
-    found = _of_stage(
-        problem, "warm_up", ALL, problem.space.full_mask()[None], 0, warm_up * epoch_images(problem), metrics, truth
-    )
+    warm_up, each = problem.config.warmup_epochs, epoch_images(problem)
+    full = problem.space.full_mask()[None]
+    found = _of_stage(problem, "warm_up", ALL, full, 0, (warm_up * each, each), metrics, truth)
+    before = warm_up if problem.config.leaf_weights == "parent" else 0
     for contender in contenders:
         if contender.supernets is not None:
             name, masks = column_of(contender.name, contender.kind), contender.supernets.tree.masks()
             stage = "leaves" if contender.kind == "method" else name
-            found += _of_stage(problem, stage, name, masks, warm_up, contender.images, metrics, truth)
+            images = (contender.images - contender.supernets.tuned, len(masks) * leaf_epoch_images(problem))
+            found += _of_stage(problem, stage, name, masks, before, images, metrics, truth)
     return found
 
 
@@ -50,11 +51,14 @@ def _of_stage(
     contender: str,
     masks: np.ndarray,
     before: int,
-    images: int,
+    images: tuple[int, int],
     metrics: list[Row],
     truth: np.ndarray,
 ) -> list[Row]:
-    """Of the K networks of one stage, masks [K, E, O], after `before` epochs of warm-up; images: seen at its end."""
+    """Of the K networks of one stage, masks [K, E, O], whose weights have seen `before` epochs of warm-up.
+
+    images: seen at its end, and in one of its epochs.
+    """
     cells = followed_cells(problem)
     truth, held = truth[: len(cells)], inside(masks, cells)
     convolution = np.isin(cells, [o for o, op in enumerate(problem.space.ops) if op in CONVOLUTIONS]).sum(1)
@@ -69,7 +73,7 @@ def _of_stage(
             "stage": stage,
             "epoch": epoch,
             "steps": (before + epoch) * steps_per_epoch(problem),
-            "images": images - (last - epoch) * len(masks) * epoch_images(problem),
+            "images": images[0] - (last - epoch) * images[1],
             "n": len(cells),
             **measures(of, truth),
             **_by_convolutions(of, convolution, len(problem.space.edges)),

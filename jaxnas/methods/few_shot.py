@@ -15,10 +15,12 @@ import numpy as np
 from jaxnas import parallel
 from jaxnas.config import SearchConfig
 from jaxnas.methods.follow import follower
+from jaxnas.methods.one_shot import calibration_of
 from jaxnas.methods.problem import SCORE, WARM_UP, Problem, purpose_key, steps_per_epoch
 from jaxnas.methods.scoring import NodeScores, readings_of, scoring_batches, scoring_key, similarity_of
 from jaxnas.metrics import METRICS, edge_readings
 from jaxnas.metrics.probes import check_readings
+from jaxnas.search import ALGORITHMS
 from jaxnas.selection import ESTIMATES, Evaluated, evaluations, leaf_bias, propose
 from jaxnas.spaces.base import mask_size
 from jaxnas.spaces.tree import Node, SplitTree, as_mask
@@ -107,15 +109,6 @@ def split(problem: Problem, params: Params, stage: Stage) -> tuple[SplitTree, di
     return tree, scores
 
 
-def train_leaves(
-    problem: Problem, params: Params, tree: SplitTree, epochs: int, purpose: tuple[int, int], stage: Stage
-) -> SubnetState:
-    """The K sub-supernets, leaves [K, ...], trained from the parent's weights; optimizer and schedule restarted."""
-    masks = tree.masks()
-    keys = jax.random.split(purpose_key(problem, *purpose), len(masks))
-    return train_supernets(problem, keys, masks, params, epochs, stage)
-
-
 def search(
     problem: Problem,
     params: Params,
@@ -125,7 +118,7 @@ def search(
     purpose: tuple[int, int],
     stage: Stage,
 ) -> list[Evaluated]:
-    """What evolution evaluated in every leaf, on validation accuracy with batch statistics. params: leaves [K, ...].
+    """What evolution evaluated in every leaf, on validation accuracy. params: leaves [K, ...].
 
     With `config.leaf_bias` and several leaves, the first generation of each is evaluated by `parent` as well, the
     weights of the warmed-up supernet, which puts architectures of all leaves on one scale.
@@ -159,7 +152,7 @@ def search(
         scores = score_paths(problem, params, proposals)
         if kept["generation"] == 0 and "parent" in kept:
             # As many copies as leaves, so that the program of the leaves serves.
-            for k, values in enumerate(score_paths(problem, parallel.copies(parent, len(masks)), proposals)):
+            for k, values in enumerate(score_paths(problem, parallel.copies(parent, len(masks)), proposals, 1)):
                 by_parent[k, : len(values)] = values
         for k, (proposal, values) in enumerate(zip(proposals, scores, strict=True)):
             rows = slice(kept["counts"][k], kept["counts"][k] + len(proposal))
@@ -184,45 +177,54 @@ def first_generation(config: SearchConfig) -> int:
     return min(config.population, config.budget)
 
 
-def score_paths(problem: Problem, params: Params, paths: list[np.ndarray]) -> list[np.ndarray]:
+def score_paths(
+    problem: Problem, params: Params, paths: list[np.ndarray], partial: int | None = None
+) -> list[np.ndarray]:
     """Validation accuracies, percent, of paths[k], int [a_k, E], in sub-supernet k. params: leaves [K, ...].
 
-    In rounds of one shape, so that one program serves all; repeats fill the rounds up and are dropped.
+    Norms use the statistics of each batch, or those of `selection.recalibrate` training batches. The supernets are on
+    1/partial of the channels; by default, as the algorithm of the leaves has it. In rounds of one shape, so that one
+    program serves all; repeats fill the rounds up and are dropped.
     """
-    size = min(problem.config.search.population, problem.config.search.budget)
+    config = problem.config
+    evaluate = problem.programs.evaluate_in(partial or ALGORITHMS[config.search.algorithm](problem.space).partial)
+    recalibrate = config.selection.recalibrate
+    calibration = (calibration_of(problem, recalibrate),) if recalibrate else ()
+    size = min(config.search.population, config.search.budget)
     filler = np.concatenate(paths)[:1]
     found: list[np.ndarray] = []
     for start in range(0, max(map(len, paths)), size):
         parts = [rows[start : start + size] if len(rows) > start else filler for rows in paths]
         batch = jnp.asarray(np.stack([np.resize(part, (size, part.shape[1])) for part in parts]))
-        found.append(np.asarray(problem.programs.evaluate((params, batch), problem.valid)))
+        found.append(np.asarray(evaluate((params, batch), problem.valid, *calibration)))
     scores = np.concatenate(found, axis=1)
     return [row[: len(rows)] for row, rows in zip(scores, paths, strict=True)]
 
 
 def select(histories: list[Evaluated], tree: SplitTree, config: SearchConfig) -> Chosen:
-    """The architecture with the best validation accuracy in one leaf; of ties the first leaf, first evaluated.
+    """What is taken from one leaf, the best validation accuracy or a selector's choice; of ties the first.
 
-    The leaf is the one that holds the best accuracy of all, or by `config.leaf` the one that an estimate on the first
-    generation, which is drawn at random, puts first: scores of different supernets are not on one scale, and the best
+    The leaf is the one whose own is the most accurate, or by `config.leaf` the one that an estimate on what was drawn
+    at random in it (the first generation) puts first: scores of different supernets are not on one scale, and the best
     of many is the luckiest too. With `config.leaf_bias`, either compares scores less the `leaf_bias` of their leaf,
-    which the first generation tells; the score that is returned is that of the leaf itself.
+    which the same random ones tell; the score that is returned is that of the leaf itself.
     """
+    rows = [int(of.scores.argmax()) if of.taken is None else of.taken.row for of in histories]
     scores = [history.scores for history in histories]
     if compared(config, len(histories)):
         first = [history.scores[: len(history.parent)] for history in histories]
         bias = leaf_bias(first, [history.parent for history in histories])
         scores = [of - taken for of, taken in zip(scores, bias, strict=True)]
     if config.leaf == "best":
-        worth = [float(of.max()) for of in scores]
+        worth = [float(of[row]) for of, row in zip(scores, rows, strict=True)]
     else:
         sizes = np.array([mask_size(mask) for mask in tree.masks()])
         estimate = ESTIMATES[config.leaf]
-        drawn = [of[: config.population] for of in scores]
+        counts = [config.population if of.taken is None else of.taken.drawn for of in histories]
+        drawn = [of[:count] for of, count in zip(scores, counts, strict=True)]
         worth = [estimate(of, size / sizes.sum()) for of, size in zip(drawn, sizes, strict=True)]
     leaf = int(np.argmax(worth))
-    best = int(histories[leaf].scores.argmax())
-    return Chosen(leaf, histories[leaf].op_ids[best], float(histories[leaf].scores[best]))
+    return Chosen(leaf, histories[leaf].op_ids[rows[leaf]], float(histories[leaf].scores[rows[leaf]]))
 
 
 def train_supernets(
@@ -231,5 +233,5 @@ def train_supernets(
     """K sub-supernets, masks [K, E, O], trained for `epochs` from the same weights."""
     programs = problem.programs
     states = new_states(keys, masks, params, programs.optimizer, epochs * steps_per_epoch(problem))
-    follow = follower(problem, masks, epochs, score_paths)
+    follow = follower(problem, masks, epochs, partial(score_paths, partial=1))
     return train(states, problem.train, programs.epoch, epochs, stage, describe=follow)

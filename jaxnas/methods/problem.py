@@ -13,11 +13,12 @@ import optax
 from jaxnas import parallel
 from jaxnas.config import FewShotConfig, SplitConfig
 from jaxnas.data import Colours, Dataset, Images, Pipeline, build_pipeline, fixed_batches, on_device
+from jaxnas.methods.settings import check_images, check_search, scalar_metrics
 from jaxnas.metrics import METRICS, Readings, edge_readings
 from jaxnas.metrics.probes import BACKGROUNDS
 from jaxnas.nets import Network, build_network
-from jaxnas.search import sample_connected
-from jaxnas.selection import ESTIMATES
+from jaxnas.search import ALGORITHMS, sample_connected
+from jaxnas.selection import ESTIMATES, SELECTORS
 from jaxnas.spaces import SPACES, Architecture, SearchSpace
 from jaxnas.splitting import check_settings
 from jaxnas.training import build_epoch, build_evaluate, build_optimizer, build_step
@@ -41,6 +42,7 @@ class Programs(NamedTuple):
     epoch: Epoch  # of K sub-supernets on uniform paths; one program for every mask and phase
     alone_epoch: Epoch  # of A networks trained alone
     evaluate: Callable[..., Array]  # accuracies [K, A] of paths in K sub-supernets
+    evaluate_in: Callable[[int], Callable[..., Array]]  # (partial) -> the same for that supernet; `evaluate` for 1
     evaluate_alone: Callable[..., Array]  # accuracies [A, 1] of networks trained alone
     readings: Callable[..., Readings]  # ((keys [E], edges [E]), params, mask, images, labels) -> leaves [E, R, ...]
 
@@ -62,11 +64,15 @@ def check(config: FewShotConfig) -> SearchSpace:
         (config.split.metric, METRICS, "metric"),
         (config.split.background, BACKGROUNDS, "split.background"),
         (config.search.leaf, ("best", *ESTIMATES), "search.leaf"),
+        (config.search.algorithm, ALGORITHMS, "search.algorithm"),
+        (config.selection.name, SELECTORS, "selection.name"),
+        (config.selection.score, scalar_metrics(), "selection.score"),
     ):
         if given not in allowed:
             raise UserError(f"unknown {what} {given!r}; allowed: {sorted(allowed)}")
     space = SPACES[config.net.space]
     check_settings(space, config.split)
+    check_search(space, config)
     data = config.data
     if data.eval_batch < 128:
         raise UserError(f"data.eval_batch must be at least 128, its statistics normalise; it is {data.eval_batch}")
@@ -93,6 +99,8 @@ def check(config: FewShotConfig) -> SearchSpace:
         "fusion": config.fusion,
         "truth.top": config.truth.top,
         "truth.every": config.truth.every,
+        "selection.recalibrate": config.selection.recalibrate,
+        "selection.tune_epochs": config.selection.tune_epochs,
     }
     optimizer = config.optimizer
     ranges = {
@@ -128,7 +136,7 @@ def prepare(config: FewShotConfig, dataset: Dataset) -> Problem:
     config = replace(config, strategy=parallel.resolve(config.strategy))
     # Only what programs are made of: runs that differ in anything else share them.
     parts = {name: getattr(config, name) for name in ("data", "net", "optimizer", "split", "strategy")}
-    return Problem(
+    problem = Problem(
         config=config,
         space=space,
         programs=build_programs(
@@ -137,6 +145,9 @@ def prepare(config: FewShotConfig, dataset: Dataset) -> Problem:
         train=on_device(dataset.train),
         valid=fixed_batches(dataset.valid, _batch_size(len(dataset.valid), data.eval_batch)),
     )
+    learns = config.search.algorithm != "uniform" or config.selection.tune_epochs > 0
+    check_images(problem.train, problem.valid, config.selection.recalibrate, data.batch if learns else 0)
+    return problem
 
 
 def _batch_size(images: int, least: int) -> int:
@@ -177,8 +188,13 @@ def build_programs(
         step = build_step(network, pipeline.augment, config.optimizer, sample)
         return over(build_epoch(step, config.data.batch), batch=lambda images: config.data.batch)
 
-    def per_batch(batches: Images) -> int:
+    def per_batch(batches: Images, *calibration: Images) -> int:
+        del calibration  # in batches as large
         return batches.labels.shape[1]
+
+    @cache
+    def evaluate_in(partial: int) -> Callable[..., Array]:
+        return over(build_evaluate(supernet(partial), pipeline), batch=per_batch)
 
     return Programs(
         network=network,
@@ -188,7 +204,8 @@ def build_programs(
         optimizer=build_optimizer(config.optimizer),
         epoch=epoch_of(network, sample),
         alone_epoch=epoch_of(alone, only),
-        evaluate=over(build_evaluate(network, pipeline), batch=per_batch),
+        evaluate=evaluate_in(1),
+        evaluate_in=evaluate_in,
         evaluate_alone=over(build_evaluate(alone, pipeline), batch=per_batch),
         readings=build_readings(network, space, config.split, config.strategy),
     )

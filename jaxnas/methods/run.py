@@ -17,7 +17,9 @@ from jaxnas.methods.alone import train_alone
 from jaxnas.methods.curves import curve_rows
 from jaxnas.methods.fusion import fuse, fusion_rows
 from jaxnas.methods.judge import architectures_to_train, judge
+from jaxnas.methods.leaves import search_leaves, train_leaves
 from jaxnas.methods.problem import ALONE, LEAVES, SEARCH, Problem, prepare
+from jaxnas.methods.rehearsal import check_leaves
 from jaxnas.methods.sample import uniform_cells
 from jaxnas.predictor import FILE, Description, save_network
 from jaxnas.types import Stages
@@ -64,21 +66,24 @@ def run_few_shot(
 
 def _stages(problem: Problem, workdir: Path, dataset: Dataset, table: Table | None, stage: Stages) -> dict[str, Any]:
     config = problem.config
-    controls.random_trees(problem)  # an impossible one is told before the work
+    controls.check(problem)  # an impossible one is told before the work
     with stage("warm_up") as at:
         params = few_shot.warm_up(problem, at)
     with stage("split") as at:
         tree, scores = few_shot.split(problem, params, at)
         hosts.first(write_json, workdir / "split_tree.json", tree.to_json())
         hosts.first(write_arrays, workdir / "similarities.npz", records.score_arrays(scores))
+    masks = tree.masks()
     with stage("leaves") as at:
-        states = few_shot.train_leaves(problem, params, tree, config.leaf_epochs, (LEAVES, 0), at)
+        check_leaves(problem, masks, config.search.budget, "the split")
+        states = train_leaves(problem, params, masks, config.leaf_epochs, (LEAVES, 0), at)
     cells = uniform_cells(problem)
     with stage("search") as at:
-        histories = few_shot.search(problem, states.params, params, tree.masks(), config.search, (SEARCH, 0), at)
+        histories = search_leaves(problem, states, params, masks, config.search, (SEARCH, 0), at)
         hosts.first(write_csv, workdir / "architectures.csv", records.architecture_rows(problem, histories, None))
         name, images = f"split by {config.split.metric}", controls.method_images(problem, tree)
-        method = controls.contend(problem, name, "method", tree, states.params, histories, images)
+        tuned = controls.tuning_images(problem, masks, config.search.budget)
+        method = controls.contend(problem, name, "method", tree, states.subnet.params, histories, images, tuned)
     del states
     contenders = [method, *controls.controls(problem, params, tree, stage)]
     fusions = {c.name: fuse(problem, c, i) for i, c in enumerate(contenders) if config.fusion and c.supernets}

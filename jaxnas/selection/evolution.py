@@ -27,12 +27,21 @@ from jaxnas.types import Mask
 _TRIES = 10  # draws for each wanted child before the generation is filled up at random
 
 
+class Taken(NamedTuple):
+    """What another selector took from a leaf, and what that cost."""
+
+    row: int  # of the architectures evaluated
+    drawn: int  # the first so many of them were drawn at random, to compare leaves by
+    evaluations: int  # all of them: of mixtures, losses and scores too, and by the parent
+
+
 class Evaluated(NamedTuple):
     """Architectures evaluated in one leaf, in order of evaluation."""
 
     op_ids: np.ndarray  # int32 [A, E]
     scores: np.ndarray  # float [A]; larger = better
     parent: np.ndarray = np.zeros(0)  # float [a], by the supernet of the whole space, of the first a; none: a = 0
+    taken: Taken | None = None  # None: evolution evaluated, and takes the best
 
 
 def no_history(space: SearchSpace) -> Evaluated:

@@ -55,6 +55,12 @@ def check(config: CeilingsConfig) -> SearchSpace:
         value = getattr(config, name)
         if value is not None and value < 1:
             raise UserError(f"{name} must be at least 1, it is {value}")
+    run = config.run
+    if (run.search.algorithm, run.leaf_weights) != ("uniform", "parent"):
+        raise UserError(
+            "supernets are trained on uniform paths from the warmed-up weights, "
+            f"not by {run.search.algorithm} from {run.leaf_weights} ones"
+        )
     if config.alone > config.ranked:
         raise UserError(f"alone ({config.alone}) must not exceed ranked ({config.ranked}): they are the first of these")
     return space

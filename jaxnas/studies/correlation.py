@@ -10,9 +10,10 @@ import numpy as np
 from jaxnas.analysis.ranks import rank_correlation
 from jaxnas.config import CorrelationConfig
 from jaxnas.data import Dataset, build_pipeline
+from jaxnas.methods.settings import scalar_metrics, tiny_network
 from jaxnas.metrics import METRICS, Metric, architecture_scores
 from jaxnas.metrics.base import refusal
-from jaxnas.nets import Network, build_network
+from jaxnas.nets import build_network
 from jaxnas.spaces import SPACES, Architecture, SearchSpace
 from jaxnas.types import Array, UserError
 
@@ -32,18 +33,6 @@ class Scorer(NamedTuple):
     names: tuple[str, ...]
     run: Callable[[int, np.ndarray], dict[str, float]]
     """(number of the architecture, op_ids [E]) -> score by metric"""
-
-
-def scalar_metrics() -> list[str]:
-    """Names of the metrics that score an architecture."""
-    network, space = tiny_network()
-    return [name for name, build in METRICS.items() if build(network, space).larger_is_better is not None]
-
-
-def tiny_network() -> tuple[Network, SearchSpace]:
-    """A network of the toy space: what a metric is built on where only its declarations are asked for."""
-    space = SPACES["toy"]
-    return build_network(space, channels=2, cells=1, classes=2, image_shape=(4, 4, 1)), space
 
 
 def check(config: CorrelationConfig) -> SearchSpace:

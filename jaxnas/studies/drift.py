@@ -4,18 +4,17 @@ from inspect import signature
 from pathlib import Path
 from typing import Any
 
-import jax
 import numpy as np
 
-from jaxnas import parallel
 from jaxnas.benchmarks import Table
 from jaxnas.config import StudyConfig
+from jaxnas.methods.one_shot import build_judges, build_programs, single
 from jaxnas.methods.problem import Problem, architecture_name
 from jaxnas.search import ALGORITHMS, Logits
 from jaxnas.selection import Selector
 from jaxnas.selection.magnitude import magnitude
 from jaxnas.selection.perturbation import perturbation
-from jaxnas.studies.one_shot import build_judges, build_programs, train_supernets, trained_of
+from jaxnas.studies.one_shot import train_supernets, trained_of
 from jaxnas.training import Searching
 from jaxnas.types import Stage, UserError
 from jaxnas.workdir import read_rows
@@ -44,8 +43,9 @@ def follow(problem: Problem, config: StudyConfig, every: int, rate: float, stage
     rate: of the logits' Adam; without tuning between two decisions.
     """
     algorithm = ALGORITHMS[config.algorithms[0]](problem.space, logits=Logits(rate=rate))
-    programs = build_programs(problem, config, algorithm)
-    judges = build_judges(problem, config, problem.programs.supernet(algorithm.partial))
+    base, settings = problem.programs, problem.config
+    programs = build_programs(base, settings, algorithm)
+    judges = build_judges(base, settings, base.supernet(algorithm.partial), config.score)
     mask = problem.space.full_mask()
 
     def chosen(epoch: int, states: Searching) -> list[Row]:
@@ -53,8 +53,7 @@ def follow(problem: Problem, config: StudyConfig, every: int, rate: float, stage
             return [{}] * len(config.seeds)
         rows = []
         for k in range(len(config.seeds)):
-            one = jax.tree.map(lambda leaf: leaf[None], parallel.item(states, k))
-            view = trained_of(problem, config, programs, judges, one)
+            view = trained_of(problem, config, programs, judges, single(states, k))
             found = {name: select(np.random.default_rng(0), view, mask, mask.size) for name, select in FOLLOWED.items()}
             rows.append({name: architecture_name(problem, taken.op_ids) for name, taken in found.items()})
         return rows

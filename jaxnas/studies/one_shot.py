@@ -1,98 +1,17 @@
-"""One-shot search: supernets trained by a search algorithm, and how a selector sees one of them."""
-
-from collections.abc import Callable
-from dataclasses import replace
-from typing import Any, NamedTuple
+"""Supernets of several seeds and masks, and how a study lets a selector see one of them."""
 
 import jax
 import jax.numpy as jnp
 import numpy as np
 
-from jaxnas import parallel
 from jaxnas.config import StudyConfig
-from jaxnas.data import Images
-from jaxnas.methods.problem import Problem, architecture_name
-from jaxnas.metrics import METRICS, architecture_score
-from jaxnas.nets import Network
-from jaxnas.search import SearchAlgorithm
-from jaxnas.search.base import sample_path
-from jaxnas.selection.base import Trained
-from jaxnas.training import (
-    Searching,
-    Validation,
-    build_bilevel_step,
-    build_search_epoch,
-    build_validate,
-    new_state,
-    train,
-)
-from jaxnas.training.loop import Describe, Epoch
-from jaxnas.types import QUIET, Array, Key, Mask, Params, Stage
-
-WEIGHTS, SEARCH, TRAINING, SCORES = range(4)  # what a key is for
-SLOWER = 0.1  # learning rate between two decisions, of the first one of training; constant (DARTS-PT)
-
-
-class Programs(NamedTuple):
-    """What is compiled for a study."""
-
-    start: Callable[..., Searching]  # (keys [K], masks [K, E, O], weights or none) -> states, leaves [K, ...]
-    epoch: Epoch
-    tune: Epoch
-    probabilities: Callable[[Searching], Array]  # states -> [K, E, O]
-    draw: Callable[[Array, Searching], Array]  # (keys [n], a state) -> op_ids [n, E], of its own distribution
-
-
-class Judges(NamedTuple):
-    """What is compiled to evaluate choices in the supernets of one network, whatever algorithm trained them."""
-
-    validate: Callable[..., Validation]  # (choices [A, ...], params, batches, calibration) -> [A]
-    score: Callable[..., Array]  # ((choices, keys) [A, ...], params, images, labels) -> [A]
-    sign: int  # of the score: larger is better times this
-
-
-def build_programs(problem: Problem, config: StudyConfig, algorithm: SearchAlgorithm) -> Programs:
-    """The programs of one algorithm, for supernets and masks of any number."""
-    network, pipeline = problem.programs.supernet(algorithm.partial), problem.programs.pipeline
-    steps = config.epochs * (problem.train.labels.shape[0] // config.data.batch)
-
-    def start(key: Key, mask: Array, *weights: Params) -> Searching:
-        keys = [jax.random.fold_in(key, purpose) for purpose in (WEIGHTS, SEARCH, TRAINING)]
-        (params,) = weights or (network.init(keys[0]),)
-        subnet = new_state(keys[2], mask, params, problem.programs.optimizer, steps)
-        return Searching(subnet, algorithm.init(keys[1], mask, subnet.params))
-
-    def epoch(rate: float, final_rate: float) -> Epoch:
-        optimizer = replace(config.optimizer, rate=rate, final_rate=final_rate)
-        step = build_bilevel_step(network, pipeline.augment, optimizer, algorithm)
-        epoch = build_search_epoch(step, config.data.batch)
-        return parallel.over(epoch, problem.config.strategy, batch=lambda data: config.data.batch)
-
-    slow = SLOWER * config.optimizer.rate
-    return Programs(
-        start=jax.jit(jax.vmap(start)),
-        epoch=epoch(config.optimizer.rate, config.optimizer.final_rate),
-        tune=epoch(slow, slow),
-        probabilities=jax.jit(jax.vmap(lambda state: algorithm.probabilities(state.search, state.subnet.mask))),
-        draw=jax.jit(jax.vmap(lambda key, of: sample_path(algorithm, key, of.search, of.subnet.mask), (0, None))),
-    )
-
-
-def build_judges(problem: Problem, config: StudyConfig, network: Network) -> Judges:
-    """The programs that evaluate choices, op_ids [A, E] or op_weights [A, E, O], in supernets of one network."""
-    space = problem.space
-    metric = METRICS[config.score](network, space)
-    score = architecture_score(metric, space)
-
-    def of_choice(item: tuple[Array, Key], params: Any, images: Array, labels: Array) -> Array:
-        return score(item[1], params, item[0], images, labels)
-
-    strategy = problem.config.strategy
-    return Judges(
-        validate=parallel.over(build_validate(network, problem.programs.pipeline), strategy),
-        score=parallel.over(of_choice, strategy),
-        sign=1 if metric.larger_is_better else -1,
-    )
+from jaxnas.methods import one_shot
+from jaxnas.methods.one_shot import Judges, Programs, begin, train_on
+from jaxnas.methods.problem import Problem
+from jaxnas.selection import Trained
+from jaxnas.training import Searching
+from jaxnas.training.loop import Describe
+from jaxnas.types import Stage
 
 
 def train_supernets(
@@ -106,94 +25,13 @@ def train_supernets(
     """A supernet for every seed and mask [M, E, O], seeds first; leaves [seeds * M, ...].
 
     Supernets of one seed and mask start from the same weights under every algorithm that trains the same network. One
-    that diverges does not stop the others. The rows of `metrics.jsonl` hold what `describe` says after each epoch; by
-    default, the likeliest operations.
+    that diverges does not stop the others. `describe`: as of `train_on`.
     """
     keys = [jax.random.fold_in(jax.random.key(seed), m) for seed in config.seeds for m in range(len(masks))]
-    start = programs.start(jnp.stack(keys), jnp.asarray(np.tile(masks, (len(config.seeds), 1, 1))))
-    return train_on(problem, config, programs, start, stage, describe)
-
-
-def train_on(
-    problem: Problem,
-    config: StudyConfig,
-    programs: Programs,
-    states: Searching,
-    stage: Stage,
-    describe: Describe | None = None,
-) -> Searching:
-    """As `train_supernets`, of states that `programs.start` gave."""
-
-    def likeliest(epoch: int, states: Searching) -> list[dict[str, Any]]:
-        del epoch
-        found = np.asarray(programs.probabilities(states)).argmax(-1)
-        return [{"likeliest": architecture_name(problem, op_ids)} for op_ids in found]
-
-    data = (problem.train, flat(problem.valid))
-    told = describe or likeliest
-    return train(states, data, programs.epoch, config.epochs, stage, independent=True, describe=told)
+    start = begin(problem, programs, jnp.stack(keys), np.tile(masks, (len(config.seeds), 1, 1)), config.epochs)
+    return train_on(problem, programs, start, config.epochs, stage, True, describe)
 
 
 def trained_of(problem: Problem, config: StudyConfig, programs: Programs, judges: Judges, state: Searching) -> Trained:
-    """One supernet, leaves [1, ...], as a selector sees it."""
-    params, space = parallel.item(state.subnet.params, 0), problem.space
-    calibration = _calibration(problem, config)
-
-    def validate(choices: np.ndarray) -> Validation:
-        return _in_rounds(problem, choices, lambda part: judges.validate(part, params, problem.valid, calibration))
-
-    def score(rng: np.random.Generator, choices: np.ndarray) -> np.ndarray:
-        rows = rng.choice(len(problem.train.labels), config.data.batch, replace=False)
-        images = problem.programs.pipeline.normalise(problem.train.images[rows])
-        key = jax.random.key(int(rng.integers(2**32)))
-
-        def run(part: Array) -> Array:
-            return judges.score((part, jnp.stack([key] * len(part))), params, images, problem.train.labels[rows])
-
-        return judges.sign * np.asarray(_in_rounds(problem, choices, run), float)
-
-    def narrowed(mask: Mask) -> Trained:
-        subnet = state.subnet.replace(mask=jnp.asarray(mask)[None])  # type: ignore[attr-defined]
-        inside = Searching(subnet, state.search)
-        if not config.tune_epochs:
-            return trained_of(problem, config, programs, judges, inside)
-        data = (problem.train, flat(problem.valid))
-        tuned = train(inside, data, programs.tune, config.tune_epochs, QUIET)
-        return trained_of(problem, config, programs, judges, tuned)
-
-    def draw(rng: np.random.Generator, n: int) -> np.ndarray:
-        keys = jax.random.split(jax.random.key(int(rng.integers(2**32))), n)
-        return np.asarray(programs.draw(keys, parallel.item(state, 0)))
-
-    return Trained(
-        space=space,
-        probabilities=np.asarray(programs.probabilities(state)[0], float),
-        accuracy=lambda choices: np.asarray(validate(choices).accuracy, float),
-        loss=lambda choices: np.asarray(validate(choices).loss, float),
-        score=score,
-        narrowed=narrowed,
-        draw=draw,
-    )
-
-
-def _calibration(problem: Problem, config: StudyConfig) -> Images:
-    """The first training images in batches as large as those of validation, [recalibrate, B, ...]."""
-    size = problem.valid.labels.shape[1]
-    first = jax.tree.map(lambda leaf: leaf[: config.recalibrate * size], problem.train)
-    return jax.tree.map(lambda leaf: leaf.reshape(config.recalibrate, size, *leaf.shape[1:]), first)
-
-
-def _in_rounds(problem: Problem, choices: np.ndarray, run: Callable[[Array], Any]) -> Any:
-    """`run` of all choices [A, ...] in rounds of one shape, so that one program serves every A."""
-    size, path = parallel.lanes(problem.config.strategy), np.issubdtype(choices.dtype, np.integer)
-    rows = jnp.asarray(choices, jnp.int32 if path else jnp.float32)
-    found = []
-    for start in range(0, len(rows), size):
-        part = rows[start : start + size]
-        found.append(run(jnp.concatenate([part, jnp.repeat(part[:1], size - len(part), 0)])))
-    return jax.tree.map(lambda *parts: np.concatenate(parts)[: len(rows)], *found)
-
-
-def flat(batches: Images) -> Images:
-    """All images of some batches, [n * B, ...]."""
-    return jax.tree.map(lambda leaf: leaf.reshape(-1, *leaf.shape[2:]), batches)
+    """One supernet, leaves [1, ...], as a selector sees it, by the settings of a study."""
+    return one_shot.trained_of(problem, programs, judges, state, config.recalibrate, config.tune_epochs)

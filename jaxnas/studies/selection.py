@@ -8,17 +8,17 @@ from typing import Any, NamedTuple
 import jax
 import numpy as np
 
-from jaxnas import parallel
 from jaxnas.config import FewShotConfig, StudyConfig
 from jaxnas.data import Dataset
+from jaxnas.methods.one_shot import build_judges, build_programs, single
 from jaxnas.methods.problem import Problem, prepare
 from jaxnas.methods.problem import check as check_few_shot
+from jaxnas.methods.settings import check_channels, check_images, scalar_metrics
 from jaxnas.search import ALGORITHMS
 from jaxnas.selection import SELECTORS, Trained
 from jaxnas.selection.magnitude import path_probabilities
 from jaxnas.spaces.base import SearchSpace
-from jaxnas.studies.correlation import scalar_metrics
-from jaxnas.studies.one_shot import build_judges, build_programs, train_supernets, trained_of
+from jaxnas.studies.one_shot import train_supernets, trained_of
 from jaxnas.training import NonFiniteLoss, Searching
 from jaxnas.types import Mask, Stages, UserError
 from jaxnas.workdir import append_rows, read_rows
@@ -49,11 +49,9 @@ def check(config: StudyConfig) -> SearchSpace:
     for name, low in {"epochs": 1, "tune_epochs": 0, "budget": 1, "recalibrate": 0, "ranked": 0, "random": 0}.items():
         if getattr(config, name) < low:
             raise UserError(f"{name} must be at least {low}, it is {getattr(config, name)}")
-    space, channels = check_few_shot(_few_shot(config)), config.net.channels
+    space = check_few_shot(_few_shot(config))
     for name in config.algorithms:
-        groups = ALGORITHMS[name](space).partial
-        if channels % groups:
-            raise UserError(f"net.channels must be a multiple of {groups} for {name}, it is {channels}")
+        check_channels(space, config.net.channels, name)
     return space
 
 
@@ -61,12 +59,7 @@ def prepare_study(config: StudyConfig, dataset: Dataset) -> Problem:
     """What all cells share: images, network, and how architectures are trained alone. Raises UserError."""
     check(config)
     problem = prepare(_few_shot(config), dataset)
-    images = problem.valid.labels.size
-    if images < config.data.batch:
-        raise UserError(f"{images} validation images are too few for a batch (data.batch {config.data.batch})")
-    needed, there = config.recalibrate * problem.valid.labels.shape[1], len(problem.train.labels)
-    if needed > there:
-        raise UserError(f"recalibrate ({config.recalibrate}) takes {needed} training images, there are {there}")
+    check_images(problem.train, problem.valid, config.recalibrate, config.data.batch)
     return problem
 
 
@@ -76,7 +69,8 @@ def search_scopes(problem: Problem, config: StudyConfig, workdir: Path, scopes: 
     What the files hold already is not computed again. A supernet that diverged and a selector that cannot be have rows
     with an `error`.
     """
-    judges_of = cache(partial(build_judges, problem, config))  # algorithms of one network share what is compiled
+    base, settings = problem.programs, problem.config
+    judges_of = cache(partial(build_judges, base, settings, score=config.score))  # shared by algorithms of one network
     masks = np.stack([scope.mask for scope in scopes])
     items = [(seed, scope) for seed in config.seeds for scope in scopes]
     known = {_name(row) for name in (CELLS, SUPERNETS) for row in read_rows(workdir / name)}
@@ -85,8 +79,8 @@ def search_scopes(problem: Problem, config: StudyConfig, workdir: Path, scopes: 
         if wanted <= known:
             continue
         algorithm = ALGORITHMS[name](problem.space)
-        programs = build_programs(problem, config, algorithm)
-        judges = judges_of(problem.programs.supernet(algorithm.partial))
+        programs = build_programs(base, settings, algorithm)
+        judges = judges_of(base.supernet(algorithm.partial))
         states, error = None, "the training diverged"
         try:
             with stages(f"train_{name}") as stage:
@@ -102,11 +96,6 @@ def search_scopes(problem: Problem, config: StudyConfig, workdir: Path, scopes: 
                 cell = {"algorithm": name, "scope": scope.name, "seed": seed}
                 _record(workdir, config, view, error, cell, scope, known)
                 stage.advance(number + 1, len(items), np.zeros(()), [])
-
-
-def single(states: Searching, number: int) -> Searching:
-    """One of K supernets, leaves [1, ...]."""
-    return jax.tree.map(lambda leaf: leaf[None], parallel.item(states, number))
 
 
 def is_finite(states: Searching) -> bool:

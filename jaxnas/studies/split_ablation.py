@@ -15,20 +15,15 @@ import jax.numpy as jnp
 import numpy as np
 
 from jaxnas.config import SplitAblationConfig, SplitConfig, StudyConfig
+from jaxnas.methods.one_shot import begin, build_judges, build_programs, single, train_on
 from jaxnas.methods.problem import Problem
 from jaxnas.search import ALGORITHMS
 from jaxnas.selection import Trained
 from jaxnas.spaces.base import SearchSpace
 from jaxnas.splitting import at_random, check_settings, grow
 from jaxnas.studies.grown_splits import metric_of
-from jaxnas.studies.one_shot import (
-    build_judges,
-    build_programs,
-    train_on,
-    train_supernets,
-    trained_of,
-)
-from jaxnas.studies.selection import Scope, is_finite, sample, select, single
+from jaxnas.studies.one_shot import train_supernets, trained_of
+from jaxnas.studies.selection import Scope, is_finite, sample, select
 from jaxnas.studies.selection import check as check_study
 from jaxnas.training import NonFiniteLoss
 from jaxnas.types import Array, Params, Stages, UserError
@@ -117,7 +112,7 @@ def leaves_of(
 def warm_up(problem: Problem, config: SplitAblationConfig, stages: Stages) -> Params:
     """Weights of one full supernet for each seed, trained on uniform paths; leaves [seeds, ...]."""
     settings = replace(config.study, epochs=config.warmup_epochs)
-    programs = build_programs(problem, settings, ALGORITHMS["uniform"](problem.space))
+    programs = build_programs(problem.programs, problem.config, ALGORITHMS["uniform"](problem.space))
     with stages("warm_up") as stage:
         states = train_supernets(problem, settings, programs, problem.space.full_mask()[None], stage)
     return states.subnet.params
@@ -131,20 +126,22 @@ def run_leaves(
     parents: weights of the seeds' warmed-up supernets, leaves [seeds, ...]. What the file holds is not done again.
     """
     study = config.study
-    judges = build_judges(problem, study, problem.programs.network)
+    base = problem.programs
+    judges = build_judges(base, problem.config, base.network, study.score)
     known = {leaf_name(row) for row in read_rows(workdir / CELLS)}
     rows = np.array([study.seeds.index(leaf.seed) for leaf in leaves])
     params = jax.jit(lambda tree: jax.tree.map(lambda w: w[rows], tree))(parents)
-    masks = jnp.asarray(np.stack([leaf.mask for leaf in leaves]))
+    masks = np.stack([leaf.mask for leaf in leaves])
     for name in study.algorithms:
         wanted = [{"algorithm": name, "split": x.split, "seed": x.seed, "leaf": x.number} for x in leaves]
         if {leaf_name(row) for row in wanted} <= known:
             continue
-        programs = build_programs(problem, study, ALGORITHMS[name](problem.space))
+        programs = build_programs(base, problem.config, ALGORITHMS[name](problem.space))
         states, error = None, "the training diverged"
         try:
             with stages(f"train_{name}") as stage:
-                states = train_on(problem, study, programs, programs.start(_keys(leaves), masks, params), stage)
+                start = begin(problem, programs, _keys(leaves), masks, study.epochs, params)
+                states = train_on(problem, programs, start, study.epochs, stage, True)
         except NonFiniteLoss as every_one:
             error = str(every_one)
         with stages(f"select_{name}") as stage:

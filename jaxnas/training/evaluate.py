@@ -23,20 +23,25 @@ class Validation(NamedTuple):
 
 
 def build_evaluate(network: Network, pipeline: Pipeline) -> Callable[..., Array]:
-    """`evaluate((params, op_ids [A, E][, stats]), batches [n, B, ...]) -> accuracy [A]`, percent.
+    """`evaluate((params, op_ids [A, E][, stats]), batches [n, B, ...][, calibration]) -> accuracy [A]`, percent.
 
     Without `stats`, norms use the statistics of each batch, so every architecture must see the same batches; with
-    them (a network trained alone) the batching does not matter. Labels below 0 mark padding and are not counted.
+    them (a network trained alone) the batching does not matter, nor with those of `calibration` batches, as
+    `build_validate` takes them. Labels below 0 mark padding and are not counted.
     """
+    statistics = build_statistics(network, pipeline)
 
-    def evaluate(item: tuple[Any, ...], batches: Images) -> Array:
+    def evaluate(item: tuple[Any, ...], batches: Images, calibration: Images | None = None) -> Array:
         params, choices, *stats = item
-        mode = "given" if stats else "batch"
 
         def one(choice: Choice) -> Array:
+            own = statistics(choice, params, calibration) if calibration is not None else None
+            given = stats[0] if stats else own
+            mode: NormMode = "batch" if given is None else "given"
+
             def count(correct: Array, batch: Images) -> tuple[Array, None]:
                 images = parallel.spread_examples(pipeline.normalise(batch.images))
-                logits, _ = network.forward(params, images, choice, mode, stats[0] if stats else None)
+                logits, _ = network.forward(params, images, choice, mode, given)
                 return correct + (logits.argmax(-1) == batch.labels).sum(), None
 
             correct, _ = lax.scan(count, jnp.zeros((), jnp.int32), batches)
@@ -53,12 +58,7 @@ def build_validate(network: Network, pipeline: Pipeline) -> Callable[[Choice, Pa
     Norms use the statistics of each batch; or, with m > 0 batches of training images to calibrate on, the mean of the
     statistics that these have under the same choice (SPOS, Guo et al., ECCV 2020, recalibrates each candidate so).
     """
-
-    def statistics(choice: Choice, params: Params, calibration: Images) -> Stats:
-        def of_batch(images: Array) -> Stats:
-            return network.forward(params, pipeline.normalise(images), choice)[1]
-
-        return jax.tree.map(lambda leaf: leaf.mean(0), lax.map(of_batch, calibration.images))
+    statistics = build_statistics(network, pipeline)
 
     def validate(choice: Choice, params: Params, batches: Images, calibration: Images) -> Validation:
         given = statistics(choice, params, calibration) if len(calibration.labels) else None
@@ -73,3 +73,15 @@ def build_validate(network: Network, pipeline: Pipeline) -> Callable[[Choice, Pa
         return Validation(100.0 * total.accuracy / batches.labels.size, total.loss / len(batches.labels))
 
     return validate
+
+
+def build_statistics(network: Network, pipeline: Pipeline) -> Callable[[Choice, Params, Images], Stats]:
+    """`statistics(choice, params, calibration [m, B, ...])`: the mean of those that the batches have in each norm."""
+
+    def statistics(choice: Choice, params: Params, calibration: Images) -> Stats:
+        def of_batch(images: Array) -> Stats:
+            return network.forward(params, parallel.spread_examples(pipeline.normalise(images)), choice)[1]
+
+        return jax.tree.map(lambda leaf: leaf.mean(0), lax.map(of_batch, calibration.images))
+
+    return statistics

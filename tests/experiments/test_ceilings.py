@@ -15,9 +15,9 @@ from experiments.ceilings import Command, run, shown
 from jaxnas.config import CeilingsConfig
 from jaxnas.data import load
 from jaxnas.methods import few_shot
+from jaxnas.methods.leaves import train_leaves
 from jaxnas.methods.problem import UNSPLIT, of_seed, prepare
 from jaxnas.spaces import NAS_BENCH_201, TOY
-from jaxnas.spaces.tree import SplitTree, root
 from jaxnas.studies import ceilings
 from jaxnas.types import QUIET, UserError
 from tests.methods.small import SMALL
@@ -86,10 +86,10 @@ def test_a_supernet_is_the_unsplit_one_of_a_few_shot_run_of_its_seed() -> None:
 
     problem = prepare(CONFIG.run, load(CONFIG.run.data, CONFIG.run.seed))
     found = ceilings.supernets(problem, replace(CONFIG, epochs=None), stages)
-    own, whole = of_seed(problem, 4), SplitTree(TOY, (root(TOY),))
+    own = of_seed(problem, 4)
     warm = few_shot.warm_up(own, QUIET)
     leaves = 2 * CONFIG.run.leaf_epochs  # a tree of two leaves
-    expected = few_shot.train_leaves(own, warm, whole, leaves, (UNSPLIT, 0), QUIET).params
+    expected = train_leaves(own, warm, TOY.full_mask()[None], leaves, (UNSPLIT, 0), QUIET).subnet.params
     second = jax.tree.map(lambda leaf: leaf[1:2], found)
     jax.tree.map(lambda a, b: np.testing.assert_allclose(a, b, rtol=1e-4, atol=1e-5), second, expected)
 

@@ -8,10 +8,11 @@ import pytest
 
 from experiments.ablations import SPLITS
 from jaxnas.data import load
+from jaxnas.methods.one_shot import single
 from jaxnas.selection import Trained
 from jaxnas.spaces import TOY
 from jaxnas.studies import split_ablation
-from jaxnas.studies.selection import prepare_study, single
+from jaxnas.studies.selection import prepare_study
 from jaxnas.studies.split_ablation import CELLS, Leaf, Row, _taken, leaves_of, random_masks, run_leaves, warm_up
 from jaxnas.types import QUIET
 from jaxnas.workdir import read_rows
@@ -32,7 +33,8 @@ def setting():
     config = replace(SMOKE, study=replace(SMOKE.study, data=data, strategy="map"), splits=("random:2", "none"))
     problem = prepare_study(config.study, load(data, 0))
     leaves, _ = leaves_of(config, TOY, lambda name, seed: random_masks(TOY, config.split.groups, name, seed))
-    judges = split_ablation.build_judges(problem, config.study, problem.programs.network)
+    base = problem.programs
+    judges = split_ablation.build_judges(base, problem.config, base.network, config.study.score)
     return config, problem, leaves, warm_up(problem, config, stages), judges
 
 

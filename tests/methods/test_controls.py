@@ -60,19 +60,19 @@ def test_images_of_the_smallest_problem_by_hand(problem, tree) -> None:
     assert controls.epoch_images(problem) == 128
     assert controls.method_images(problem, tree) == 6 * 128 + 256 == 1024
     assert controls.unsplit_epochs(problem, tree) == 2 * 2 + 2
-    assert controls.random_split_epochs(problem, tree) == 2 + 1
+    assert controls.random_split_epochs(problem, tree, tree) == 2 + 1
     assert controls.random_alone_epochs(problem, tree, 2) == 4
     assert controls.random_alone_epochs(problem, tree, 3) == 3  # 2.7
     assert controls.random_alone_epochs(problem, tree, 100) == 1
 
 
-def test_where_a_node_stays_whole_its_scoring_counts_and_random_leaves_share_its_epochs(problem) -> None:
+def test_where_a_node_stays_whole_its_scoring_counts_and_random_leaves_share_its_epochs(problem, tree) -> None:
     whole = SplitTree(problem.space, (replace(root(problem.space), kept="all alike"),))
     assert controls.scoring_images(problem, whole) == 4 * 2 * 32
     assert controls.method_images(problem, whole) == (2 + 2) * 128 + 256 == 768
     assert controls.unsplit_epochs(problem, whole) == 2 + 2
     # A second random leaf of 2 epochs uses the 256 images.
-    assert controls.random_split_epochs(problem, whole) == 2
+    assert controls.random_split_epochs(problem, whole, tree) == 2
 
 
 def test_the_remainder_of_an_epoch_is_not_counted(problem, tree) -> None:
@@ -85,7 +85,7 @@ def test_images_of_digits_by_hand(digits) -> None:
     method = (20 + 8 * 20) * 1024 + 185 * 4 * 64
     assert controls.method_images(digits, DIFFERENT) == method == 231_680
     assert controls.unsplit_epochs(digits, DIFFERENT) == 160 + 46  # 47,360 / 1,024 = 46.25
-    assert controls.random_split_epochs(digits, DIFFERENT) == 20 + 6  # 5.8
+    assert controls.random_split_epochs(digits, DIFFERENT, DIFFERENT) == 20 + 6  # 5.8
     assert controls.random_alone_epochs(digits, DIFFERENT, 8) == 28  # 28.3
 
 
@@ -95,7 +95,7 @@ def test_images_of_cifar_by_hand() -> None:
     assert controls.epoch_images(small) == 9_984
     assert controls.method_images(small, DIFFERENT) == (10 + 8 * 10) * 9_984 + 185 * 8 * 64 == 993_280
     assert controls.unsplit_epochs(small, DIFFERENT) == 80 + 9  # 94,720 / 9,984 = 9.5
-    assert controls.random_split_epochs(small, DIFFERENT) == 10 + 1
+    assert controls.random_split_epochs(small, DIFFERENT, DIFFERENT) == 10 + 1
     assert controls.random_alone_epochs(small, DIFFERENT, 8) == 12
 
 
@@ -107,7 +107,7 @@ def test_controls_see_the_methods_images_within_half_an_epoch_of_each_network(na
     config, each, leaves = one.config, controls.epoch_images(one), len(split.leaves)
     method, alone = controls.method_images(one, split), config.control.random_architectures
     unsplit = (config.warmup_epochs + controls.unsplit_epochs(one, split)) * each
-    random = (config.warmup_epochs + leaves * controls.random_split_epochs(one, split)) * each
+    random = (config.warmup_epochs + leaves * controls.random_split_epochs(one, split, split)) * each
     best_of = alone * controls.random_alone_epochs(one, split, alone) * each
     assert abs(unsplit - method) <= each / 2
     assert abs(random - method) <= leaves * each / 2

@@ -1,22 +1,23 @@
 """What a selector draws from a supernet's algorithm: inside its mask, as its state says, and by its generator alone."""
 
 import jax
-import jax.numpy as jnp
 import numpy as np
 
 from experiments.presets import STUDIES
+from jaxnas.methods.one_shot import begin, build_judges, build_programs
 from jaxnas.methods.problem import Problem
 from jaxnas.search import ALGORITHMS
 from jaxnas.spaces import TOY
-from jaxnas.studies.one_shot import build_judges, build_programs, trained_of
+from jaxnas.studies.one_shot import trained_of
 
 
 def test_draws_of_a_view_are_those_of_its_supernet(problem: Problem) -> None:
     config, algorithm = STUDIES["smoke"], ALGORITHMS["enas"](TOY)
-    programs = build_programs(problem, config, algorithm)
-    judges = build_judges(problem, config, problem.programs.network)
+    base = problem.programs
+    programs = build_programs(base, problem.config, algorithm)
+    judges = build_judges(base, problem.config, base.network, config.score)
     mask = np.array([[False, True, True], [True, True, False]])
-    state = programs.start(jax.random.split(jax.random.key(0), 1), jnp.asarray(mask)[None])
+    state = begin(problem, programs, jax.random.split(jax.random.key(0), 1), mask[None], 1)
     controller = state.search.controller
     # The bias of the head, saturated: operation 1 of every edge, and nothing else that is open.
     sure = {**controller, "head": controller["head"].at[:, -1, 1].set(100.0)}

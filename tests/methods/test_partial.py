@@ -9,10 +9,10 @@ import pytest
 
 from experiments.presets import STUDIES
 from jaxnas.data import Images
+from jaxnas.methods.one_shot import build_judges, build_programs, flat
 from jaxnas.methods.problem import Problem
 from jaxnas.search import ALGORITHMS
 from jaxnas.spaces import TOY
-from jaxnas.studies.one_shot import build_judges, build_programs, flat
 
 CONFIG = STUDIES["smoke"]
 
@@ -28,8 +28,10 @@ def test_an_algorithm_trains_and_is_judged_in_its_own_network(traced: Problem, n
     algorithm = ALGORITHMS[name](TOY)
     network = traced.programs.supernet(algorithm.partial)
     assert (network is traced.programs.network) == (name == "darts")
-    programs, judges = build_programs(traced, CONFIG, algorithm), build_judges(traced, CONFIG, network)
-    states = jax.eval_shape(programs.start, jax.random.split(jax.random.key(0)), jnp.ones((2, 2, 3), bool))
+    base, config = traced.programs, traced.config
+    programs, judges = build_programs(base, config, algorithm), build_judges(base, config, network, CONFIG.score)
+    keys, steps = jax.random.split(jax.random.key(0)), jnp.ones(2, jnp.int32)
+    states = jax.eval_shape(programs.start, keys, jnp.ones((2, 2, 3), bool), steps)
     assert states.subnet.params["stage1"]["nor_conv_3x3_kernel"].shape == (2, 1, 2, 3, 3, width, width)
     later, metrics = jax.eval_shape(programs.epoch, states, (traced.train, flat(traced.valid)))
     assert jax.tree.map(jnp.shape, later) == jax.tree.map(jnp.shape, states)
