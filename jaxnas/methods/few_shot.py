@@ -215,7 +215,7 @@ def select(histories: list[Evaluated], tree: SplitTree, config: SearchConfig) ->
         first = [history.scores[: len(history.parent)] for history in histories]
         bias = leaf_bias(first, [history.parent for history in histories])
         scores = [of - taken for of, taken in zip(scores, bias, strict=True)]
-    if config.leaf == "best":
+    if config.leaf == "best" or len(histories) == 1:
         worth = [float(of[row]) for of, row in zip(scores, rows, strict=True)]
     else:
         sizes = np.array([mask_size(mask) for mask in tree.masks()])

@@ -3,6 +3,7 @@
 import math
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from typing import Any, NamedTuple
 
 import jax
@@ -12,12 +13,15 @@ from jaxnas import parallel
 from jaxnas.data import Images
 from jaxnas.methods.few_shot import compared, first_generation
 from jaxnas.methods.follow import MOST
+from jaxnas.methods.leaves import shown
 from jaxnas.methods.problem import Problem, steps_per_epoch
+from jaxnas.methods.rehearsal import Rehearsal, rehearse
 from jaxnas.methods.sample import MOST_OF_A_LEAF
-from jaxnas.search import sample_connected
+from jaxnas.search import ALGORITHMS, sample_connected
 from jaxnas.splitting import scored_edges
 from jaxnas.training import build_epoch, build_evaluate, build_step, initial_weights, new_states
 from jaxnas.training.state import SubnetState
+from jaxnas.types import UserError
 
 TIMED = 3  # steps that are timed
 
@@ -41,51 +45,70 @@ class Forecast(NamedTuple):
 
 
 def works(problem: Problem, with_table: bool) -> list[Work]:
-    """The stages in order. A scored operation counts as a step; which will be open and when a split is settled are not
-    known yet, so scoring is at most this."""
+    """The stages in order, at most. A scored operation counts as a step, and a step of a search algorithm as many as it
+    sends batches through the network; a mixture is reckoned like a path. What will be open, when a split is settled and
+    what a selector asks for in a leaf is not known yet: that is told by the whole space."""
     config, each = problem.config, steps_per_epoch(problem)
+    each_leaf = ALGORITHMS[config.search.algorithm](problem.space).passes * each
     leaves, valid = math.prod(config.split.groups), problem.valid.labels.shape[0]
+    reads = valid + config.selection.recalibrate  # batches of one evaluation
     nodes = sum(math.prod(config.split.groups[:level]) for level in range(len(config.split.groups)))
     edges, ops = len(scored_edges(problem.space, config.split, problem.space.full_mask())), len(problem.space.ops)
     probes = nodes * edges * ops * config.split.batches  # each a gradient of one batch
-    budget = config.search.budget * valid
-    first = first_generation(config.search) * valid if compared(config.search, leaves) else 0  # by the parent
+    of_leaf, of_whole = (_asked(problem, budget) for budget in (config.search.budget, leaves * config.search.budget))
+    tuning, whole_tuning = (of.tunings * config.selection.tune_epochs * each_leaf for of in (of_leaf, of_whole))
+    by_parent = first_generation(config.search) if compared(config.search, leaves) else 0
+    search = (of_leaf.evaluations + shown(problem, leaves) + by_parent) * reads
     sample = config.truth.queried if with_table else config.truth.alone
     judged = sample + config.truth.top * with_table + config.fusion
+    spare = config.warmup_epochs * each if config.leaf_weights == "new" else 0  # controls have no use for a warm-up
 
     def followed(epochs: int, networks: int) -> int:
         """Batches of each network that say how it ranks while it trains, if each holds as many cells as the others."""
         every, cells = config.truth.every, min(sample, MOST)
-        return -(-epochs // every) * -(-cells // networks) * valid if every else 0
+        return -(-epochs // every) * -(-cells // networks) * reads if every else 0
 
     found = [
         Work("warm_up", 1, config.warmup_epochs * each, followed(config.warmup_epochs, 1)),
         Work("split", edges, probes // edges, 0),
-        Work("leaves", leaves, config.leaf_epochs * each, followed(config.leaf_epochs, leaves)),
-        Work("search", leaves, 0, budget + first),
+        Work("leaves", leaves, config.leaf_epochs * each_leaf, followed(config.leaf_epochs, leaves)),
+        Work("search", leaves, tuning, search),
     ]
     if config.control.unsplit:
-        steps = leaves * config.leaf_epochs * each + probes
-        found.append(Work("unsplit", 1, steps, followed(steps // each, 1)))
-        found.append(Work("unsplit_search", 1, 0, leaves * budget))
+        steps = leaves * (config.leaf_epochs * each_leaf + tuning) + probes + spare - whole_tuning
+        found.append(Work("unsplit", 1, steps, followed(steps // each_leaf, 1)))
+        found.append(Work("unsplit_search", 1, whole_tuning, of_whole.evaluations * reads))
     for index in range(1, config.control.random_splits + 1):
-        steps = config.leaf_epochs * each + probes // leaves
-        found.append(Work(f"random_split_{index}", leaves, steps, followed(steps // each, leaves)))
-        found.append(Work(f"random_split_{index}_search", leaves, 0, budget + first))
+        steps = config.leaf_epochs * each_leaf + (probes + spare) // leaves
+        found.append(Work(f"random_split_{index}", leaves, steps, followed(steps // each_leaf, leaves)))
+        found.append(Work(f"random_split_{index}_search", leaves, tuning, search))
     alone = config.control.random_architectures
     if alone:
-        steps = (config.warmup_epochs + leaves * config.leaf_epochs) * each + probes
+        steps = config.warmup_epochs * each + leaves * (config.leaf_epochs * each_leaf + tuning) + probes
         found.append(Work("random_alone", alone, steps // alone, valid))
     contenders = 1 + config.control.unsplit + config.control.random_splits + (alone > 0)
     trained = contenders + (not with_table) * sample
     found.append(Work("alone", trained, config.alone_epochs * each, 2 * valid))
-    of_leaf = (1 + config.control.random_splits) * -(-judged // leaves) + MOST_OF_A_LEAF * with_table
-    found.append(Work("judge", leaves, 0, of_leaf * valid))
-    return [*found, *([Work("judge_unsplit", 1, 0, judged * valid)] if config.control.unsplit else [])]
+    cells = (1 + config.control.random_splits) * -(-judged // leaves) + MOST_OF_A_LEAF * with_table
+    found.append(Work("judge", leaves, 0, cells * reads))
+    return [*found, *([Work("judge_unsplit", 1, 0, judged * reads)] if config.control.unsplit else [])]
+
+
+def _asked(problem: Problem, budget: int) -> Rehearsal:
+    """What evolution or the selector asks for in the whole space; at most, where the budget is too small for that."""
+    if problem.config.selection.name == "evolution":
+        return Rehearsal(budget, 0)
+    with suppress(UserError):
+        found = rehearse(problem, problem.space.full_mask(), budget)
+        return found._replace(evaluations=found.evaluations + 1)  # and the accuracy of what was taken
+    return Rehearsal(budget + 1, len(problem.space.edges) - 1)
 
 
 def forecast(problem: Problem, with_table: bool) -> Forecast:
-    """Times one network on one device, and reckons that devices work side by side and networks of a device in turn."""
+    """Times one network on one device, and reckons that devices work side by side and networks of a device in turn.
+
+    What is timed are uniform paths.
+    """
     programs, config = problem.programs, problem.config
 
     def sample(key: Any, mask: Any) -> Any:

@@ -96,26 +96,27 @@ def search_leaves(
     """
     if problem.config.selection.name == "evolution":
         return search(problem, states.subnet.params, parent, masks, config, purpose, stage)
-    space, of_parent = problem.space, compared(config, len(masks))
-    shown = first_generation(config) if len(masks) > 1 and (of_parent or config.leaf != "best") else 0
-    rows = config.budget + shown + 1
+    space, of_parent, random = problem.space, compared(config, len(masks)), shown(problem, len(masks))
+    rows = config.budget + random + 1
     start = {
         "op_ids": np.zeros((len(masks), rows, len(space.edges)), np.int32),
         "scores": np.zeros((len(masks), rows), np.float32),
-        "parent": np.zeros((len(masks), shown), np.float32),
         **{name: np.zeros(len(masks), np.int32) for name in ("counts", *Taken._fields)},
     }
+    if of_parent:
+        start["parent"] = np.zeros((len(masks), random), np.float32)
     done, kept = stage.resume(start)
     kept = {name: np.array(value) for name, value in kept.items()}
+    by_parent = kept.get("parent", np.zeros((len(masks), 0)))
     for k in range(done, len(masks)):
         dice = [np.random.default_rng([problem.config.seed, *purpose, k, use]) for use in (DRAW, SELECT)]
-        drawn = space.draw_connected(dice[0], shown, masks[k]) if shown else np.zeros((0, len(space.edges)), np.int32)
+        drawn = space.draw_connected(dice[0], random, masks[k])
         found = _taken(problem, single_view(problem, states, k), masks[k], drawn, config.budget, dice[1])
         assert found.taken is not None
         taken, count = found.taken, len(found.scores)
         if of_parent:
             (scores,) = score_paths(problem, parallel.copies(parent, 1), [drawn], 1)
-            kept["parent"][k, : len(drawn)] = scores
+            by_parent[k, : len(drawn)] = scores
             taken = taken._replace(evaluations=taken.evaluations + len(drawn))
         kept["op_ids"][k, :count], kept["scores"][k, :count], kept["counts"][k] = found.op_ids, found.scores, count
         for name, value in taken._asdict().items():
@@ -126,11 +127,18 @@ def search_leaves(
         Evaluated(
             op_ids=kept["op_ids"][k, :n],
             scores=kept["scores"][k, :n].astype(float),
-            parent=kept["parent"][k, : kept["drawn"][k] if of_parent else 0].astype(float),
+            parent=by_parent[k, : kept["drawn"][k]].astype(float),
             taken=Taken(*(int(kept[name][k]) for name in Taken._fields)),
         )
         for k, n in enumerate(kept["counts"])
     ]
+
+
+def shown(problem: Problem, leaves: int) -> int:
+    """Architectures drawn at random that are evaluated in each leaf beside what a selector does there."""
+    config = problem.config.search
+    by_random = leaves > 1 and (config.leaf_bias or config.leaf != "best")
+    return first_generation(config) if by_random and problem.config.selection.name != "evolution" else 0
 
 
 def single_view(problem: Problem, states: Searching, leaf: int) -> Trained:

@@ -7,7 +7,8 @@ import pytest
 
 from experiments.presets import PRESETS
 from jaxnas import config as configs
-from jaxnas.config import FewShotConfig
+from jaxnas import hosts
+from jaxnas.config import FewShotConfig, SearchConfig, SelectionConfig
 from jaxnas.data import load
 from jaxnas.methods.problem import architecture_name, check, prepare, purpose_key, steps_per_epoch
 from jaxnas.types import UserError
@@ -35,6 +36,13 @@ from jaxnas.types import UserError
         ({"optimizer": {"momentum": -3.0}}, r"optimizer.momentum must lie in 0 .. 1, it is -3"),
         ({"optimizer": {"clip": 0.0}}, "optimizer.clip must lie in"),
         ({"data": {"crop": -1}}, r"data.crop must lie in 0 .. inf, it is -1"),
+        ({"search": {"algorithm": "nas"}}, r"unknown search.algorithm 'nas'; allowed: \['cross_path', .*'uniform'\]"),
+        ({"selection": {"name": "best"}}, r"unknown selection.name 'best'; allowed: \['best_of_learnt', .*'"),
+        ({"selection": {"score": "gradient_matching"}}, r"unknown selection.score 'gradient_matching'; allowed: "),
+        ({"selection": {"recalibrate": -1}}, "selection.recalibrate must be at least 0, it is -1"),
+        ({"selection": {"tune_epochs": -1}}, "selection.tune_epochs must be at least 0, it is -1"),
+        ({"search": {"algorithm": "pc_darts"}}, "pc_darts trains a supernet of its own, .* needs --leaf-weights new"),
+        ({"search": {"algorithm": "pc_darts"}, "net": {"channels": 6}}, "net.channels must be a multiple of 4 for pc_"),
         ({"search": {"mutation": 7.0}}, r"search.mutation must lie in 0 .. 1, it is 7"),
         ({"seed": -1}, "seed must be at least 0, it is -1"),
         ({"alone_epochs": 0}, "alone_epochs must be at least 1"),
@@ -61,6 +69,29 @@ def test_too_few_images_are_refused(problem) -> None:
     few = dataset._replace(train=dataset.train.take(np.arange(31)))
     with pytest.raises(UserError, match="31 training and 128 validation images are too few"):
         prepare(problem.config, few)
+
+
+def test_too_few_images_for_a_search_or_to_recalibrate_are_refused(problem) -> None:
+    dataset, config = load(problem.config.data, 0), problem.config
+    wide = replace(config, data=replace(config.data, batch=64))
+    few = dataset._replace(valid=dataset.valid.take(np.arange(40)))
+    searches = (
+        replace(wide, search=replace(config.search, algorithm="dsnas")),
+        replace(wide, selection=SelectionConfig(name="perturbation", tune_epochs=1)),
+    )
+    for given in searches:
+        with pytest.raises(UserError, match=r"40 validation images are too few for a batch \(data.batch 64\)"):
+            prepare(given, few)
+    with pytest.raises(UserError, match=r"recalibrate \(2\) takes 256 training images, there are 128"):
+        prepare(replace(config, selection=SelectionConfig(recalibrate=2)), dataset)
+
+
+def test_several_processes_share_uniform_paths_and_evolution_only(problem, monkeypatch) -> None:
+    monkeypatch.setattr(hosts, "processes", lambda: 2)
+    check(replace(problem.config, leaf_weights="new"))
+    for other in ({"search": SearchConfig(algorithm="darts")}, {"selection": SelectionConfig(name="random")}):
+        with pytest.raises(UserError, match="several processes share uniform paths and evolution only, not "):
+            check(replace(problem.config, **other))
 
 
 def test_validation_batches_are_equal_and_leave_little_over(problem) -> None:
