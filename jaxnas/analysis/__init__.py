@@ -13,6 +13,7 @@ from jaxnas.analysis.intervals import (
     share_interval,
 )
 from jaxnas.analysis.nulls import Null, Shape, edge_share, null, percentiles, random_trees, shape_of
+from jaxnas.analysis.power import power_of, seeds_needed
 from jaxnas.analysis.ranks import (
     RankCorrelation,
     SplitKendall,
@@ -69,10 +70,12 @@ __all__ = [
     "null",
     "pearson",
     "percentiles",
+    "power_of",
     "random_trees",
     "rank_correlation",
     "reliability",
     "sample_mean",
+    "seeds_needed",
     "shape_of",
     "share_interval",
     "sparse_kendall",
