@@ -19,6 +19,7 @@ from jaxnas.spaces.base import Architecture, SearchSpace
 from jaxnas.spaces.counts import CONVOLUTIONS, widths
 
 Value = np.ndarray | None  # of a small integer or boolean array; None for what the given arguments do not decide
+Odds = Callable[[int], np.ndarray]  # number of branches -> how often each runs, as shares
 FOLLOWED = 1024  # elements of the largest array whose value is followed
 
 CALLS = {  # primitive -> its parameter that holds what it runs
@@ -33,18 +34,19 @@ def _names(text: str) -> frozenset[str]:
 
 ELEMENTWISE = _names("""
     abs acos acosh add add_any and asin asinh atan atan2 atanh cbrt ceil clamp cos cosh div eq erf erf_inv erfc exp exp2
-    expm1 floor ge gt integer_pow is_finite le lgamma log log1p logistic lt max min mul ne neg nextafter not or pow
-    random_bits random_fold_in random_seed random_split rem round rsqrt select_n shift_left shift_right_arithmetic
-    shift_right_logical sign sin sinh sqrt square sub tan tanh threefry2x32 xor
+    digamma expm1 floor ge gt integer_pow is_finite le lgamma log log1p logistic lt max min mul ne neg nextafter not or
+    pow random_bits random_fold_in random_gamma random_gamma_grad random_seed random_split rem round rsqrt select_n
+    shift_left shift_right_arithmetic shift_right_logical sign sin sinh sqrt square sub tan tanh threefry2x32 xor
 """)
 REDUCTIONS = _names("""
     argmax argmin cumlogsumexp cummax cummin cumprod cumsum reduce_and reduce_max reduce_min reduce_or reduce_prod
-    reduce_sum reduce_xor
+    reduce_sum reduce_xor top_k
 """)
 PARTS = _names("dynamic_slice gather slice")  # read no more of their operand than they return
 MOVES = PARTS | _names("""
     bitcast_convert_type broadcast_in_dim concatenate convert_element_type copy dynamic_update_slice empty2 iota name
-    optimization_barrier pad random_unwrap random_wrap reshape rev scatter split squeeze stop_gradient transpose
+    optimization_barrier pad platform_index random_unwrap random_wrap reshape rev scatter split squeeze stack
+    stop_gradient transpose unstack
 """)
 
 
@@ -72,11 +74,18 @@ def count(fn: Callable[..., Any], *args: Any) -> Cost:
 
     Raises ValueError for a branch that nothing decides, and for a primitive that has no rule here.
     """
+    return counter(fn, *args)(None)
+
+
+def counter(fn: Callable[..., Any], *args: Any) -> Callable[[Odds | None], Cost]:
+    """`count` for any `odds`, by tracing once: a branch that nothing decides counts as the mean of all by these shares,
+    rounded to whole numbers.
+    """
     closed = jax.make_jaxpr(fn)(*args)
     live, live_consts, live_args = dce_jaxpr_consts(closed.jaxpr, [True] * len(closed.jaxpr.outvars))
     given = [*compress(closed.consts, live_consts), *compress(jax.tree.leaves(args), live_args)]
     inputs = [_follow(x, var.aval) for x, var in zip(given, [*live.constvars, *live.invars], strict=True)]
-    return _walk(live, inputs)[0]
+    return lambda odds: _walk(live, inputs, odds)[0]
 
 
 def minimum(
@@ -118,7 +127,7 @@ def _is_followed(aval: Any) -> bool:
     return discrete and aval.size <= FOLLOWED
 
 
-def _walk(jaxpr: Jaxpr, inputs: Sequence[Value]) -> tuple[Cost, list[Value]]:
+def _walk(jaxpr: Jaxpr, inputs: Sequence[Value], odds: Odds | None) -> tuple[Cost, list[Value]]:
     """Cost of a jaxpr and the values of its outputs. inputs: constants, then arguments."""
     known = dict(zip([*jaxpr.constvars, *jaxpr.invars], inputs, strict=True))
 
@@ -127,32 +136,32 @@ def _walk(jaxpr: Jaxpr, inputs: Sequence[Value]) -> tuple[Cost, list[Value]]:
 
     costs = []
     for eqn in jaxpr.eqns:
-        cost, outputs = _equation(eqn, values(eqn.invars))
+        cost, outputs = _equation(eqn, values(eqn.invars), odds)
         costs.append(cost)
         known.update(zip(eqn.outvars, outputs, strict=True))
     return _sum(costs), values(jaxpr.outvars)
 
 
-def _enter(jaxpr: Jaxpr | ClosedJaxpr, inputs: Sequence[Value]) -> tuple[Cost, list[Value]]:
+def _enter(jaxpr: Jaxpr | ClosedJaxpr, inputs: Sequence[Value], odds: Odds | None) -> tuple[Cost, list[Value]]:
     """`_walk` for a jaxpr that may hold its constants; inputs: arguments."""
     if isinstance(jaxpr, Jaxpr):
-        return _walk(jaxpr, inputs)
+        return _walk(jaxpr, inputs, odds)
     # Not all calls were entered when what has no effect was left out of the whole.
     live, live_consts, live_inputs = dce_jaxpr_consts(jaxpr.jaxpr, [True] * len(jaxpr.jaxpr.outvars))
     consts = [_follow(x, var.aval) for x, var in zip(compress(jaxpr.consts, live_consts), live.constvars, strict=True)]
-    return _walk(live, [*consts, *compress(inputs, live_inputs)])
+    return _walk(live, [*consts, *compress(inputs, live_inputs)], odds)
 
 
 def _sum(costs: Sequence[Cost]) -> Cost:
     return Cost(*(sum(part) for part in zip(*costs, strict=True))) if costs else Cost(0, 0, 0)
 
 
-def _equation(eqn: JaxprEqn, inputs: list[Value]) -> tuple[Cost, list[Value]]:
+def _equation(eqn: JaxprEqn, inputs: list[Value], odds: Odds | None) -> tuple[Cost, list[Value]]:
     name = eqn.primitive.name
     if name in CALLS:
-        return _enter(eqn.params[CALLS[name]], inputs)
+        return _enter(eqn.params[CALLS[name]], inputs, odds)
     if name in CONTROL:
-        return CONTROL[name](eqn, inputs)
+        return CONTROL[name](eqn, inputs, odds)
     return _cost(eqn), _evaluate(eqn, inputs)
 
 
@@ -164,7 +173,7 @@ def _evaluate(eqn: JaxprEqn, inputs: list[Value]) -> list[Value]:
     return [np.asarray(out) for out in (outputs if eqn.primitive.multiple_results else [outputs])]
 
 
-def _scan(eqn: JaxprEqn, inputs: list[Value]) -> tuple[Cost, list[Value]]:
+def _scan(eqn: JaxprEqn, inputs: list[Value], odds: Odds | None) -> tuple[Cost, list[Value]]:
     first_carry, length = eqn.params["num_consts"], eqn.params["length"]
     first_slice = first_carry + eqn.params["num_carry"]
     consts, carry, stacked = inputs[:first_carry], inputs[first_carry:first_slice], inputs[first_slice:]
@@ -174,7 +183,7 @@ def _scan(eqn: JaxprEqn, inputs: list[Value]) -> tuple[Cost, list[Value]]:
         varying = [*carry, *(None if x is None else x[i] for x in stacked)]
         key = tuple(None if x is None else x.tobytes() for x in varying)
         if key not in turns:
-            turns[key] = _enter(eqn.params["jaxpr"], [*consts, *varying])
+            turns[key] = _enter(eqn.params["jaxpr"], [*consts, *varying], odds)
         cost, outputs = turns[key]
         costs.append(cost)
         carry = outputs[: len(carry)]
@@ -190,28 +199,33 @@ def _stack(slices: Sequence[Value], aval: Any) -> Value:
     return _follow(np.stack(known), aval) if known and len(known) == len(slices) else None
 
 
-def _while(eqn: JaxprEqn, inputs: list[Value]) -> tuple[Cost, list[Value]]:
+def _while(eqn: JaxprEqn, inputs: list[Value], odds: Odds | None) -> tuple[Cost, list[Value]]:
     for_condition, for_body = eqn.params["cond_nconsts"], eqn.params["body_nconsts"]
     carry: list[Value] = [None] * len(eqn.outvars)  # changes from turn to turn
-    condition, _ = _enter(eqn.params["cond_jaxpr"], [*inputs[:for_condition], *carry])
-    body, _ = _enter(eqn.params["body_jaxpr"], [*inputs[for_condition:][:for_body], *carry])
+    condition, _ = _enter(eqn.params["cond_jaxpr"], [*inputs[:for_condition], *carry], odds)
+    body, _ = _enter(eqn.params["body_jaxpr"], [*inputs[for_condition:][:for_body], *carry], odds)
     return _sum([condition, body]), carry
 
 
-def _cond(eqn: JaxprEqn, inputs: list[Value]) -> tuple[Cost, list[Value]]:
+def _cond(eqn: JaxprEqn, inputs: list[Value], odds: Odds | None) -> tuple[Cost, list[Value]]:
     index, *operands = inputs
+    branches = eqn.params["branches"]
+    if index is None and odds is not None:
+        costs = [_enter(branch, operands, odds)[0] for branch in branches]
+        shares = odds(len(branches))
+        return Cost(*(round(np.dot(shares, part)) for part in zip(*costs, strict=True))), [None] * len(eqn.outvars)
     if index is None:
         raise ValueError(
-            f"nothing decides which of {len(eqn.params['branches'])} branches runs: give the integers or booleans it "
+            f"nothing decides which of {len(branches)} branches runs: give the integers or booleans it "
             f"depends on as arrays of at most {FOLLOWED} elements, not as shapes"
         )
-    return _enter(eqn.params["branches"][int(index)], operands)
+    return _enter(branches[int(index)], operands, odds)
 
 
-def _shard_map(eqn: JaxprEqn, inputs: list[Value]) -> tuple[Cost, list[Value]]:
+def _shard_map(eqn: JaxprEqn, inputs: list[Value], odds: Odds | None) -> tuple[Cost, list[Value]]:
     # What is split differs from device to device, and so is not followed.
     specs = zip(inputs, eqn.params["in_specs"], strict=True)
-    cost, _ = _enter(eqn.params["jaxpr"], [None if any(spec) else value for value, spec in specs])
+    cost, _ = _enter(eqn.params["jaxpr"], [None if any(spec) else value for value, spec in specs], odds)
     devices = math.prod(eqn.params["mesh"].shape[axis] for axis in eqn.params["newly_manual_axes"])
     return _sum([cost] * devices), [None] * len(eqn.outvars)
 

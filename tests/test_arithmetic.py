@@ -10,7 +10,7 @@ from jax.experimental import pallas
 from jax.sharding import PartitionSpec
 
 from jaxnas import parallel
-from jaxnas.arithmetic import Cost, count, minimum
+from jaxnas.arithmetic import Cost, count, counter, minimum
 from jaxnas.config import OptimizerConfig
 from jaxnas.data import Images
 from jaxnas.nets import build_network
@@ -202,6 +202,14 @@ def test_a_scan_carries_and_returns_known_values_in_its_order(reverse: bool, run
         return switch(previous[1], switch(previous[2], x))
 
     assert products(fn, SQUARE, np.array([2, 1, 0], np.int32)) == runs * PRODUCT
+
+
+def test_a_branch_that_nothing_decides_counts_by_its_odds() -> None:
+    undecided = counter(switch, jax.ShapeDtypeStruct((), jnp.int32), SQUARE)
+    assert undecided(lambda n: np.full(n, 1 / n)).products == PRODUCT
+    assert undecided(lambda n: np.array([0.25, 0.25, 0.5])).products == 1.25 * PRODUCT
+    # What is decided needs no odds.
+    assert counter(switch, np.int32(2), SQUARE)(lambda n: np.full(n, 1 / n)).products == 2 * PRODUCT
 
 
 def test_a_branch_that_nothing_decides_is_an_error() -> None:

@@ -33,7 +33,7 @@ ALLOWED = {
     },
     "studies": {
         *("spaces", "nets", "data", "benchmarks", "analysis", "search", "metrics", "splitting", "training"),
-        *("selection", "parallel", "workdir", "methods"),
+        *("selection", "parallel", "workdir", "methods", "arithmetic"),
     },
     "predictor": {"spaces", "nets", "data", "workdir"},
     "__init__": {"predictor"},

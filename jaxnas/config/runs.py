@@ -93,7 +93,10 @@ class StudyConfig:
     seeds: tuple[int, ...] = (0, 1, 2)
     """supernets of each algorithm; all see the same images"""
     epochs: int = 50
-    """epochs of a supernet"""
+    """epochs of a supernet; of that of the cheapest algorithm, where costs are equal"""
+    equal: tuple[str, ...] = ("epochs",)
+    """what all algorithms have the same of, one comparison each: epochs, images that are sent through the supernet,
+    arithmetic, which is counted multiply-adds"""
     tune_epochs: int = 0
     """epochs between two decisions of a selector that decides edge by edge, at a tenth of the learning rate"""
     budget: int = 100
@@ -105,7 +108,7 @@ class StudyConfig:
     ranked: int = 200
     """random architectures of each supernet, by which it is compared with the truth or with others; 0: none"""
     random: int = 8
-    """architectures of the random search: trained alone on as many images as the dearest supernet, together"""
+    """architectures of the random search: trained alone, together at the cost of the supernet they stand beside"""
     alone_epochs: int = 200
     """epochs of architectures that are trained alone for the truth, where there is no table"""
     table: Path | None = None

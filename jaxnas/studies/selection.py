@@ -1,6 +1,8 @@
 """Algorithms crossed with selectors, seeds and sub-spaces: every cell is one architecture and what it cost."""
 
 import time
+from collections.abc import Sequence
+from dataclasses import replace
 from functools import cache, partial
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -10,7 +12,7 @@ import numpy as np
 
 from jaxnas.config import FewShotConfig, StudyConfig
 from jaxnas.data import Dataset
-from jaxnas.methods.one_shot import build_judges, build_programs, single
+from jaxnas.methods.one_shot import Programs, build_judges, build_programs, single
 from jaxnas.methods.problem import Problem, prepare
 from jaxnas.methods.problem import check as check_few_shot
 from jaxnas.methods.settings import check_channels, check_images, scalar_metrics
@@ -23,6 +25,7 @@ from jaxnas.training import NonFiniteLoss, Searching
 from jaxnas.types import Mask, Stages, UserError
 from jaxnas.workdir import append_rows, read_rows
 
+EPOCHS, IMAGES, ARITHMETIC = EQUAL = ("epochs", "images", "arithmetic")  # what a comparison holds equal
 RANKED, SELECT = range(2)  # what is drawn for
 CELLS, SUPERNETS = "cells.jsonl", "supernets.jsonl"  # what is kept, a row as soon as it is known
 Row = dict[str, Any]
@@ -41,6 +44,7 @@ def check(config: StudyConfig) -> SearchSpace:
         (config.algorithms, [*ALGORITHMS], "algorithms"),
         (config.selectors, [*SELECTORS], "selectors"),
         ((config.score,), scalar_metrics(), "score"),
+        (config.equal, [*EQUAL], "equal"),
     ):
         if not given or len(set(given)) < len(given) or not set(given) <= set(allowed):
             raise UserError(f"{what} must be different ones of {allowed}, not {list(given)}")
@@ -63,37 +67,50 @@ def prepare_study(config: StudyConfig, dataset: Dataset) -> Problem:
     return problem
 
 
-def search_scopes(problem: Problem, config: StudyConfig, workdir: Path, scopes: list[Scope], stages: Stages) -> None:
+def search_scopes(
+    problem: Problem,
+    config: StudyConfig,
+    workdir: Path,
+    scopes: list[Scope],
+    lengths: Sequence[tuple[str, int]],
+    stages: Stages,
+) -> None:
     """Trains every supernet, and appends to the work directory what each is worth and what each selector takes from it.
+
+    lengths: algorithms, each with epochs; no pair twice.
 
     What the files hold already is not computed again. A supernet that diverged and a selector that cannot be have rows
     with an `error`.
     """
     base, settings = problem.programs, problem.config
     judges_of = cache(partial(build_judges, base, settings, score=config.score))  # shared by algorithms of one network
+    made: dict[str, Programs] = {}  # of each algorithm, for any length of training
     masks = np.stack([scope.mask for scope in scopes])
     items = [(seed, scope) for seed in config.seeds for scope in scopes]
     known = {_name(row) for name in (CELLS, SUPERNETS) for row in read_rows(workdir / name)}
-    for name in config.algorithms:
-        wanted = {(name, scope.name, seed, selector) for seed, scope in items for selector in (*config.selectors, None)}
-        if wanted <= known:
+    for name, epochs in lengths:
+        told = (*config.selectors, None)
+        if {(name, epochs, scope.name, seed, selector) for seed, scope in items for selector in told} <= known:
             continue
+        config = replace(config, epochs=epochs)
         algorithm = ALGORITHMS[name](problem.space)
-        programs = build_programs(base, settings, algorithm)
+        if name not in made:
+            made[name] = build_programs(base, settings, algorithm)
+        programs = made[name]
         judges = judges_of(base.supernet(algorithm.partial))
         states, error = None, "the training diverged"
         try:
-            with stages(f"train_{name}") as stage:
+            with stages(f"train_{name}_{epochs}") as stage:
                 states = train_supernets(problem, config, programs, masks, stage)
         except NonFiniteLoss as every_one:
             error = str(every_one)
-        with stages(f"select_{name}") as stage:
+        with stages(f"select_{name}_{epochs}") as stage:
             stage.resume(np.zeros(()))
             for number, (seed, scope) in enumerate(items):
                 view = None
                 if states is not None and is_finite(one := single(states, number)):
                     view = trained_of(problem, config, programs, judges, one)
-                cell = {"algorithm": name, "scope": scope.name, "seed": seed}
+                cell = {"algorithm": name, "epochs": epochs, "scope": scope.name, "seed": seed}
                 _record(workdir, config, view, error, cell, scope, known)
                 stage.advance(number + 1, len(items), np.zeros(()), [])
 
@@ -165,7 +182,7 @@ def _failed(error: str) -> Row:
 
 
 def _name(row: Row) -> tuple[Any, ...]:
-    return row["algorithm"], row["scope"], row["seed"], row.get("selector")
+    return row["algorithm"], row["epochs"], row["scope"], row["seed"], row.get("selector")
 
 
 def _few_shot(config: StudyConfig) -> FewShotConfig:

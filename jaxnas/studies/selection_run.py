@@ -13,6 +13,7 @@ from jaxnas.config import StudyConfig, to_dict
 from jaxnas.data import Dataset
 from jaxnas.spaces.base import SearchSpace
 from jaxnas.spaces.split_file import read_splits
+from jaxnas.studies.costs import costs_of, epochs_of
 from jaxnas.studies.selection import Row, Scope, prepare_study, search_scopes
 from jaxnas.studies.selection_tables import conclude
 from jaxnas.types import UserError
@@ -43,8 +44,11 @@ def run_study(
     inputs = {"images": digest, "truth": truth, "scopes": masks}
     with open_workdir(workdir, to_dict(config), inputs, MAY_CHANGE, strategy=problem.config.strategy):
         stages = partial(open_stage, workdir, note=note, show=show)
-        search_scopes(problem, config, workdir, scopes, stages)
-        cells, supernets, summary = conclude(problem, config, workdir, dataset, table, scopes, stages)
+        costs = costs_of(problem, config, scopes)
+        epochs = {equal: epochs_of(config, costs, equal) for equal in config.equal}
+        lengths = {(name, of[name]): None for name in config.algorithms for of in epochs.values()}
+        search_scopes(problem, config, workdir, scopes, [*lengths], stages)
+        cells, supernets, summary = conclude(problem, config, workdir, dataset, table, scopes, costs, stages)
         for name, rows in (("cells", cells), ("supernets", supernets), ("summary", summary)):
             write_csv(workdir / f"{name}.csv", rows)
     return cells, summary

@@ -9,12 +9,15 @@ from jaxnas.analysis.intervals import expected_best
 from jaxnas.benchmarks import Table
 from jaxnas.config import StudyConfig
 from jaxnas.data import Dataset
-from jaxnas.methods.problem import Problem, architecture_name, steps_per_epoch
-from jaxnas.search import ALGORITHMS
+from jaxnas.methods.problem import Problem, architecture_name
+from jaxnas.studies.costs import Costs, epochs_of, random_epochs
 from jaxnas.studies.selection import CELLS, SUPERNETS, Scope
-from jaxnas.studies.truth import Row, Truth, random_epochs, random_search, true_accuracies
+from jaxnas.studies.selection_agreement import Rankings, between_seeds, interval_columns, rankings
+from jaxnas.studies.truth import Row, Search, Truth, random_draws, random_search, true_accuracies
 from jaxnas.types import Stages
 from jaxnas.workdir import read_rows
+
+GROUP = ("equal", "algorithm", "selector", "scope", "control_of")  # cells that differ in their seeds alone
 
 
 def conclude(
@@ -24,40 +27,113 @@ def conclude(
     dataset: Dataset,
     table: Table | None,
     scopes: list[Scope],
+    costs: Costs,
     stages: Stages,
 ) -> tuple[list[Row], list[Row], list[Row]]:
     """Rows of `cells.csv`, `supernets.csv` and `summary.csv`."""
-    cells, supernets = _kept(workdir / CELLS, config), _kept(workdir / SUPERNETS, config)
-    cells = [*cells, *random_search(problem, config, workdir, scopes, random_epochs(problem, config), stages)]
+    cells, supernets = (_compared(read_rows(workdir / name), config, costs) for name in (CELLS, SUPERNETS))
+    cells = [*cells, *_searched(problem, config, workdir, scopes, costs, stages)]
     asked = [row["op_ids"] for row in cells if row["op_ids"]]
     asked += [op_ids for row in supernets for op_ids in row.get("op_ids", ())]
     op_ids = np.array(asked, np.int32).reshape(-1, len(problem.space.edges))
     truth = true_accuracies(problem, config, workdir, dataset, table, op_ids, stages)
     known = {} if table is None else {scope.name: _values(problem, scope, table, config) for scope in scopes}
     cell_rows = [_cell(problem, row, truth, known.get(row["scope"])) for row in cells]
-    supernet_rows = [_supernet(problem, config, row, truth) for row in supernets]
-    return cell_rows, supernet_rows, [*summaries(cell_rows), *_chance(config, known)]
+    supernet_rows = [_supernet(row, truth) for row in supernets]
+    summary = summaries(problem, cell_rows, rankings(supernets, truth), {scope.name: scope.mask for scope in scopes})
+    return cell_rows, supernet_rows, _filled([*summary, *_chance(config, known)])
 
 
-def summaries(cells: list[Row]) -> list[Row]:
-    """Means over seeds of the cells that did not fail, with Student's intervals."""
+def _compared(rows: list[Row], config: StudyConfig, costs: Costs) -> list[Row]:
+    """Rows of a file once for each comparison that they belong to, in the order of the config, with what they cost."""
+    found = []
+    for equal in config.equal:
+        for name, epochs in epochs_of(config, costs, equal).items():
+            of = [row for row in rows if (row["algorithm"], row["epochs"]) == (name, epochs)]
+            for row in sorted(of, key=lambda row: (row["scope"], row["seed"])):
+                spent = {
+                    "images": epochs * costs.images[name],
+                    "multiply_adds": epochs * costs.products[name, row["scope"]],
+                }
+                found.append({**row, "equal": equal, "control_of": "", **spent})
+    return found
+
+
+def _searched(
+    problem: Problem, config: StudyConfig, workdir: Path, scopes: list[Scope], costs: Costs, stages: Stages
+) -> list[Row]:
+    """The random searches of every comparison, one for all algorithms beside which it would be the same."""
+    draws = random_draws(problem, config, scopes)
+    beside: dict[tuple[str, str, tuple[int, ...]], list[str]] = {}  # (equal, scope, epochs of each seed) -> algorithms
+    for equal in config.equal if draws else ():
+        for scope in scopes:
+            for name in config.algorithms:
+                drawn = [draws[seed, scope.name] for seed in config.seeds]
+                epochs = tuple(random_epochs(config, costs, equal, name, scope.name, op_ids) for op_ids in drawn)
+                beside.setdefault((equal, scope.name, epochs), []).append(name)
+    wanted = [
+        ({"equal": equal, "control_of": " ".join(names)}, Search(scope, seed, draws[seed, scope], epochs))
+        for (equal, scope, of_seeds), names in beside.items()
+        for seed, epochs in zip(config.seeds, of_seeds, strict=True)
+    ]
+    searches = [search for _, search in wanted]
+    found = random_search(problem, workdir, searches, stages)
+    spent = [
+        {"images": s.epochs * costs.alone_images * len(s.op_ids), "multiply_adds": s.epochs * costs.alone(s.op_ids)}
+        for s in searches
+    ]
+    return [{**row, **name, **cost} for (name, _), row, cost in zip(wanted, found, spent, strict=True)]
+
+
+def summaries(problem: Problem, cells: list[Row], ranked: Rankings, masks: dict[str, np.ndarray]) -> list[Row]:
+    """Means over seeds of the cells that did not fail, with Student's intervals, the difference from the random search
+    of the same cost, paired by seed, and how far the seeds agree. masks: of each scope."""
+    groups: dict[tuple[str, ...], list[Row]] = {}
+    for row in cells:
+        groups.setdefault(tuple(row[name] for name in GROUP), []).append(row)
+    controls = {
+        (equal, algorithm, scope): of
+        for (equal, _, _, scope, control_of), of in groups.items()
+        for algorithm in control_of.split()
+    }
     rows = []
-    for name in dict.fromkeys((row["algorithm"], row["selector"], row["scope"]) for row in cells):
-        of = [row for row in cells if (row["algorithm"], row["selector"], row["scope"]) == name]
-        good = [row for row in of if not row["error"]]
-        rows.append({**dict(zip(("algorithm", "selector", "scope"), name, strict=True)), **_mean(of, good)})
+    for name, of in groups.items():
+        equal, algorithm, _, scope, _ = name
+        row = {**dict(zip(GROUP, name, strict=True)), **_mean(of), **_cost(of)}
+        row |= _difference(of, controls.get((equal, algorithm, scope), []))
+        row |= between_seeds(problem.space, [r for r in of if not r["error"]], masks[scope])
+        rows.append({**row, **ranked.get((equal, algorithm, scope), {})})
     return rows
 
 
-def _mean(of: list[Row], good: list[Row]) -> Row:
+def _filled(rows: list[Row]) -> list[Row]:
+    """Rows with the columns of all, None where they have none."""
+    columns = dict.fromkeys(column for row in rows for column in row)
+    return [{**dict.fromkeys(columns), **row} for row in rows]
+
+
+def _mean(of: list[Row]) -> Row:
+    good = [row for row in of if not row["error"]]
     row: Row = {"seeds": len(of), "failed": len(of) - len(good)}
     for column in ("true_accuracy", "regret"):
-        values = [r[column] for r in good if r[column] is not None]
-        found = mean_interval(np.array(values)) if values else None
-        row[column] = None if found is None else found.value
-        row[f"{column}_low"] = None if found is None else found.low
-        row[f"{column}_high"] = None if found is None else found.high
+        row |= _estimate(column, [r[column] for r in good if r[column] is not None])
     return {**row, "evaluations": float(np.mean([r["evaluations"] for r in good])) if good else None}
+
+
+def _cost(of: list[Row]) -> Row:
+    return {column: float(np.mean([row[column] for row in of])) for column in ("epochs", "images", "multiply_adds")}
+
+
+def _difference(of: list[Row], control: list[Row]) -> Row:
+    """From a control, paired by seed. Equal differences say nothing of their spread: they have no interval."""
+    theirs = {row["seed"]: row["true_accuracy"] for row in control}
+    pairs = [row["true_accuracy"] - theirs[row["seed"]] for row in of if row["seed"] in theirs and not row["error"]]
+    row = _estimate("difference", pairs)
+    return row if pairs and np.ptp(pairs) > 1e-9 else {**row, "difference_low": None, "difference_high": None}
+
+
+def _estimate(column: str, values: list[float]) -> Row:
+    return interval_columns(column, mean_interval(np.array(values)) if values else None)
 
 
 def _cell(problem: Problem, row: Row, truth: Truth, known: np.ndarray | None) -> Row:
@@ -68,48 +144,32 @@ def _cell(problem: Problem, row: Row, truth: Truth, known: np.ndarray | None) ->
         found |= {"architecture": architecture_name(problem, np.array(row["op_ids"])), "true_accuracy": value}
         if known is not None:
             found |= {"true_rank": 1 + int((known > value).sum()), "regret": float(known.max()) - value}
-    names = ("algorithm", "selector", "scope", "seed")
+    names = (*GROUP, "seed", "epochs", "images", "multiply_adds")
     rest = ("validation_score", "evaluations", "seconds", "error")
     return {**{n: row[n] for n in names}, **found, **{n: row[n] for n in rest}}
 
 
-def _supernet(problem: Problem, config: StudyConfig, row: Row, truth: Truth) -> Row:
+def _supernet(row: Row, truth: Truth) -> Row:
     """How well one supernet ranks the sample, by the accuracy of its paths and by their probabilities."""
     values = np.array([truth[tuple(op_ids)] for op_ids in row.get("op_ids", ())])
-    found: Row = {**{n: row[n] for n in ("algorithm", "scope", "seed")}, "n": len(values)}
+    found: Row = {**{n: row[n] for n in ("equal", "algorithm", "scope", "seed")}, "n": len(values)}
     for column in ("accuracy", "probability"):
-        tau = kendall(np.array(row[column]), values) if len(values) else None
-        found[f"kendall_{column}"] = None if tau is None else tau.value
-        found[f"kendall_{column}_low"] = None if tau is None else tau.low
-        found[f"kendall_{column}_high"] = None if tau is None else tau.high
-    images = (
-        ALGORITHMS[row["algorithm"]](problem.space).passes
-        * config.epochs
-        * steps_per_epoch(problem)
-        * config.data.batch
-    )
-    return {**found, "images": images, "error": row["error"]}
+        found |= interval_columns(f"kendall_{column}", kendall(np.array(row[column]), values) if len(values) else None)
+    return {**found, **{n: row[n] for n in ("epochs", "images", "multiply_adds", "error")}}
 
 
 def _chance(config: StudyConfig, known: dict[str, np.ndarray]) -> list[Row]:
     """What a random connected architecture has, and the expected best of several if one could see the truth."""
     rows: list[Row] = []
-    for scope, values in known.items():
-        for k in dict.fromkeys((1, config.random or 1, 100)):
-            value = expected_best(values, k)
-            row: Row = {"algorithm": "", "selector": "random cell" if k == 1 else f"best of {k} by the truth"}
-            row |= {"scope": scope, "seeds": None, "failed": 0, "true_accuracy": value}
-            row |= {"true_accuracy_low": None, "true_accuracy_high": None, "regret": float(values.max()) - value}
-            rows.append({**row, "regret_low": None, "regret_high": None, "evaluations": k})
+    for equal in config.equal:
+        for scope, values in known.items():
+            for k in dict.fromkeys((1, config.random or 1, 100)):
+                value = expected_best(values, k)
+                row: Row = {"equal": equal, "selector": "random cell" if k == 1 else f"best of {k} by the truth"}
+                row |= {"algorithm": "", "scope": scope, "control_of": "", "failed": 0, "true_accuracy": value}
+                rows.append({**row, "regret": float(values.max()) - value, "evaluations": k})
     return rows
 
 
 def _values(problem: Problem, scope: Scope, table: Table, config: StudyConfig) -> np.ndarray:
     return table.query(problem.space.enumerate_connected(scope.mask), config.data.name)
-
-
-def _kept(path: Path, config: StudyConfig) -> list[Row]:
-    """Rows of a file in the order of the config."""
-    rows = read_rows(path)
-    place = {name: i for i, name in enumerate(config.algorithms)}
-    return sorted(rows, key=lambda row: (place[row["algorithm"]], row["scope"], row["seed"]))

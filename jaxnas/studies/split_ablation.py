@@ -23,7 +23,7 @@ from jaxnas.spaces.base import SearchSpace
 from jaxnas.splitting import at_random, check_settings, grow
 from jaxnas.studies.grown_splits import metric_of
 from jaxnas.studies.one_shot import train_supernets, trained_of
-from jaxnas.studies.selection import Scope, is_finite, sample, select
+from jaxnas.studies.selection import EPOCHS, Scope, is_finite, sample, select
 from jaxnas.studies.selection import check as check_study
 from jaxnas.training import NonFiniteLoss
 from jaxnas.types import Array, Params, Stages, UserError
@@ -53,6 +53,8 @@ def check(config: SplitAblationConfig) -> SearchSpace:
         raise UserError(
             f"selectors must be one name, by which all leaves are searched, not {[*config.study.selectors]}"
         )
+    if config.study.equal != (EPOCHS,):
+        raise UserError(f"leaves are compared at equal epochs alone; equal must be epochs, not {[*config.study.equal]}")
     if config.warmup_epochs < 1:
         raise UserError(f"warmup_epochs must be at least 1, it is {config.warmup_epochs}")
     partial = [name for name in config.study.algorithms if ALGORITHMS[name](space).partial > 1]

@@ -35,7 +35,7 @@ from jaxnas.studies.split_ablation import (
     warm_up,
 )
 from jaxnas.studies.split_ablation_tables import Shares, Values, cell_rows, images_of, picked, shares_of, table_rows
-from jaxnas.studies.truth import ALONE, Truth, random_search, take_over, true_accuracies
+from jaxnas.studies.truth import ALONE, Search, Truth, random_draws, random_search, take_over, true_accuracies
 from jaxnas.types import Stages, UserError
 from jaxnas.workdir import (
     Progress,
@@ -234,7 +234,10 @@ def _conclude(work: Work, trained: Trained, workdir: Path, stages: Stages) -> li
     problem, study = work.problem, work.config.study
     kept = read_rows(workdir / CELLS)
     whole = [Scope("whole", problem.space.full_mask())]
-    searched = random_search(problem, study, workdir, whole, _random_epochs(work, trained), stages)
+    epochs = _random_epochs(work, trained)
+    draws = random_draws(problem, study, whole)
+    searches = [Search(scope, seed, op_ids, epochs) for (seed, scope), op_ids in draws.items()]
+    searched = random_search(problem, workdir, searches, stages)
     asked = [row["op_ids"] for row in [*kept, *searched] if row["op_ids"]]
     op_ids = np.array(asked, np.int32).reshape(-1, len(problem.space.edges))
     truth = true_accuracies(problem, study, workdir, work.dataset, work.table, op_ids, stages)

@@ -4,7 +4,7 @@ Architectures are trained alone by one seed whatever the seeds of the study, so 
 """
 
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -14,53 +14,58 @@ from jaxnas.data import Dataset, Images
 from jaxnas.data.pipeline import padded_batches
 from jaxnas.methods.alone import accuracy_alone, train_alone
 from jaxnas.methods.problem import Problem
-from jaxnas.search import ALGORITHMS
 from jaxnas.studies.selection import Scope
 from jaxnas.types import Stages
 from jaxnas.workdir import append_rows, read_rows
 
 TRUTH, RANDOM_SEARCH = 100, 101  # what keys are for, beside the purposes of few-shot runs
 ALONE = "alone.jsonl"  # what is kept: a row for each architecture trained alone
-_STAGES = {TRUTH: "alone", RANDOM_SEARCH: "random_search"}
+SEARCHED = "random_search"  # in the place of a selector
+_STAGES = {TRUTH: "alone", RANDOM_SEARCH: SEARCHED}
 Row = dict[str, Any]
 Truth = dict[tuple[int, ...], float]  # op_ids -> true accuracy, percent
 
 
-def random_search(
-    problem: Problem, config: StudyConfig, workdir: Path, scopes: list[Scope], epochs: int, stages: Stages
-) -> list[Row]:
-    """The control: for each seed and scope, the best by validation images of `random` architectures trained alone.
+class Search(NamedTuple):
+    """One random search: these architectures, each trained alone for so many epochs."""
 
-    Each is trained for `epochs`.
-    """
-    if not config.random:
-        return []
+    scope: str
+    seed: int
+    op_ids: np.ndarray  # int [A, E]
+    epochs: int
+
+
+def random_draws(problem: Problem, config: StudyConfig, scopes: list[Scope]) -> dict[tuple[int, str], np.ndarray]:
+    """`random` connected architectures for each (seed, scope), int [A, E]; none where none are asked for."""
     draws = {}
-    for seed in config.seeds:
+    for seed in config.seeds if config.random else ():
         for place, scope in enumerate(scopes):
             rng = np.random.default_rng([RANDOM_SEARCH, seed, place])
             draws[seed, scope.name] = problem.space.draw_connected(rng, config.random, scope.mask)
-    op_ids = np.concatenate([*draws.values()])
-    scores = trained_alone(problem, workdir, op_ids, epochs, RANDOM_SEARCH, problem.valid, stages)
+    return draws
+
+
+def random_search(problem: Problem, workdir: Path, searches: list[Search], stages: Stages) -> list[Row]:
+    """The control: of each search a row with the best of its architectures by validation images.
+
+    Searches that train the same architectures for as many epochs share them.
+    """
+    scores: dict[int, Truth] = {}
+    for epochs in sorted({search.epochs for search in searches}):
+        op_ids = np.concatenate([search.op_ids for search in searches if search.epochs == epochs])
+        scores[epochs] = trained_alone(problem, workdir, op_ids, epochs, RANDOM_SEARCH, problem.valid, stages)
     rows = []
-    for (seed, scope_name), drawn in draws.items():
-        found = [scores[tuple(row)] for row in drawn.tolist()]
+    for search in searches:
+        found = [scores[search.epochs][tuple(row)] for row in search.op_ids.tolist()]
         best = int(np.argmax(found))
         rows.append(
             {
-                **{"algorithm": "", "selector": "random_search", "scope": scope_name, "seed": seed, "error": ""},
-                **{"op_ids": drawn[best].tolist(), "validation_score": float(found[best])},
-                **{"evaluations": len(drawn), "seconds": None},
+                **{"algorithm": "", "selector": SEARCHED, "scope": search.scope, "seed": search.seed, "error": ""},
+                **{"op_ids": search.op_ids[best].tolist(), "validation_score": float(found[best])},
+                **{"epochs": search.epochs, "evaluations": len(search.op_ids), "seconds": None},
             }
         )
     return rows
-
-
-def random_epochs(problem: Problem, config: StudyConfig) -> int:
-    """Epochs of each network of the random search: together they see as many images, forward and backward, as the
-    dearest algorithm sends through one supernet."""
-    dearest = max(ALGORITHMS[name](problem.space).passes for name in config.algorithms)
-    return max(1, round(dearest * config.epochs / max(1, config.random)))
 
 
 def true_accuracies(
@@ -94,7 +99,7 @@ def trained_alone(
     }
     rows = np.array(sorted({*map(tuple, op_ids.tolist())} - {*known}), np.int32)
     if len(rows):
-        with stages(_STAGES[purpose]) as stage:
+        with stages(f"{_STAGES[purpose]}_{epochs}") as stage:
             states = train_alone(problem, rows, epochs, purpose, stage)
             accuracies = accuracy_alone(problem, states, rows, images).tolist()
         found = dict(zip(map(tuple, rows.tolist()), accuracies, strict=True))

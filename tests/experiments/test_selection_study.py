@@ -7,6 +7,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from scipy.stats import kendalltau
 
 from experiments import drift, search, selection_study
 from experiments.presets import STUDIES
@@ -60,7 +61,7 @@ def finished(config, tmp_path_factory):
 
 def test_cells_are_judged_by_the_table(finished) -> None:
     rows = read(finished[0] / "cells.csv")
-    assert len(rows) == 2 * 3 * 2 + 2  # algorithms, selectors, seeds; and the random search of each seed
+    assert len(rows) == 2 * 3 * 2 + 2 * 2  # algorithms, selectors, seeds; and the random search beside each algorithm
     for row in rows:
         if row["error"]:
             why = {"enumeration": "4 evaluations, the budget is 3", "magnitude": "nothing to choose by"}
@@ -101,6 +102,46 @@ def test_supernets_are_compared_with_the_truth(finished) -> None:
     assert all(-1 <= float(row["kendall_accuracy"]) <= 1 for row in rows)
 
 
+def test_every_algorithm_has_a_random_search_of_its_own_cost(finished) -> None:
+    """gdas sends twice the images of uniform through its supernet: its 2 architectures train 2 epochs, not 1."""
+    workdir, (_, summary) = finished
+    cells = read(workdir / "cells.csv")
+    alone = [json.loads(line) for line in (workdir / "alone.jsonl").read_text().splitlines()]
+    assert {row["epochs"] for row in alone} == {1, 2} and {row["purpose"] for row in alone} == {"random_search"}
+    for name, epochs in (("uniform", 1), ("gdas", 2)):
+        mine = [row for row in cells if row["control_of"] == name]
+        assert [(row["seed"], row["epochs"], row["images"]) for row in mine] == [
+            (seed, str(epochs), str(epochs * 2 * 128)) for seed in "01"
+        ]
+        own = {row["images"] for row in cells if row["algorithm"] == name}
+        assert own == {row["images"] for row in mine}
+        control = {row["seed"]: float(row["true_accuracy"]) for row in mine}
+        chosen = [r for r in cells if (r["algorithm"], r["selector"]) == (name, "best_of_sampled")]
+        (row,) = [r for r in summary if (r["algorithm"], r["selector"]) == (name, "best_of_sampled")]
+        pairs = [float(r["true_accuracy"]) - control[r["seed"]] for r in chosen]
+        assert row["difference"] == pytest.approx(np.mean(pairs))
+
+
+def test_the_summary_says_how_far_the_seeds_agree(finished) -> None:
+    workdir, (_, summary) = finished
+    kept = [json.loads(line) for line in (workdir / SUPERNETS).read_text().splitlines()]
+    for row in [row for row in summary if row["algorithm"]]:
+        first, second = (r["accuracy"] for r in kept if r["algorithm"] == row["algorithm"])
+        assert row["reliability_accuracy"] == pytest.approx(kendalltau(first, second).statistic)
+        ranks = [
+            float(r["kendall_accuracy"]) for r in read(workdir / "supernets.csv") if r["algorithm"] == row["algorithm"]
+        ]
+        assert row["kendall_accuracy"] == pytest.approx(np.mean(ranks))
+        of = [r for r in read(workdir / "cells.csv") if all(r[n] == row[n] for n in ("algorithm", "selector"))]
+        if row["failed"]:
+            assert row["deviation"] is None and row["edges_agree"] is None
+            continue
+        a, b = (TOY.decode(r["architecture"]).op_ids for r in of)
+        assert row["edges_agree"] == np.mean([x == y for x, y in zip(a, b, strict=True)])
+        assert row["edges_chance"] == pytest.approx(1 / 3)
+        assert row["deviation"] == pytest.approx(abs(TRUTH[a] - TRUTH[b]) / 2**0.5)
+
+
 def test_the_page_holds_means_controls_and_failures(finished) -> None:
     page = (finished[0] / "report.html").read_text()
     for said in ("gdas with magnitude", "best of 2 by the truth", "tau by accuracy of paths", "the budget is 3"):
@@ -122,7 +163,7 @@ def test_a_killed_study_goes_on_with_the_cells_that_are_missing(finished, config
 
 def test_the_likeliest_architecture_of_each_epoch_is_on_record(finished) -> None:
     rows = [json.loads(line) for line in (finished[0] / "metrics.jsonl").read_text().splitlines()]
-    of = [row for row in rows if row["stage"] == "train_gdas"]
+    of = [row for row in rows if row["stage"] == "train_gdas_2"]
     assert [(row["epoch"], row["leaf"]) for row in of] == [(1, 0), (1, 1), (2, 0), (2, 1)]
     last = {row["leaf"]: TOY.decode(row["likeliest"]).op_ids for row in of if row["epoch"] == 2}
     chosen = [
@@ -159,6 +200,7 @@ def test_the_sample_is_connected_distinct_and_inside() -> None:
         ({"selectors": ("magnitude", "magnitude")}, "selectors must be different ones of"),
         ({"score": "gradient_matching"}, "score must be different ones of"),
         ({"seeds": (0, 0)}, "seeds must be different numbers"),
+        ({"equal": ("images", "steps")}, "equal must be different ones of"),
         ({"budget": 0}, "budget must be at least 1, it is 0"),
         ({"tune_epochs": -1}, "tune_epochs must be at least 0"),
         (
