@@ -5,18 +5,26 @@ from typing import NamedTuple
 
 from jaxnas.report.document import document
 from jaxnas.report.markup import Html, figure, join, tag
-from jaxnas.report.rows import Row, by_seed, estimated, mean_of, number, plain, several
+from jaxnas.report.rows import Row, by_seed, estimated, number, plain, several
 from jaxnas.report.study_figures import Group, Line, Reference, panels
-from jaxnas.report.study_tables import cells_table, failures, name_of, summary_table, supernets_table
+from jaxnas.report.study_tables import (
+    agreement_table,
+    cells_table,
+    failures,
+    name_of,
+    summary_table,
+    supernets_table,
+)
 from jaxnas.report.study_words import Values, against_best, against_control
 
 SHORT = " by the truth"  # of the names of controls; too long for a drawing
 RANKINGS = {"kendall_accuracy": "accuracy of paths", "kendall_probability": "probability of paths"}
-Pairs = Mapping[tuple[str, ...], Mapping[str, float]]  # (algorithm, selector) -> seed -> true accuracy
+NAMES = ("algorithm", "selector", "control_of")
+Pairs = Mapping[tuple[str, ...], Mapping[str, float]]  # NAMES -> seed -> true accuracy
 
 
 class Part(NamedTuple):
-    """The rows of one sub-space."""
+    """The rows of one sub-space, compared at one equal cost."""
 
     prefix: str  # of its headings
     cells: Sequence[Row]
@@ -36,22 +44,22 @@ class Part(NamedTuple):
     @property
     def pairs(self) -> Pairs:
         """True accuracies of what did not fail, controls too: their algorithm is empty."""
-        return by_seed(self.cells, ("algorithm", "selector"), "true_accuracy")
+        return by_seed(self.cells, NAMES, "true_accuracy")
 
 
 def study_page(cells: Sequence[Row], supernets: Sequence[Row], summary: Sequence[Row]) -> Html:
     """Rows of `cells.csv`, `supernets.csv` and `summary.csv`, as numbers or as their text."""
     parts = []
-    scopes = list(dict.fromkeys(str(row["scope"]) for row in summary))
-    for scope in scopes:
-        prefix = "" if scopes == ["whole"] else f"{scope}: "
-        parts.append(
-            Part(prefix, *([r for r in rows if str(r["scope"]) == scope] for rows in (cells, supernets, summary)))
-        )
+    names = list(dict.fromkeys((str(row["equal"]), str(row["scope"])) for row in summary))
+    alone = len({equal for equal, _ in names}) == 1, {scope for _, scope in names} == {"whole"}
+    for name in names:
+        words = [word for word, left_out in zip((f"equal {name[0]}", name[1]), alone, strict=True) if not left_out]
+        of = [[r for r in rows if (str(r["equal"]), str(r["scope"])) == name] for rows in (cells, supernets, summary)]
+        parts.append(Part(f"{', '.join(words)}: " if words else "", *of))
     ours = [row for part in parts for row in part.ours]
     counts = [several(len({row[column] for row in ours}), column) for column in ("algorithm", "selector")]
-    said = [tag("p", tag("b", part.prefix), text) for part in parts for text in answer(part)]
-    top = tag("section", *said, _terms(ours), class_="answer")
+    answers = [tag("p", tag("b", part.prefix), text) for part in parts for text in answer(part)]
+    top = tag("section", *answers, _terms(ours), class_="answer")
     sections = [section for part in parts for section in (_accuracy(part), _rankings(part))]
     shown = [section for section in [top, *sections, failures(cells, supernets)] if section is not None]
     return document(f"What {counts[0]} with {counts[1]} found", shown)
@@ -64,15 +72,22 @@ def answer(part: Part) -> list[str]:
         return ["Every cell failed."]
     said = [against_best(groups, "true accuracy", " %")]
     for row in part.controls:
-        value, seeds = number(row["true_accuracy"]), part.pairs.get(("", row["selector"]))
+        value, seeds = number(row["true_accuracy"]), part.pairs.get(_key(row))
         if value is not None:
-            said.append(against_control(groups, plain(row["selector"]), value if seeds is None else seeds))
+            beside = values_of(part, row["control_of"].split()) if row["control_of"] else groups
+            said += [against_control(beside, name_of(row), value if seeds is None else seeds)] if beside else []
     return said
 
 
-def values_of(part: Part) -> Values:
-    """True accuracies by name and seed, without controls."""
-    return {name_of({"algorithm": a, "selector": s}): values for (a, s), values in part.pairs.items() if a}
+def values_of(part: Part, algorithms: Sequence[str] | None = None) -> Values:
+    """True accuracies by name and seed of some algorithms, or of all, without controls."""
+    rows = [(dict(zip(NAMES, key, strict=True)), values) for key, values in part.pairs.items()]
+    ours = [(row, values) for row, values in rows if row["algorithm"]]
+    return {name_of(r): values for r, values in ours if algorithms is None or r["algorithm"] in algorithms}
+
+
+def _key(row: Row) -> tuple[str, ...]:
+    return tuple(str(row[name]) for name in NAMES)
 
 
 def _accuracy(part: Part) -> Html:
@@ -83,7 +98,8 @@ def _accuracy(part: Part) -> Html:
     ) + (f" Dashed lines: {legend}." if legend else "")
     heading = tag("h2", f"{part.prefix}{'true' if part.prefix else 'True'} accuracy")
     drawings = panels("true accuracy, %", groups, references, 2, 100.0)
-    tables = summary_table(part.summary, values_of(part)), _inside(part), cells_table(part.cells)
+    tables = summary_table(part.summary, values_of(part)), agreement_table(part.ours)
+    tables += _inside(part), cells_table(part.cells)
     return tag("section", heading, figure(below, *drawings), *tables)
 
 
@@ -92,7 +108,7 @@ def _drawn(part: Part) -> tuple[list[Group], list[Reference], str]:
     selectors = list(dict.fromkeys(row["selector"] for row in part.ours))
     controls, references, legend = [], [], []
     for k, row in enumerate(part.controls):
-        letter, name = chr(ord("a") + k), plain(row["selector"])
+        letter, name = chr(ord("a") + k), name_of(row)
         line = _line(row, f"{letter} {name.removesuffix(SHORT)}", len(selectors) + k, part.pairs)
         controls.append(line)
         if line.mean is not None:
@@ -107,7 +123,7 @@ def _drawn(part: Part) -> tuple[list[Group], list[Reference], str]:
 
 
 def _line(row: Row, name: str, style: int, pairs: Pairs) -> Line:
-    seeds = pairs.get((row["algorithm"], row["selector"]), {})
+    seeds = pairs.get(_key(row), {})
     return Line(name, style, estimated(row, "true_accuracy"), [*seeds.values()])
 
 
@@ -115,8 +131,8 @@ def _inside(part: Part) -> Html:
     """Selectors compared on the supernets of each algorithm, and algorithms under each selector."""
     items = []
     for place, word in enumerate(("On supernets of", "With")):
-        for name in dict.fromkeys(pair[place] for pair in part.pairs if pair[0]):
-            of = {plain(p[1 - place]): v for p, v in part.pairs.items() if p[0] and p[place] == name}
+        for name in dict.fromkeys(key[place] for key in part.pairs if key[0]):
+            of = {plain(key[1 - place]): v for key, v in part.pairs.items() if key[0] and key[place] == name}
             if len(of) > 1:
                 items.append(tag("li", tag("b", f"{word} {plain(name)}: "), against_best(of, "true accuracy", " %")))
     folded = tag("details", tag("summary", "Within each algorithm, and within each selector"), tag("ul", *items))
@@ -125,23 +141,25 @@ def _inside(part: Part) -> Html:
 
 def _rankings(part: Part) -> Html | None:
     """Agreement of the supernets with the truth; None if none was measured."""
-    algorithms = list(dict.fromkeys(row["algorithm"] for row in part.supernets))
+    means = {row["algorithm"]: row for row in part.ours}  # the same under every selector
     said, drawings = [], []
     for column, name in RANKINGS.items():
         found = {a: v for (a,), v in by_seed(part.supernets, ("algorithm",), column).items()}
         if found:
             lines = []
-            for k, algorithm in enumerate(algorithms):
-                seeds = [*found.get(algorithm, {}).values()]
-                lines.append(Line(plain(algorithm), k, mean_of(seeds), seeds))
+            for k, (algorithm, row) in enumerate(means.items()):
+                lines.append(Line(plain(algorithm), k, estimated(row, column), [*found.get(algorithm, {}).values()]))
             drawings += panels(f"tau by {name}", [Group("", lines)], [Reference("0", 0.0)], 3)
         if len(found) > 1:
-            said.append(tag("p", against_best({plain(a): v for a, v in found.items()}, f"tau by {name}")))
+            behind = {plain(a): estimated(row, column.replace("kendall", "behind")) for a, row in means.items()}
+            taus = {plain(a): v for a, v in found.items()}
+            said.append(tag("p", against_best(taus, f"tau by {name}", behind=behind)))
     if not drawings:
         return None
     note = (
         "Kendall's tau between the truth and what a supernet says of the same random architectures: 1 is the same "
-        "order, 0 (dashed) none. Small circles: one supernet each; marker: their mean with its 95 % interval."
+        "order, 0 (dashed) none. Small circles: one supernet each; marker: their mean with its 95 % interval over seeds "
+        "and architectures."
     )
     heading = tag("h2", f"{part.prefix}{'how' if part.prefix else 'How'} well the supernets rank")
     return tag("section", heading, *said, figure(note, *drawings), supernets_table(part.supernets))
@@ -154,6 +172,7 @@ def _terms(ours: Sequence[Row]) -> Html:
         chance = f"of {n} comparisons without a true difference about {0.05 * n:.1f} would look like one"
         lucky = f"the largest of {n} means is likely above its true value"
         terms.append(("chance", f"intervals are not corrected for their number: {chance}, and {lucky}"))
+    terms.append(("random search", "architectures trained alone, together at the cost of one supernet beside it"))
     if any(number(row["regret"]) is not None for row in ours):
         terms.append(("true accuracy", "of the chosen architecture, by the table"))
         terms.append(("regret", "the best connected architecture of the sub-space less the chosen one, in points"))

@@ -24,8 +24,9 @@ def best_of(groups: Values) -> str | None:
     return max(means, key=lambda name: means[name], default=None)
 
 
-def against_best(groups: Values, what: str, unit: str = "") -> str:
-    """The best by its mean, and from which of the others it is told."""
+def against_best(groups: Values, what: str, unit: str = "", behind: Mapping[str, Estimate | None] | None = None) -> str:
+    """The best by its mean, and from which of the others it is told: by the differences seed by seed, or by how far
+    each is `behind`, where that was estimated otherwise."""
     best = best_of(groups)
     if best is None:
         return f"No {what} is known."
@@ -35,7 +36,9 @@ def against_best(groups: Values, what: str, unit: str = "") -> str:
     start = f"{best} has the largest mean {what}, {np.mean(values):.2f}{unit}"
     if len(values) == 1:
         return f"{start}; one seed gives no interval, so {UNSURE}."
-    found = _sorted({name: difference(groups[best], theirs) for name, theirs in groups.items() if name != best})
+    if behind is None:
+        behind = {name: difference(groups[best], theirs) for name, theirs in groups.items()}
+    found = _sorted({name: behind.get(name) for name in groups if name != best})
     words = {1: "better than ", -1: "worse than ", 0: f"{UNSURE} from "}
     return f"{start}: {'; '.join(words[side] + _named(names) for side, names in found.items() if names)}."
 

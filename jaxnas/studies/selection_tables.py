@@ -18,6 +18,7 @@ from jaxnas.types import Stages
 from jaxnas.workdir import read_rows
 
 GROUP = ("equal", "algorithm", "selector", "scope", "control_of")  # cells that differ in their seeds alone
+COST = ("epochs", "images", "billion_multiply_adds")  # of the training
 
 
 def conclude(
@@ -53,7 +54,7 @@ def _compared(rows: list[Row], config: StudyConfig, costs: Costs) -> list[Row]:
             for row in sorted(of, key=lambda row: (row["scope"], row["seed"])):
                 spent = {
                     "images": epochs * costs.images[name],
-                    "multiply_adds": epochs * costs.products[name, row["scope"]],
+                    "billion_multiply_adds": epochs * costs.products[name, row["scope"]] / 1e9,
                 }
                 found.append({**row, "equal": equal, "control_of": "", **spent})
     return found
@@ -79,7 +80,10 @@ def _searched(
     searches = [search for _, search in wanted]
     found = random_search(problem, workdir, searches, stages)
     spent = [
-        {"images": s.epochs * costs.alone_images * len(s.op_ids), "multiply_adds": s.epochs * costs.alone(s.op_ids)}
+        {
+            "images": s.epochs * costs.alone_images * len(s.op_ids),
+            "billion_multiply_adds": s.epochs * costs.alone(s.op_ids) / 1e9,
+        }
         for s in searches
     ]
     return [{**row, **name, **cost} for (name, _), row, cost in zip(wanted, found, spent, strict=True)]
@@ -121,7 +125,7 @@ def _mean(of: list[Row]) -> Row:
 
 
 def _cost(of: list[Row]) -> Row:
-    return {column: float(np.mean([row[column] for row in of])) for column in ("epochs", "images", "multiply_adds")}
+    return {column: float(np.mean([row[column] for row in of])) for column in COST}
 
 
 def _difference(of: list[Row], control: list[Row]) -> Row:
@@ -144,7 +148,7 @@ def _cell(problem: Problem, row: Row, truth: Truth, known: np.ndarray | None) ->
         found |= {"architecture": architecture_name(problem, np.array(row["op_ids"])), "true_accuracy": value}
         if known is not None:
             found |= {"true_rank": 1 + int((known > value).sum()), "regret": float(known.max()) - value}
-    names = (*GROUP, "seed", "epochs", "images", "multiply_adds")
+    names = (*GROUP, "seed", *COST)
     rest = ("validation_score", "evaluations", "seconds", "error")
     return {**{n: row[n] for n in names}, **found, **{n: row[n] for n in rest}}
 
@@ -155,7 +159,7 @@ def _supernet(row: Row, truth: Truth) -> Row:
     found: Row = {**{n: row[n] for n in ("equal", "algorithm", "scope", "seed")}, "n": len(values)}
     for column in ("accuracy", "probability"):
         found |= interval_columns(f"kendall_{column}", kendall(np.array(row[column]), values) if len(values) else None)
-    return {**found, **{n: row[n] for n in ("epochs", "images", "multiply_adds", "error")}}
+    return {**found, **{n: row[n] for n in (*COST, "error")}}
 
 
 def _chance(config: StudyConfig, known: dict[str, np.ndarray]) -> list[Row]:

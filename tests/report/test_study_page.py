@@ -45,15 +45,21 @@ def tables(text: str) -> list[list[list[str]]]:
 
 def test_every_number_of_the_rows_is_on_the_page(page) -> None:
     cells, supernets, summary = study(ALGORITHMS, SELECTORS)
-    means, chosen, ranks = tables(page)
-    assert len(means) == len(summary) == 3 * 2 + 4 and len(chosen) == 3 * 2 * 3 + 3 - 3 and len(ranks) == 9
+    means, agree, chosen, ranks = tables(page)
+    assert len(means) == len(summary) == 3 * 2 + 5 and len(chosen) == 3 * 2 * 3 + 6 - 3 and len(ranks) == 9
     for row, shown in zip(summary, means, strict=True):
-        assert shown[-2:] == [row["seeds"] or "-", row["failed"]]
-        for column, place in (("true_accuracy", 1), ("regret", 3)):
+        assert shown[6:8] == [row["seeds"] or "-", row["failed"]]
+        cost = [row["epochs"], row["images"], row["billion_multiply_adds"]]
+        assert [text.replace(",", "") for text in shown[8:]] == [text or "-" for text in cost]
+        for column, place in (("true_accuracy", 1), ("difference", 3), ("regret", 4)):
             bounds = [row[f"{column}_{end}"] for end in ("low", "high")] if row[column] else []
             expected = [f"{float(value):.2f}" for value in (row[column], *bounds) if value]
             assert re.findall(r"-?\d+\.\d+", shown[place]) == expected
-        assert shown[4] == (f"{float(row['evaluations']):.0f}" if row["evaluations"] else "-")
+        assert shown[5] == (f"{float(row['evaluations']):.0f}" if row["evaluations"] else "-")
+    for row, shown in zip([row for row in summary if row["algorithm"]], agree, strict=True):
+        bounds = [f"{float(row[f'reliability_accuracy{end}']):.3f}" for end in ("", "_low", "_high")]
+        assert re.findall(r"-?\d+\.\d+", shown[1]) == bounds
+        assert shown[2:] == [f"{float(row[name]):.2f}" for name in ("deviation", "edges_agree", "edges_chance")]
     for row, shown in zip([row for row in cells if not row["error"]], chosen, strict=True):
         assert shown[1:6] == [
             row["seed"],
@@ -67,7 +73,9 @@ def test_every_number_of_the_rows_is_on_the_page(page) -> None:
         numbers = [row[f"kendall_accuracy{end}"] for end in ("", "_low", "_high")]
         assert re.findall(r"-?\d+\.\d+", shown[2]) == [f"{float(value):.3f}" for value in numbers]
         assert (shown[3] == "-") == (row["algorithm"] == "uniform")
-        assert [shown[4], shown[5].replace(",", "")] == [row["n"], row["images"]]
+        assert [text.replace(",", "") for text in shown[4:]] == [
+            row[name] for name in ("n", "epochs", "images", "billion_multiply_adds")
+        ]
 
 
 def test_what_failed_is_told_with_its_reason(page) -> None:
@@ -105,7 +113,7 @@ def test_numbers_may_be_numbers_or_their_text(tmp_path) -> None:
 def test_without_a_table_of_truths_nothing_is_said_of_regret() -> None:
     text = study_page(*study(ALGORITHMS, SELECTORS, table=False)).text
     assert "regret" not in text and "by the truth" not in text and "random cell" not in text
-    assert "trained alone from new weights" in text and "Against random search" in text
+    assert "trained alone from new weights" in text and "Against random search at the cost of uniform" in text
     assert "rank</th>" not in text
 
 
@@ -121,6 +129,7 @@ def test_a_single_search_without_statistics_is_a_page_too() -> None:
     cells, _, summary = study(["darts"], ["magnitude"], seeds=1)
     cells, summary = [row for row in cells if row["algorithm"]], [row for row in summary if row["algorithm"]]
     none = {"n": 0, "error": "", "images": 5, "kendall_accuracy": None, "kendall_probability": None}
+    none |= {"equal": "epochs", "epochs": 1, "billion_multiply_adds": 0.5}
     text = study_page(cells, [{"algorithm": "darts", "scope": "whole", "seed": 0, **none}], summary).text
     assert "What 1 algorithm with 1 selector found" in text and "supernets rank" not in text
     assert "darts with magnitude: mean true accuracy" in text and len(drawings(text)) == 1
@@ -147,6 +156,21 @@ def test_each_sub_space_has_its_own_sections() -> None:
     assert "of 12 comparisons without a true difference about 0.6 would look like one" in text
 
 
+def test_each_comparison_has_its_own_sections_and_each_algorithm_its_own_random_search() -> None:
+    rows = zip(*(study(ALGORITHMS, SELECTORS, equal=equal) for equal in ("epochs", "images")), strict=True)
+    text = study_page(*(a + b for a, b in rows)).text
+    for equal in ("epochs", "images"):
+        assert (
+            f"<h2>equal {equal}, whole: true accuracy</h2>" in text or f"<h2>equal {equal}: true accuracy</h2>" in text
+        )
+        assert f"<b>equal {equal}: </b>Against random search at the cost of uniform, mean" in text
+        assert f"darts with best of sampled (equal {equal}, whole), seeds 0, 1 and 2: " in text
+    # Of five means that did not fail two are of the first algorithm.
+    (own,) = {*re.findall(r"Against random search at the cost of uniform, mean [^<]*", text)}
+    (rest,) = {*re.findall(r"Against random search at the cost of darts and gdas, mean [^<]*", text)}
+    assert "darts" not in own.split(" %: ")[1] and "uniform" not in rest.split(" %: ")[1]
+
+
 def test_differences_are_told_by_their_intervals_over_common_seeds() -> None:
     # Differences to `best`: 1, 1.1, .9 (1 +- .248); 3, 0, 0 (1 +- 4.30); one common seed.
     groups = {
@@ -168,6 +192,10 @@ def test_differences_are_told_by_their_intervals_over_common_seeds() -> None:
         "Against control, mean 92.83 %: of 4 no difference can be told."
     )
     assert against_best({}, "tau") == "No tau is known."
+    behind = {"below": Estimate(1.0, -1.0, 3.0), "noisy": Estimate(1.0, 0.5, 1.5), "lucky": None}
+    assert against_best(groups, "tau", behind=behind) == (
+        "best has the largest mean tau, 93.00: better than noisy; no difference can be told from below and lucky."
+    )
 
 
 def test_marks_lie_where_their_values_say_and_outliers_are_written() -> None:
