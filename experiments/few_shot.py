@@ -31,11 +31,11 @@ from jaxnas.methods.forecast import forecast
 from jaxnas.methods.problem import check, prepare
 from jaxnas.methods.run import run_few_shot
 from jaxnas.methods.seed_rankings import read_scores
-from jaxnas.methods.seeds import join_seeds
+from jaxnas.methods.seeds import deviations, join_seeds
 from jaxnas.report import forecast_table, note, summary, write_report
 from jaxnas.training import NonFiniteLoss
 from jaxnas.types import UserError
-from jaxnas.workdir import Progress, locked, progress, write_json
+from jaxnas.workdir import Progress, locked, progress, read_json, write_json
 
 
 @dataclass(frozen=True)
@@ -87,7 +87,9 @@ def plan(command: Command, table: Table | None) -> Group:
         table.check(command.config.data.name)
     found = forecast(prepare(command.config, dataset), table is not None)
     seeds = len(command.seeds or (0,))
-    return forecast_table(found.work, [seeds * seconds for seconds in found.seconds], found.memory)
+    finished = [read_json(path) for path in sorted(command.workdir.glob("seed-*/result.json"))]
+    times = [seeds * seconds for seconds in found.seconds]
+    return forecast_table(found.work, times, found.memory, seeds, deviations(finished))
 
 
 def _one(config: FewShotConfig, workdir: Path, table: Table | None, strict: bool, show: Progress) -> dict[str, Any]:

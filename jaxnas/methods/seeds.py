@@ -28,9 +28,24 @@ def join_seeds(results: dict[int, Row], scores: list[SeedScores | None]) -> Row:
     }
 
 
+def deviations(results: list[Row]) -> dict[str, float]:
+    """Of the paired differences that `join_seeds` has, between seeds, in points; only of contenders where these differ,
+    and none for less than two results."""
+    if len(results) < 2:
+        return {}
+    runs = [{row["name"]: row for row in result["contenders"]} for result in results]
+    method, *others = runs[0]
+    gains = {name: _gains(name, method, runs) for name in others}
+    return {name: float(np.std(of, ddof=1)) for name, of in gains.items() if np.ptp(of) > 1e-6}
+
+
+def _gains(name: str, method: str, runs: list[dict[str, Row]]) -> list[float]:
+    return [run[method]["test_accuracy"] - run[name]["test_accuracy"] for run in runs]
+
+
 def _row(name: str, method: str, runs: list[dict[str, Row]], ranked: dict[str, Row]) -> Row:
     rows = [run[name] for run in runs]
-    gains = [run[method]["test_accuracy"] - run[name]["test_accuracy"] for run in runs]
+    gains = _gains(name, method, runs)
 
     def tau(field: str) -> Row | None:
         return _mean([row.get(field) and row[field]["value"] for row in rows])

@@ -13,6 +13,8 @@ import pytest
 from experiments import few_shot as experiment
 from experiments.presets import PRESETS
 from jaxnas import config as configs
+from jaxnas.methods.forecast import Forecast, Work
+from jaxnas.report.forecast import seeds_text
 from jaxnas.workdir import read_stages
 from tests.data.files import idx_bytes, write_idx
 from tests.methods.small import FLAGS, SMALL
@@ -34,7 +36,28 @@ def test_a_dry_run_prints_every_stage_and_writes_nothing(tmp_path, capsys, monke
     for stage in ("random split 1 search", "random alone", "trained alone", "together"):
         assert f" {stage} " in told
     assert "nothing was started" in told and "MiB" in told
+    # No seed is finished. G*Power has 10 and 34 pairs for effects of 1 and .5.
+    for deviation, seeds in (("0.50", 5), ("1.00", 10), ("2.00", 34)):
+        assert f"if differences between seeds deviate by {deviation} points: {seeds} seeds, about" in told
     assert not list(tmp_path.iterdir())
+
+
+def test_a_dry_run_reckons_with_the_deviation_of_finished_seeds(tmp_path, capsys, monkeypatch) -> None:
+    """Differences of 1, 2 and 3 points deviate by 1, and need 10 seeds; of the forecast's seeds each takes a minute."""
+    monkeypatch.setattr(experiment, "forecast", lambda *_: Forecast([Work("warm_up", 1, 1, 0)], [60.0], 0.0, 1))
+    for seed, test in enumerate((61.0, 62.0, 63.0)):
+        contenders = [{"name": "method", "test_accuracy": test}, {"name": "unsplit", "test_accuracy": 60.0}]
+        (tmp_path / f"seed-{seed}").mkdir()
+        (tmp_path / f"seed-{seed}" / "result.json").write_text(json.dumps({"contenders": contenders}))
+    (tmp_path / "seed-3").mkdir()  # not finished
+    arguments = ["smoke", "--workdir", str(tmp_path), *FLAGS, "--dry-run", "--seeds", "0", "1", "2", "3"]
+    monkeypatch.setenv("COLUMNS", "120")
+    assert experiment.main(arguments) == 0
+    told = capsys.readouterr().out
+    assert "together" in told and "4.0 minutes" in told
+    said = "from unsplit, whose differences in the finished seeds deviate by 1.00 points: 10 seeds, about 10.0 minutes"
+    assert said in told and "if differences" not in told
+    assert "more than a million" in seeds_text(60, {"unsplit": 1e5})
 
 
 def test_dotted_flags_override_a_preset_and_a_former_config_is_one(tmp_path) -> None:

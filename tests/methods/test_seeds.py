@@ -8,7 +8,7 @@ import pytest
 from scipy import stats
 
 from jaxnas.methods.seed_rankings import SeedScores, read_scores
-from jaxnas.methods.seeds import join_seeds
+from jaxnas.methods.seeds import deviations, join_seeds
 
 T2, T1 = 4.302652729911275, 12.706204736174698  # 97.5 % points of Student's t, 2 and 1 degrees of freedom
 
@@ -51,6 +51,12 @@ def test_means_and_paired_differences_have_students_intervals() -> None:
     assert (other["kind"], other["images"], other["evaluations"]) == ("unsplit", 1000, 8)
     assert joined["seconds"] == {"together": 9.75}
     assert json.loads(json.dumps(joined, allow_nan=False)) == joined
+
+
+def test_deviations_are_of_the_paired_differences() -> None:
+    # -1, 2 and 2 deviate by the root of 3; equal differences say nothing of their spread, nor does one seed.
+    assert deviations([*RESULTS.values()]) == {"not split": pytest.approx(3**0.5)}
+    assert deviations([RESULTS[1], RESULTS[7]]) == deviations([RESULTS[1]]) == deviations([]) == {}
 
 
 def test_what_one_seed_lacks_has_no_mean() -> None:
