@@ -5,10 +5,11 @@
     python -m experiments.selection_study digits --workdir out/leaves --splits out/digits/split_tree.json
 
 Every algorithm trains a supernet for each seed (and each leaf of a split); every selector takes an architecture from
-each. Beside them: a random search on as many images, random cells, and how well each supernet ranks a random sample.
-The same command goes on where it was stopped, cell by cell. Writes `cells.csv` (a row for each algorithm, selector,
-sub-space and seed), `supernets.csv`, `summary.csv` (means over seeds with intervals), and `report.html`, all of it on a
-page.
+each. Beside them: a random search at the cost of each algorithm, random cells, how well each supernet ranks a random
+sample, and how far seeds agree. `--equal` says what the algorithms have the same of, epochs, images or arithmetic; of
+several each is a comparison. The same command goes on where it was stopped, cell by cell. Writes `cells.csv` (a row for
+each algorithm, selector, sub-space and seed), `supernets.csv`, `summary.csv` (means over seeds with intervals), and
+`report.html`, all of it on a page.
 """
 
 import sys
@@ -74,10 +75,12 @@ def run(command: Command, show: Progress) -> tuple[Rows, Rows]:
 
 def shown(summary: Rows) -> Table:
     """Means over seeds."""
-    table = Table("algorithm", "selector", "scope", "n", "true accuracy", "regret", "evaluations", box=box.SIMPLE)
+    heads = "equal", "algorithm", "selector", "scope", "n", "true accuracy", "above random", "regret", "evaluations"
+    table = Table(*heads, box=box.SIMPLE)
     for row in summary:
-        cells = [row["algorithm"] or "-", row["selector"], row["scope"], _count(row)]
-        cells += [interval(row, name) for name in ("true_accuracy", "regret")]
+        beside = f" ({row['control_of']})" if row["control_of"] else ""
+        cells = [row["equal"], row["algorithm"] or "-", row["selector"] + beside, row["scope"], _count(row)]
+        cells += [interval(row, name) for name in ("true_accuracy", "difference", "regret")]
         table.add_row(*cells, "-" if row["evaluations"] is None else f"{row['evaluations']:.0f}")
     return table
 

@@ -98,8 +98,8 @@ def _accuracy(part: Part) -> Html:
     ) + (f" Dashed lines: {legend}." if legend else "")
     heading = tag("h2", f"{part.prefix}{'true' if part.prefix else 'True'} accuracy")
     drawings = panels("true accuracy, %", groups, references, 2, 100.0)
-    tables = summary_table(part.summary, values_of(part)), agreement_table(part.ours)
-    tables += _inside(part), cells_table(part.cells)
+    means = summary_table(part.summary, values_of(part)), agreement_table(part.ours)
+    tables = (*means, _inside(part), cells_table(part.cells))
     return tag("section", heading, figure(below, *drawings), *tables)
 
 
@@ -158,8 +158,8 @@ def _rankings(part: Part) -> Html | None:
         return None
     note = (
         "Kendall's tau between the truth and what a supernet says of the same random architectures: 1 is the same "
-        "order, 0 (dashed) none. Small circles: one supernet each; marker: their mean with its 95 % interval over seeds "
-        "and architectures."
+        "order, 0 (dashed) none. Small circles: one supernet each; marker: their mean with its 95 % interval over "
+        "seeds and architectures."
     )
     heading = tag("h2", f"{part.prefix}{'how' if part.prefix else 'How'} well the supernets rank")
     return tag("section", heading, *said, figure(note, *drawings), supernets_table(part.supernets))

@@ -33,9 +33,9 @@ def summary_table(rows: Sequence[Row], values: Values) -> Html:
     }
     marked = next((i for i, row in enumerate(rows) if name_of(row) == best), None)
     caption = (
-        "Means over seeds [95 % interval]; the best by its mean in bold; behind it, and above random search of the same "
-        "cost: the differences, seed by seed. Epochs, images and multiply-adds: of one training, of the random search "
-        "epochs of each of its architectures, and the rest of all together"
+        "Means over seeds [95 % interval]; the best by its mean in bold; behind it, and above random search of the "
+        "same cost: the differences, seed by seed. Epochs, images and multiply-adds: of one supernet; of a random "
+        "search the epochs of each architecture, and the rest of all together"
     )
     return by_columns([name_of(row) for row in rows], columns, caption, marked)
 

@@ -142,6 +142,26 @@ def test_the_summary_says_how_far_the_seeds_agree(finished) -> None:
         assert row["deviation"] == pytest.approx(abs(TRUTH[a] - TRUTH[b]) / 2**0.5)
 
 
+def test_an_algorithm_is_trained_once_for_equal_epochs(config, tmp_path) -> None:
+    """2 epochs of uniform are as many images as 1 of gdas: of the four trainings two are the same."""
+    short = {"seeds": (0,), "epochs": 2, "equal": ("epochs", "images"), "selectors": ("best_of_sampled",)}
+    cells, summary = run(Command(tmp_path, replace(config, **short)), quiet)
+    kept = [json.loads(line) for line in (tmp_path / SUPERNETS).read_text().splitlines()]
+    assert [(row["algorithm"], row["epochs"]) for row in kept] == [("uniform", 2), ("gdas", 2), ("gdas", 1)]
+    assert [(row["equal"], row["algorithm"] or row["control_of"], row["epochs"], row["images"]) for row in cells] == [
+        ("epochs", "uniform", 2, 256),
+        ("epochs", "gdas", 2, 512),
+        ("images", "uniform", 2, 256),
+        ("images", "gdas", 1, 256),
+        ("epochs", "uniform", 1, 256),
+        ("epochs", "gdas", 2, 512),
+        ("images", "uniform gdas", 1, 256),  # one random search for both
+    ]
+    alone = [json.loads(line) for line in (tmp_path / "alone.jsonl").read_text().splitlines()]
+    assert len({(row["epochs"], *row["op_ids"]) for row in alone}) == len(alone) == 4  # 2 for 1 epoch, the same 2 for 2
+    assert all(row["reliability_accuracy"] is None for row in summary)
+
+
 def test_the_page_holds_means_controls_and_failures(finished) -> None:
     page = (finished[0] / "report.html").read_text()
     for said in ("gdas with magnitude", "best of 2 by the truth", "tau by accuracy of paths", "the budget is 3"):
