@@ -22,7 +22,7 @@ import jax
 import tyro
 from rich import box
 from rich.console import Console
-from rich.table import Table
+from rich.table import Column, Table
 
 from experiments.console import GOES_ON, interval, told
 from experiments.presets import STUDIES
@@ -76,7 +76,7 @@ def run(command: Command, show: Progress) -> tuple[Rows, Rows]:
 def shown(summary: Rows) -> Table:
     """Means over seeds."""
     heads = "equal", "algorithm", "selector", "scope", "n", "true accuracy", "above random", "regret", "evaluations"
-    table = Table(*heads, box=box.SIMPLE)
+    table = Table(*(Column(head, overflow="fold") for head in heads), box=box.SIMPLE)
     for row in summary:
         beside = f" ({row['control_of']})" if row["control_of"] else ""
         cells = [row["equal"], row["algorithm"] or "-", row["selector"] + beside, row["scope"], _count(row)]
