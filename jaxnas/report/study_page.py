@@ -20,6 +20,11 @@ from jaxnas.report.study_words import Values, against_best, against_control
 SHORT = " by the truth"  # of the names of controls; too long for a drawing
 RANKINGS = {"kendall_accuracy": "accuracy of paths", "kendall_probability": "probability of paths"}
 NAMES = ("algorithm", "selector", "control_of")
+EQUAL = {  # what a comparison holds equal -> what that means
+    "epochs": "all supernets are trained for as many epochs",
+    "images": "all send as many images through their supernets, to whole epochs",
+    "arithmetic": "all are trained for as many counted multiply-adds, to whole epochs",
+}
 Pairs = Mapping[tuple[str, ...], Mapping[str, float]]  # NAMES -> seed -> true accuracy
 
 
@@ -172,6 +177,7 @@ def _terms(ours: Sequence[Row]) -> Html:
         chance = f"of {n} comparisons without a true difference about {0.05 * n:.1f} would look like one"
         lucky = f"the largest of {n} means is likely above its true value"
         terms.append(("chance", f"intervals are not corrected for their number: {chance}, and {lucky}"))
+    terms += [(f"equal {equal}", EQUAL[equal]) for equal in dict.fromkeys(row["equal"] for row in ours)]
     terms.append(("random search", "architectures trained alone, together at the cost of one supernet beside it"))
     if any(number(row["regret"]) is not None for row in ours):
         terms.append(("true accuracy", "of the chosen architecture, by the table"))

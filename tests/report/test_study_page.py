@@ -163,6 +163,7 @@ def test_each_comparison_has_its_own_sections_and_each_algorithm_its_own_random_
         assert f"<h2>equal {equal}: true accuracy</h2>" in text
         assert f"<b>equal {equal}: </b>Against random search at the cost of uniform, mean" in text
         assert f"darts with best of sampled (equal {equal}, whole), seeds 0, 1 and 2: " in text
+    assert "<b>equal epochs</b>: all supernets" in text and "<b>equal images</b>: all send as many images" in text
     (own,) = {*re.findall(r"Against random search at the cost of uniform, mean [^<]*", text)}
     (rest,) = {*re.findall(r"Against random search at the cost of darts and gdas, mean [^<]*", text)}
     assert "darts" not in own.split(" %: ")[1] and "uniform" not in rest.split(" %: ")[1]
