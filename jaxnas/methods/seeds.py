@@ -29,13 +29,16 @@ def join_seeds(results: dict[int, Row], scores: list[SeedScores | None]) -> Row:
 
 
 def deviations(results: list[Row]) -> dict[str, float]:
-    """Of the paired differences that `join_seeds` has, between seeds, in points; only of contenders where these differ,
-    and none for less than two results."""
+    """Of the paired differences that `join_seeds` has, between seeds, in points; none for less than two results.
+
+    Only of contenders that all results have, and whose differences are not all equal: these say nothing of spread.
+    """
     if len(results) < 2:
         return {}
     runs = [{row["name"]: row for row in result["contenders"]} for result in results]
     method, *others = runs[0]
-    gains = {name: _gains(name, method, runs) for name in others}
+    shared = [name for name in others if all({name, method} <= run.keys() for run in runs)]
+    gains = {name: _gains(name, method, runs) for name in shared}
     return {name: float(np.std(of, ddof=1)) for name, of in gains.items() if np.ptp(of) > 1e-6}
 
 

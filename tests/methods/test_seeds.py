@@ -57,6 +57,8 @@ def test_deviations_are_of_the_paired_differences() -> None:
     # -1, 2 and 2 deviate by the root of 3; equal differences say nothing of their spread, nor does one seed.
     assert deviations([*RESULTS.values()]) == {"not split": pytest.approx(3**0.5)}
     assert deviations([RESULTS[1], RESULTS[7]]) == deviations([RESULTS[1]]) == deviations([]) == {}
+    # A contender that one of them lacks has no pairs.
+    assert deviations([RESULTS[3], {"contenders": RESULTS[1]["contenders"][:1]}]) == {}
 
 
 def test_what_one_seed_lacks_has_no_mean() -> None:
