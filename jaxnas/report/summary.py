@@ -25,21 +25,30 @@ def summary(result: dict[str, Any]) -> Group:
     if found.seconds:
         spent = [f"{stage_name(stage)} {s:.0f}" for stage, s in found.seconds.items() if stage != "together"]
         lines.append(Text(f"Seconds: {', '.join([*spent, f'together {sum(found.seconds.values()):.0f}'])}"))
-    return Group(*([_contenders(found)] if found.contenders else []), *lines)
+    tables = [_contenders(found)] if found.contenders else []
+    tables += [_rankings(found)] if any(c.reliability for c in found.contenders) else []
+    return Group(*tables, *lines)
 
 
 def _contenders(result: Result) -> Table:
     """Test accuracies in percent with their 95 % intervals."""
     shown = Table(Column("found by", overflow="fold"), box=box.SIMPLE, title="few-shot NAS beside its controls")
-    # Over several seeds, what only these tell.
-    several = any(c.reliability for c in result.contenders)
-    more = ("method's tau\nminus this", "tau between\nseeds") if several else ()
-    for name in ("test, %", "true, %", "Kendall tau", *more, "images"):
+    for name in ("test, %", "true, %", "Kendall tau", "images"):
         shown.add_column(name, justify="right", no_wrap=True)
     for c in result.contenders:
         # An interval goes below its value: beside it, the table would be wider than a usual terminal.
         values = [estimate(c.test), estimate(c.true), estimate(c.kendall, 3)]
-        values += [estimate(c.kendall_difference, 3), estimate(c.reliability, 3)] if several else []
         cells = (c.name, *(value.replace(" ", "\n", 1) for value in values), count(c.images))
         shown.add_row(*map(Text, cells), style="bold" if c.kind == "method" else None)
+    return shown
+
+
+def _rankings(result: Result) -> Table:
+    """What only several seeds tell of rankings: differences paired by seed and cell, and how alike two seeds rank."""
+    shown = Table(Column("Kendall tau", overflow="fold"), box=box.SIMPLE)
+    for name in ("method minus this", "between two seeds"):
+        shown.add_column(name, justify="right", no_wrap=True)
+    for c in result.contenders:
+        if c.reliability is not None:
+            shown.add_row(*map(Text, (c.name, estimate(c.kendall_difference, 3), estimate(c.reliability, 3))))
     return shown
