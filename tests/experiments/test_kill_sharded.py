@@ -15,7 +15,7 @@ from tests.experiments.forked import KILLED, Ended, finish
 
 FLAGS = (
     *("--strategy", "shard", "--data.train", "64", "--warmup-epochs", "1", "--leaf-epochs", "3", "--alone-epochs", "1"),
-    *("--truth.alone", "0", "--control.no-unsplit", "--control.random-splits", "0"),
+    *("--truth.alone", "0", "--truth.every", "0", "--control.no-unsplit", "--control.random-splits", "0"),
     *("--control.random-architectures", "0"),
 )
 

@@ -15,7 +15,7 @@ from tests.experiments.forked import KILLED, Ended, ended, finish, started
 from tests.test_hosts import free_port
 
 FLAGS = (
-    *("--strategy", "shard", "--data.train", "64", "--warmup-epochs", "1", "--alone-epochs", "1", "--truth.alone", "0"),
+    *("--strategy", "shard", "--data.train", "64", "--warmup-epochs", "1", "--alone-epochs", "1", "--truth.alone", "2"),
     *("--control.no-unsplit", "--control.random-splits", "0", "--control.random-architectures", "0"),
 )
 
@@ -103,6 +103,6 @@ def test_losses_probes_and_evaluations_are_those_of_one_process(name: str, runs:
     with np.load(path / "similarities.npz") as found, np.load(runs.whole / "similarities.npz") as wanted:
         for node in wanted.files:
             np.testing.assert_allclose(found[node], wanted[node], rtol=1e-4, atol=1e-5)
-    # Accuracies of all architectures that the search evaluated, and of the network trained alone.
-    for file in ("architectures.csv", "contenders.csv"):
+    # Accuracies of what the search evaluated, of the followed cells, and of networks trained alone.
+    for file in ("architectures.csv", "curves.csv", "contenders.csv"):
         assert (path / file).read_bytes() == (runs.whole / file).read_bytes()
