@@ -32,6 +32,8 @@ from jaxnas.types import UserError
         ({"control": {"random_architectures": -1}}, "control.random_architectures must be at least 0"),
         ({"truth": {"alone": -1}}, "truth.alone must be at least 0"),
         ({"truth": {"queried": 0}}, "truth.queried must be at least 1"),
+        ({"truth": {"top": -1}}, "truth.top must be at least 0"),
+        ({"truth": {"every": 1, "alone": 0}}, "truth.every follows the ranking sample, which needs"),
         ({"optimizer": {"final_rate": 1.0}}, "optimizer.final_rate"),
         ({"optimizer": {"momentum": -3.0}}, r"optimizer.momentum must lie in 0 .. 1, it is -3"),
         ({"optimizer": {"clip": 0.0}}, "optimizer.clip must lie in"),
