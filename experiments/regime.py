@@ -1,0 +1,138 @@
+"""In which setting supernets rank at all: tau of unsplit supernets and agreement of their seeds against minutes.
+
+    python -m experiments.regime cifar10-small --point wide --net.channels 16 --phases 60 --workdir out/regime \\
+        --data.root DATA --truth.table TABLE.csv
+
+Each call trains the supernets of one point, in WORKDIR/POINT, and writes `points.csv` and `report.html` of all points
+in WORKDIR. The same command goes on where it was stopped. docs/reading-a-run.md names the columns.
+"""
+
+import sys
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import partial
+from hashlib import sha256
+from pathlib import Path
+from typing import Annotated, Any
+
+import jax
+import tyro
+from rich import box
+from rich.console import Console
+from rich.table import Table
+
+from experiments.console import GOES_ON, told
+from experiments.presets import PRESETS as RUNS
+from jaxnas.benchmarks import read_table
+from jaxnas.config import RegimeConfig, to_dict
+from jaxnas.data import load
+from jaxnas.methods.problem import prepare
+from jaxnas.methods.sample import uniform_cells
+from jaxnas.parallel import use_every_core
+from jaxnas.report import note
+from jaxnas.report.document import write_page
+from jaxnas.report.regime_page import regime_page
+from jaxnas.studies.regime import IMAGES, Row, check, cost, follow, look_rows, point_rows, seed_of
+from jaxnas.training import NonFiniteLoss
+from jaxnas.types import UserError
+from jaxnas.workdir import Progress, open_stage, open_workdir, progress, read_json, read_rows, write_csv, write_json
+
+PRESETS = {name: RegimeConfig(run=config) for name, config in RUNS.items()}
+MAY_CHANGE = ("run.strategy", "run.data.root", "run.truth.table")
+
+
+@dataclass(frozen=True)
+class Command:
+    """Measure how well supernets rank in one setting."""
+
+    workdir: Path
+    """directory of all points"""
+    point: str
+    """name of this setting, which becomes a folder in WORKDIR; a stopped point goes on there"""
+    config: Annotated[RegimeConfig, tyro.conf.arg(name="")]
+
+
+def run(command: Command, show: Progress) -> list[Row]:
+    """Trains what is missing of the point, writes the files, and returns its rows. Raises UserError."""
+    config, path = command.config, command.workdir / command.point
+    if Path(command.point).name != command.point:
+        raise UserError(f"a point is named like a folder, not {command.point!r}")
+    space = check(config)
+    table = read_table(space, Path(str(config.run.truth.table)))
+    table.check(config.run.data.name)
+    images = {seed: load(config.run.data, seed_of(config, IMAGES, seed)) for seed in config.seeds}
+    problems = {seed: prepare(config.run, of) for seed, of in images.items()}
+    problem = problems[config.seeds[0]]
+    if config.run.quick_compile:
+        jax.config.update("jax_disable_most_optimizations", True)
+    parts = [part.images.tobytes() for of in images.values() for part in (of.train, of.valid)]
+    digest = sha256(b"".join(parts)).hexdigest()
+    with open_workdir(path, to_dict(config), {"images": digest}, MAY_CHANGE):
+        stages = partial(open_stage, path, note=note, show=show)
+        for seed, own in problems.items():
+            follow(own, config, seed, stages)
+        if not (path / "cost.json").exists():
+            training, reading = cost(problem, config)
+            write_json(path / "cost.json", {"training": training, "reading": reading})
+        costs = read_json(path / "cost.json")
+        truth = table.query(uniform_cells(problem), config.run.data.name)
+        metrics = read_rows(path / "metrics.jsonl")
+        write_csv(path / "looks.csv", look_rows(problem, config, metrics, truth))
+        rows = point_rows(config, metrics, truth, (costs["training"], costs["reading"]))
+        write_json(path / "result.json", {"rows": rows})
+    points = all_points(command.workdir)
+    write_csv(command.workdir / "points.csv", points)
+    write_page(command.workdir / "report.html", regime_page(points))
+    return rows
+
+
+def all_points(workdir: Path) -> list[Row]:
+    """The rows of every finished point of a directory, each with its name and what its config has of its own."""
+    found = [(path.parent.name, path) for path in sorted(workdir.glob("*/result.json"))]
+    configs = {name: _flat(read_json(path.parent / "config.json")) for name, path in found}
+    same = {key for key in next(iter(configs.values())) if len({str(of.get(key)) for of in configs.values()}) == 1}
+    return [
+        {
+            "point": name,
+            **row,
+            "settings": " ".join(
+                f"{key}={value}" for key, value in configs[name].items() if key not in same and key not in MAY_CHANGE
+            ),
+        }
+        for name, path in found
+        for row in read_json(path)["rows"]
+    ]
+
+
+def _flat(config: dict[str, Any], prefix: str = "") -> dict[str, Any]:
+    flat: dict[str, Any] = {}
+    for name, value in config.items():
+        flat |= _flat(value, f"{prefix}{name}.") if isinstance(value, dict) else {prefix + name: value}
+    return flat
+
+
+def shown(rows: list[Row]) -> Table:
+    """The means over seeds of one point."""
+    table = Table("read by", "tau-b", "95 %", "deviation", "between seeds", "minutes a seed", box=box.SIMPLE)
+    for row in rows:
+        numbers = [row[k] for k in ("kendall", "kendall_low", "kendall_high", "deviation", "reliability")]
+        tau, low, high, deviation, between = ("-" if of is None else f"{of:.2f}" for of in numbers)
+        table.add_row(row["evaluation"], tau, f"{low} .. {high}", deviation, between, f"{row['minutes']:.1f}")
+    return table
+
+
+@told({NonFiniteLoss: 3}, GOES_ON)
+def main(arguments: Sequence[str]) -> None:
+    """Runs and prints. 0, 2 for bad input, 3 where training diverged, 130 when stopped at the keyboard."""
+    console = Console()
+    commands = {name: (name, Command(tyro.MISSING, tyro.MISSING, preset)) for name, preset in PRESETS.items()}
+    command = tyro.extras.overridable_config_cli(commands, prog="python -m experiments.regime", args=arguments)
+    use_every_core()
+    with progress(console) as show:
+        rows = run(command, show)
+    console.print(shown(rows))
+    console.print(f"written to {command.workdir}", highlight=False)
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

@@ -1,0 +1,150 @@
+"""Points of a regime on the toy space: numpy and scipy on the accuracies that are kept, weights by hand."""
+
+import csv
+import json
+from dataclasses import replace
+from pathlib import Path
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+from scipy import stats
+
+from experiments.regime import Command, run, shown
+from jaxnas.config import RegimeConfig
+from jaxnas.data import load
+from jaxnas.methods import few_shot
+from jaxnas.methods.problem import prepare
+from jaxnas.methods.sample import uniform_cells
+from jaxnas.spaces import TOY
+from jaxnas.studies import regime
+from jaxnas.types import QUIET, UserError
+from tests.methods.small import SMALL
+
+TRUTH = {(1, 1): 60.0, (1, 2): 70.0, (2, 1): 90.0, (2, 2): 80.0}
+QUIETLY = (lambda *_: None,)
+CONFIG = RegimeConfig(run=SMALL, phases=(2,), seeds=(4, 5, 6), recalibrate=1, looks=2, average=0.75)
+
+
+def read(path: Path) -> list[dict[str, str]]:
+    with open(path) as handle:
+        return list(csv.DictReader(handle))
+
+
+@pytest.fixture(scope="module")
+def finished(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("regime")
+    lines = [f"|{TOY.ops[a]}~0|+|{TOY.ops[b]}~1|,{TRUTH.get((a, b), 10.0)}" for a in range(3) for b in range(3)]
+    (folder / "table.csv").write_text("architecture,digits\n" + "\n".join(lines) + "\n")
+    settings = replace(CONFIG.run, truth=replace(CONFIG.run.truth, table=folder / "table.csv"))
+    command = Command(folder / "out", "short", replace(CONFIG, run=settings))
+    first = run(command, *QUIETLY)
+    restarted = replace(command, point="restart", config=replace(command.config, phases=(1, 1), varied=("draws",)))
+    return command, first, restarted, run(restarted, *QUIETLY)
+
+
+def kept(path: Path, epoch: int) -> dict[int, dict]:
+    """seed -> the row of metrics.jsonl that tells its accuracies at an epoch."""
+    rows = [json.loads(line) for line in (path / "metrics.jsonl").read_text().splitlines()]
+    return {int(row["stage"].split("_")[1]): row for row in rows if row.get("done") == epoch}
+
+
+def test_rows_are_the_correlations_of_the_accuracies_that_are_kept(finished) -> None:
+    command, rows, *_ = finished
+    problem = prepare(command.config.run, load(command.config.run.data, 4))
+    truth = [TRUTH[tuple(cell)] for cell in uniform_cells(problem).tolist()]
+    last = kept(command.workdir / "short", 2)
+    assert [row["evaluation"] for row in rows] == [
+        *("batch statistics", "a quarter of the images", "recalibrated", "averaged weights")
+    ]
+    for row in rows:
+        scores = [last[seed][row["evaluation"]] for seed in (4, 5, 6)]
+        taus = [stats.kendalltau(of, truth).statistic for of in scores]
+        known = not np.isnan(taus).any()
+        assert row["kendall"] == (pytest.approx(np.mean(taus)) if known else None)
+        assert row["deviation"] == (pytest.approx(np.std(taus, ddof=1)) if known else None)
+        pairs = [stats.kendalltau(scores[i], scores[j]).statistic for i, j in ((0, 1), (0, 2), (1, 2))]
+        assert row["reliability"] == (None if np.isnan(pairs).any() else pytest.approx(np.mean(pairs)))
+        of_best = [np.mean([t for t, s in zip(truth, of, strict=True) if s == max(of)]) for of in scores]
+        assert row["regret"] == pytest.approx(90.0 - np.mean(of_best)) and row["n"] == 4 and row["minutes"] > 0
+    looks = read(command.workdir / "short" / "looks.csv")
+    assert [(row["seed"], row["epoch"], row["steps"]) for row in looks if row["evaluation"] == "batch statistics"] == [
+        (seed, epoch, str(4 * int(epoch))) for seed in "456" for epoch in "12"
+    ]
+    assert shown(rows).row_count == 4
+
+
+def test_a_supernet_is_the_warmed_up_one_of_a_few_shot_run_of_its_seed(finished) -> None:
+    command, *_ = finished
+    own = replace(command.config.run, seed=5, warmup_epochs=2)
+    problem = prepare(own, load(own.data, 5))
+    params = few_shot.warm_up(problem, QUIET)
+    stacked = jax.tree.map(lambda leaf: leaf[None], params)
+    scores = few_shot.score_paths(problem, stacked, [uniform_cells(problem)])
+    assert kept(command.workdir / "short", 2)[5]["batch statistics"] == pytest.approx(scores[0].tolist(), abs=1e-4)
+
+
+def test_parts_that_are_not_varied_are_those_of_the_first_seed(finished) -> None:
+    *_, restarted, rows = finished
+    config = restarted.config
+    assert [regime.seed_of(config, part, 6) for part in regime.VARIED] == [4, 4, 6]
+    assert [regime.seed_of(CONFIG, part, 6) for part in regime.VARIED] == [6, 6, 6]
+    assert len(rows) == 4
+
+
+def test_all_points_of_a_folder_stand_side_by_side_with_what_is_their_own(finished) -> None:
+    command, first, _, second = finished
+    points = read(command.workdir / "points.csv")
+    assert [row["point"] for row in points] == ["restart"] * 4 + ["short"] * 4
+    assert [row["kendall"] for row in points] == [
+        "" if r["kendall"] is None else str(r["kendall"]) for r in second + first
+    ]
+    assert points[0]["settings"] == "phases=[1, 1] varied=['draws']" and "phases=[2]" in points[-1]["settings"]
+    page = (command.workdir / "report.html").read_text()
+    assert all(text in page for text in ("short", "restart", "averaged weights", "tau-b between two seeds"))
+
+
+def test_a_finished_point_is_read_and_not_trained_again(finished) -> None:
+    command, rows, *_ = finished
+    before = (command.workdir / "short" / "metrics.jsonl").read_bytes()
+    assert run(command, *QUIETLY) == rows
+    assert (command.workdir / "short" / "metrics.jsonl").read_bytes() == before
+    with pytest.raises(UserError, match="run of another config"):
+        run(replace(command, config=replace(command.config, average=0.5)), *QUIETLY)
+
+
+def test_the_mean_of_weights_by_hand() -> None:
+    mix = regime._mix(0.75)
+    mean = {"w": jnp.array([[0.0, 0.0], [4.0, 8.0]])}
+    weights = {"w": jnp.array([[1.0, 2.0], [8.0, 4.0]])}
+    found = mix(mean, weights, jnp.array([True, False]))["w"]
+    np.testing.assert_allclose(found, [[1.0, 2.0], [5.0, 7.0]])
+
+
+@pytest.mark.parametrize(
+    ("settings", "message"),
+    [
+        ({"phases": ()}, r"phases must be one or more numbers of epochs from 1 on, not \[\]"),
+        ({"phases": (3, 0)}, r"from 1 on, not \[3, 0\]"),
+        ({"seeds": (1, 1)}, r"seeds must be different numbers from 0 on, not \[1, 1\]"),
+        ({"varied": ("paths",)}, r"unknown varied \['paths'\]; allowed: \['weights', 'images', 'draws'\]"),
+        ({"looks": 0}, "looks must be at least 1, it is 0"),
+        ({"recalibrate": -1}, "recalibrate must be at least 0, it is -1"),
+        ({"average": 1.0}, "average must lie in 0 .. 1, 1 excluded; it is 1"),
+        ({"run": replace(SMALL, leaf_weights="new")}, "uniform paths from the warmed-up weights"),
+    ],
+)
+def test_what_cannot_be_is_told_before_the_work(finished, settings, message) -> None:
+    command, *_ = finished
+    config = replace(command.config, **settings)
+    config = replace(config, run=replace(config.run, truth=command.config.run.truth))
+    with pytest.raises(UserError, match=message):
+        regime.check(config)
+
+
+def test_a_regime_without_truth_or_with_a_strange_name_is_refused(tmp_path) -> None:
+    with pytest.raises(UserError, match=r"give --truth\.table"):
+        run(Command(tmp_path, "a", CONFIG), *QUIETLY)
+    with pytest.raises(UserError, match=r"named like a folder, not '\.\./a'"):
+        run(Command(tmp_path, "../a", CONFIG), *QUIETLY)
