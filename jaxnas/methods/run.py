@@ -76,6 +76,7 @@ def _stages(problem: Problem, workdir: Path, dataset: Dataset, table: Table | No
     masks = tree.masks()
     with stage("leaves") as at:
         check_leaves(problem, masks, config.search.budget, "the split")
+        controls.check_unsplit(problem, len(masks))  # fewer leaves, and a smaller budget, where nodes stay whole
         states = train_leaves(problem, params, masks, config.leaf_epochs, (LEAVES, 0), at)
     cells = uniform_cells(problem)
     with stage("search") as at:

@@ -258,6 +258,13 @@ def test_a_selector_that_cannot_be_is_told_before_leaves_are_trained(
         check_leaves(with_settings(problem, algorithm, name=name), tree.masks(), budget, "the split")
 
 
+def test_where_a_node_stays_whole_the_unsplit_supernet_has_the_budget_of_fewer_leaves(problem) -> None:
+    by = with_settings(problem, "darts", name="perturbation")  # with the budget 4 of each leaf
+    controls.check_unsplit(by, 2)
+    with pytest.raises(UserError, match="the supernet that is not split, leaf 0 of 1: perturbation needs 6"):
+        controls.check_unsplit(by, 1)
+
+
 def test_the_work_of_passes_and_selectors_by_hand(problem) -> None:
     by = with_settings(problem, "darts", "new", name="perturbation", tune_epochs=1, recalibrate=1)
     by = by._replace(config=replace(by.config, search=replace(by.config.search, budget=6)))
