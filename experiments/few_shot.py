@@ -85,7 +85,7 @@ def plan(command: Command, table: Table | None) -> Group:
     dataset = load(command.config.data, command.config.seed, command.strict_data)
     if table is not None:
         table.check(command.config.data.name)
-    found = forecast(prepare(command.config, dataset), table is not None)
+    found = forecast(prepare(command.config, dataset), table is not None, command.seeds)
     seeds = len(command.seeds or (0,))
     finished = [read_json(path) for path in sorted(command.workdir.glob("seed-*/result.json"))]
     times = [seeds * seconds for seconds in found.seconds]

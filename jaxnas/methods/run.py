@@ -57,6 +57,7 @@ def run_few_shot(
     strategy = problem.config.strategy
     alike = replace(config, data=replace(config.data, root=Path()), truth=replace(config.truth, table=None))
     hosts.check_same([configs.to_dict(alike), inputs], "config or data")
+    controls.check(problem)
     with hosts.entered_by_first(open_workdir(workdir, configs.to_dict(config), inputs, MAY_CHANGE, strategy=strategy)):
         if hosts.first((workdir / "result.json").exists):
             return dict(hosts.first(read_json, workdir / "result.json"))
@@ -66,7 +67,6 @@ def run_few_shot(
 
 def _stages(problem: Problem, workdir: Path, dataset: Dataset, table: Table | None, stage: Stages) -> dict[str, Any]:
     config = problem.config
-    controls.check(problem)  # an impossible one is told before the work
     with stage("warm_up") as at:
         params = few_shot.warm_up(problem, at)
     with stage("split") as at:

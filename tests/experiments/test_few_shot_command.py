@@ -112,6 +112,27 @@ def test_bad_input_is_one_sentence_and_exit_code_2(arguments, told, tmp_path, ca
     assert not (tmp_path / "w").exists()
 
 
+@pytest.mark.parametrize("dry", [[], ["--dry-run"]])
+@pytest.mark.parametrize(
+    ("flags", "told"),
+    [
+        (["--search.budget", "2"], "error: random split 1, leaf 0 of 2: perturbation needs "),
+        (
+            ["--control.random-splits", "0", "--search.budget", "2"],
+            "error: the supernet that is not split, leaf 0 of 1: ",
+        ),
+    ],
+)
+def test_a_control_that_cannot_be_is_refused_before_the_work_directory_is_made(
+    dry, flags, told, tmp_path, capsys
+) -> None:
+    darts = ("--search.algorithm", "darts", "--leaf-weights", "new", "--selection.name", "perturbation")
+    assert experiment.main(["smoke", "--workdir", str(tmp_path / "w"), *FLAGS, *darts, *flags, *dry]) == 2
+    error = capsys.readouterr().err
+    assert error.startswith(told) and error.count("\n") == 1
+    assert not (tmp_path / "w").exists()
+
+
 def test_files_that_are_not_the_official_ones_are_a_warning_or_strictly_an_error(tmp_path, capsys) -> None:
     for part, n in (("train", 60_000), ("t10k", 10_000)):
         images, labels = np.zeros((n, 28, 28), np.uint8), (np.arange(n) % 10).astype(np.uint8)
