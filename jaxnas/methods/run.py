@@ -25,6 +25,7 @@ from jaxnas.predictor import FILE, Description, save_network
 from jaxnas.types import Stages
 from jaxnas.workdir import (
     Progress,
+    changes,
     open_stage,
     open_workdir,
     read_json,
@@ -63,6 +64,17 @@ def run_few_shot(
             return dict(hosts.first(read_json, workdir / "result.json"))
         stages = partial(open_stage, workdir, note=note, show=show)
         return _stages(problem, workdir, dataset, table, stages)
+
+
+def finished_seeds(config: FewShotConfig, workdir: Path) -> list[dict[str, Any]]:
+    """What the finished seeds of this config in `workdir` hold in `result.json`, in the order of their names.
+
+    Seeds of another config, which a run would refuse to go on with, are left out.
+    """
+    free, now = (*MAY_CHANGE, "seed"), configs.to_dict(config)
+    alike = [path for path in sorted(workdir.glob("seed-*/config.json")) if not changes(read_json(path), now, free)]
+    results = [path.with_name("result.json") for path in alike]
+    return [read_json(path) for path in results if path.exists()]
 
 
 def _stages(problem: Problem, workdir: Path, dataset: Dataset, table: Table | None, stage: Stages) -> dict[str, Any]:

@@ -43,14 +43,21 @@ def test_a_dry_run_prints_every_stage_and_writes_nothing(tmp_path, capsys, monke
 
 
 def test_a_dry_run_reckons_with_the_deviation_of_finished_seeds(tmp_path, capsys, monkeypatch) -> None:
-    """Differences of 1, 2 and 3 points deviate by 1, and need 10 seeds; of the forecast's seeds each takes a minute."""
+    """Differences of 1, 2 and 3 points deviate by 1, and need 10 seeds; of the forecast's seeds each takes a minute.
+
+    A finished seed of another config does not count.
+    """
     monkeypatch.setattr(experiment, "forecast", lambda *_: Forecast([Work("warm_up", 1, 1, 0)], [60.0], 0.0, 1))
-    for seed, test in enumerate((61.0, 62.0, 63.0)):
+    other = replace(SMALL, leaf_epochs=SMALL.leaf_epochs + 1)
+    moved = replace(SMALL, strategy="vmap", data=replace(SMALL.data, root=tmp_path))  # as a run may go on
+    for seed, (test, config) in enumerate(((61.0, SMALL), (62.0, moved), (63.0, SMALL), (90.0, other))):
         contenders = [{"name": "method", "test_accuracy": test}, {"name": "unsplit", "test_accuracy": 60.0}]
         (tmp_path / f"seed-{seed}").mkdir()
+        made_of = configs.to_dict(replace(config, seed=seed))
+        (tmp_path / f"seed-{seed}" / "config.json").write_text(json.dumps(made_of))
         (tmp_path / f"seed-{seed}" / "result.json").write_text(json.dumps({"contenders": contenders}))
-    (tmp_path / "seed-3").mkdir()  # not finished
-    arguments = ["smoke", "--workdir", str(tmp_path), *FLAGS, "--dry-run", "--seeds", "0", "1", "2", "3"]
+    (tmp_path / "seed-4").mkdir()  # not finished
+    arguments = ["smoke", "--workdir", str(tmp_path), *FLAGS, "--dry-run", "--seeds", "0", "1", "2", "4"]
     monkeypatch.setenv("COLUMNS", "120")
     assert experiment.main(arguments) == 0
     told = capsys.readouterr().out
