@@ -29,13 +29,13 @@ from jaxnas.config import FewShotConfig
 from jaxnas.data import load
 from jaxnas.methods.forecast import forecast
 from jaxnas.methods.problem import check, prepare
-from jaxnas.methods.run import run_few_shot
+from jaxnas.methods.run import finished_seeds, run_few_shot
 from jaxnas.methods.seed_rankings import read_scores
 from jaxnas.methods.seeds import deviations, join_seeds
 from jaxnas.report import forecast_table, note, summary, write_report
 from jaxnas.training import NonFiniteLoss
 from jaxnas.types import UserError
-from jaxnas.workdir import Progress, locked, progress, read_json, write_json
+from jaxnas.workdir import Progress, locked, progress, write_json
 
 
 @dataclass(frozen=True)
@@ -85,9 +85,9 @@ def plan(command: Command, table: Table | None) -> Group:
     dataset = load(command.config.data, command.config.seed, command.strict_data)
     if table is not None:
         table.check(command.config.data.name)
-    found = forecast(prepare(command.config, dataset), table is not None)
+    found = forecast(prepare(command.config, dataset), table is not None, command.seeds)
     seeds = len(command.seeds or (0,))
-    finished = [read_json(path) for path in sorted(command.workdir.glob("seed-*/result.json"))]
+    finished = finished_seeds(command.config, command.workdir)
     times = [seeds * seconds for seconds in found.seconds]
     return forecast_table(found.work, times, found.memory, seeds, deviations(finished))
 

@@ -73,7 +73,7 @@ class SplitConfig:
     metric: str = "gradient_matching"
     """metric that says how alike two operations are"""
     groups: tuple[int, ...] = (2, 2, 2)
-    """groups at each level of the tree; their product is the number of leaves K"""
+    """groups at each level of the tree; their product is the number of leaves K, if no node stays whole"""
     leaves: int | None = None
     """K, if given, is checked against `groups`"""
     batches: int = 8

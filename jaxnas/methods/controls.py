@@ -180,12 +180,17 @@ def unsplit_search(problem: Problem, tree: SplitTree) -> SearchConfig:
 
 def check(problem: Problem) -> None:
     """Raises UserError, before any work, for a control that cannot be."""
-    config, leaves = problem.config, math.prod(problem.config.split.groups)
+    config = problem.config
     for index, drawn in enumerate(random_trees(problem)):
         check_leaves(problem, drawn.masks(), config.search.budget, f"random split {index + 1}")
-    if config.control.unsplit:
-        full = problem.space.full_mask()[None]
-        check_leaves(problem, full, leaves * config.search.budget, "the supernet that is not split")
+    check_unsplit(problem, math.prod(config.split.groups))
+
+
+def check_unsplit(problem: Problem, leaves: int) -> None:
+    """Raises UserError where the budget of so many leaves is too small for the supernet that is not split."""
+    if problem.config.control.unsplit:
+        full, budget = problem.space.full_mask()[None], leaves * problem.config.search.budget
+        check_leaves(problem, full, budget, "the supernet that is not split")
 
 
 def random_trees(problem: Problem) -> list[SplitTree]:

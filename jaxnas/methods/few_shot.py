@@ -17,14 +17,21 @@ from jaxnas.config import SearchConfig
 from jaxnas.methods.follow import follower
 from jaxnas.methods.one_shot import calibration_of
 from jaxnas.methods.problem import SCORE, WARM_UP, Problem, purpose_key, steps_per_epoch
-from jaxnas.methods.scoring import NodeScores, readings_of, scoring_batches, scoring_key, similarity_of
-from jaxnas.metrics import METRICS, edge_readings
-from jaxnas.metrics.probes import check_readings
+from jaxnas.methods.scoring import (
+    NodeScores,
+    blank_readings,
+    node_scores,
+    of_place,
+    score_node,
+    scored_readings,
+    scoring_batches,
+)
+from jaxnas.metrics import METRICS
 from jaxnas.search import ALGORITHMS
 from jaxnas.selection import ESTIMATES, Evaluated, evaluations, leaf_bias, propose
 from jaxnas.spaces.base import mask_size
-from jaxnas.spaces.tree import Node, SplitTree, as_mask
-from jaxnas.splitting import FEWEST, Readings, by_batches, grow, looked_at, scored_edges
+from jaxnas.spaces.tree import Node, SplitTree
+from jaxnas.splitting import FEWEST, Readings, by_batches, grow
 from jaxnas.training import SubnetState, initial_weights, new_states, train
 from jaxnas.types import Key, Params, Stage
 
@@ -59,54 +66,30 @@ def split(problem: Problem, params: Params, stage: Stage) -> tuple[SplitTree, di
     nodes = 1 + sum(int(np.prod(config.groups[:level])) for level in range(1, len(config.groups)))
     chunk = config.batches if config.stability is None else FEWEST
     looks = config.batches // chunk  # at most, of every node
-    edges, total = len(space.edges), nodes * looks
-    # Nodes are scored in the order the tree asks for them, which what was kept determines again.
-    one = partial(edge_readings(metric, space, config.background), params=params, mask=space.full_mask())
-    shapes = jax.eval_shape(lambda key: one(key, edge=jnp.int32(0), images=images, labels=labels), jax.random.key(0))
-    blank = jax.tree.map(lambda leaf: np.zeros((nodes, edges, *leaf.shape), leaf.dtype), shapes)
+    total, blank = nodes * looks, blank_readings(problem, metric, params, nodes, (images, labels))
     done, kept = stage.resume({"readings": blank, "counts": np.zeros(nodes, np.int32)})
     kept = jax.tree.map(np.array, kept)
-    order: list[int] = []
-
-    def score(node: Node, place: int, first: int, end: int) -> None:
-        mask = as_mask(node)
-        asked, scored = looked_at(config, mask), scored_edges(space, config, mask)
-        keys = jax.random.split(scoring_key(problem, node, first), edges)[np.array(asked)]
-        batches = (images[first:end], labels[first:end])
-        found = problem.programs.readings((keys, jnp.array(asked)), params, jnp.asarray(mask), *batches)
-        into = jax.tree.map(lambda whole: whole[place, :, first:end], kept["readings"])
-        for whole, part in zip(jax.tree.leaves(into), jax.tree.leaves(jax.device_get(found)), strict=True):
-            whole[asked] = part
-        measured = into.connected & space.comparable(mask)[:, None]
-        measured[[edge for edge in range(edges) if edge not in scored]] = False
-        check_readings(space, config.metric, metric, into.values, measured)
-        kept["counts"][place] = end
+    places: dict[int, int] = {}  # of nodes in the order the tree asks for them, which what was kept determines again
 
     def measure(node: Node, end: int) -> Readings:
         nonlocal done
-        if node.id not in order:
-            order.append(node.id)
-        place = order.index(node.id)
+        place = places.setdefault(node.id, len(places))
         if end > kept["counts"][place]:
-            score(node, place, end - chunk, end)
+            first = end - chunk
+            found = score_node(problem, metric, params, node, first, (images[first:end], labels[first:end]))
+            for whole, part in zip(jax.tree.leaves(kept["readings"]), jax.tree.leaves(found), strict=True):
+                whole[place, :, first:end] = part
+            kept["counts"][place] = end
             done = place * looks + end // chunk
             stage.advance(done, total, kept, [])
-        return read(node, end)
-
-    def read(node: Node, end: int) -> Readings:
-        found, mask = jax.tree.map(lambda whole: whole[order.index(node.id), :, :end], kept["readings"]), as_mask(node)
-        return readings_of(space, metric, mask, found, scored_edges(space, config, mask))
+        return scored_readings(problem, metric, node, of_place(kept["readings"], place, end))
 
     rng = np.random.default_rng([problem.config.seed, SCORE])
     tree = grow(space, config.groups, by_batches(space, measure, config, rng))
     if done < total:  # below a node that stays whole nothing is scored, nor after a split is settled
         stage.advance(total, total, kept, [])
-    scores = {}
-    for place, node in enumerate(tree.nodes[i] for i in order):
-        count = int(kept["counts"][place])
-        values = jax.tree.map(lambda whole, p=place, n=count: whole[p, :, :n], kept["readings"].values)
-        scores[node.id] = NodeScores(similarity_of(space, as_mask(node), read(node, count)), values)
-    return tree, scores
+    found = {i: of_place(kept["readings"], place, int(kept["counts"][place])) for i, place in places.items()}
+    return tree, {i: node_scores(problem, metric, tree.nodes[i], readings) for i, readings in found.items()}
 
 
 def search(

@@ -1,5 +1,6 @@
 """How good every contender really was: the one place that reads test images and true accuracies."""
 
+import math
 from collections.abc import Callable
 from typing import NamedTuple
 
@@ -124,7 +125,8 @@ def _by_table(
 ) -> tuple[Ranking, dict[str, Agreement]]:
     """The uniform sample, more of the true best tenth, and a sample of each leaf of the method."""
     every, name = problem.space.enumerate_connected(), problem.config.data.name
-    known, drawn = table.query(every, name), problem.config.control.random_architectures or len(tree.leaves)
+    wanted, groups = problem.config.control.random_architectures, problem.config.split.groups
+    known, drawn = table.query(every, name), wanted or math.prod(groups)  # of every seed, whatever stays whole
     top = sample.top_cells(problem, every, known, cells)
     of_leaves = sample.leaf_cells(problem, tree)
 

@@ -25,6 +25,7 @@ from jaxnas.predictor import FILE, Description, save_network
 from jaxnas.types import Stages
 from jaxnas.workdir import (
     Progress,
+    changes,
     open_stage,
     open_workdir,
     read_json,
@@ -57,6 +58,7 @@ def run_few_shot(
     strategy = problem.config.strategy
     alike = replace(config, data=replace(config.data, root=Path()), truth=replace(config.truth, table=None))
     hosts.check_same([configs.to_dict(alike), inputs], "config or data")
+    controls.check(problem)
     with hosts.entered_by_first(open_workdir(workdir, configs.to_dict(config), inputs, MAY_CHANGE, strategy=strategy)):
         if hosts.first((workdir / "result.json").exists):
             return dict(hosts.first(read_json, workdir / "result.json"))
@@ -64,9 +66,19 @@ def run_few_shot(
         return _stages(problem, workdir, dataset, table, stages)
 
 
+def finished_seeds(config: FewShotConfig, workdir: Path) -> list[dict[str, Any]]:
+    """What the finished seeds of this config in `workdir` hold in `result.json`, in the order of their names.
+
+    Seeds of another config, which a run would refuse to go on with, are left out.
+    """
+    free, now = (*MAY_CHANGE, "seed"), configs.to_dict(config)
+    alike = [path for path in sorted(workdir.glob("seed-*/config.json")) if not changes(read_json(path), now, free)]
+    results = [path.with_name("result.json") for path in alike]
+    return [read_json(path) for path in results if path.exists()]
+
+
 def _stages(problem: Problem, workdir: Path, dataset: Dataset, table: Table | None, stage: Stages) -> dict[str, Any]:
     config = problem.config
-    controls.check(problem)  # an impossible one is told before the work
     with stage("warm_up") as at:
         params = few_shot.warm_up(problem, at)
     with stage("split") as at:
@@ -76,6 +88,7 @@ def _stages(problem: Problem, workdir: Path, dataset: Dataset, table: Table | No
     masks = tree.masks()
     with stage("leaves") as at:
         check_leaves(problem, masks, config.search.budget, "the split")
+        controls.check_unsplit(problem, len(masks))  # fewer leaves, and a smaller budget, where nodes stay whole
         states = train_leaves(problem, params, masks, config.leaf_epochs, (LEAVES, 0), at)
     cells = uniform_cells(problem)
     with stage("search") as at:

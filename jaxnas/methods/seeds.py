@@ -9,13 +9,15 @@ from jaxnas.methods.records import column_of
 from jaxnas.methods.seed_rankings import SeedScores, over_seeds
 
 Row = dict[str, Any]
+EQUAL = 1e-6  # accuracies are shares of a few hundred images, and taus of a few cells
 
 
 def join_seeds(results: dict[int, Row], scores: list[SeedScores | None]) -> Row:
     """The result of several seeds from the `result.json` of each; contenders are matched by name.
 
     `difference` is the method's test accuracy minus the contender's, paired by seed; intervals are Student's over
-    seeds, but for those of `over_seeds` from the `scores` of each seed's ranking sample.
+    seeds, but for those of `over_seeds` from the `scores` of each seed's ranking sample. Seeds with equal values give
+    no interval, unless it is a difference of 0.
     """
     runs = [{row["name"]: row for row in result["contenders"]} for result in results.values()]
     method, ranked = next(iter(runs[0])), over_seeds(scores)
@@ -39,7 +41,7 @@ def deviations(results: list[Row]) -> dict[str, float]:
     method, *others = runs[0]
     shared = [name for name in others if all({name, method} <= run.keys() for run in runs)]
     gains = {name: _gains(name, method, runs) for name in shared}
-    return {name: float(np.std(of, ddof=1)) for name, of in gains.items() if np.ptp(of) > 1e-6}
+    return {name: float(np.std(of, ddof=1)) for name, of in gains.items() if np.ptp(of) > EQUAL}
 
 
 def _gains(name: str, method: str, runs: list[dict[str, Row]]) -> list[float]:
@@ -71,18 +73,19 @@ def _row(name: str, method: str, runs: list[dict[str, Row]], ranked: dict[str, R
 def _mean(values: list[float | None]) -> Row | None:
     """None if any seed has no value: a mean over some seeds would be of another quantity."""
     known = [value for value in values if value is not None]
-    if len(known) < len(values):
-        return None
-    interval: Interval = mean_interval(np.array(known))
-    return {"mean": interval.value, "low": interval.low, "high": interval.high, "n": interval.n}
+    return None if len(known) < len(values) else _over_seeds(known, np.ptp(known) > EQUAL)
 
 
 def _difference(gains: list[float]) -> Row:
-    """Accuracies are shares of a few hundred images: gains that happen to be equal say nothing of their spread."""
-    found = mean_interval(np.array(gains))
-    if np.ptp(gains) < 1e-6 < abs(found.value):
-        found = found._replace(low=None, high=None)
-    return {"mean": found.value, "low": found.low, "high": found.high, "n": found.n}
+    """Gains that are all 0 keep their interval: equal choices differ in no seed."""
+    return _over_seeds(gains, np.ptp(gains) > EQUAL or abs(gains[0]) <= EQUAL)
+
+
+def _over_seeds(values: list[float], spread: bool) -> Row:
+    """Without an interval where there is no `spread`: values that happen to be equal say nothing of it."""
+    found = mean_interval(np.array(values))
+    low, high = (found.low, found.high) if spread else (None, None)
+    return {"mean": found.value, "low": low, "high": high, "n": found.n}
 
 
 def _random(rows: list[Row | None]) -> Row | None:

@@ -40,6 +40,12 @@ def architecture_cell(text: str) -> Html:
     return tag("div", architecture_code(text), class_="architecture")
 
 
+def estimate_cell(text: str) -> Html:
+    """`62.20 [61.25, 63.14]` for a table, whose interval goes below the value where the table would be too wide."""
+    value, *interval = text.split(" ", 1)
+    return tag("div", value, *(part for of in interval for part in (" ", tag("span", of))), class_="estimate")
+
+
 def table(head: list[str], rows: list[list[str | Html]], caption: str, marked: int | None = None) -> Html:
     """A caption and a table in a box of its own that scrolls sideways on a narrow screen; row `marked` stands out."""
     body = [

@@ -1,29 +1,25 @@
 """The sections of the page of one seed; each is None where the run has nothing to show."""
 
 import json
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
 import numpy as np
 
 from jaxnas.report import figures, tree_figures
-from jaxnas.report.markup import Html, architecture_code, figure, join, table, tag
+from jaxnas.report.markup import Html, architecture_code, estimate_cell, figure, join, table, tag
 from jaxnas.report.read import Run
 from jaxnas.report.records import Contender, Estimate, RandomDraw, Result
 from jaxnas.report.words import UNKNOWN, count, doubts, effort, estimate, listed, percent, stage_name, verdict
 
+Columns = dict[str, str]  # heading -> cell
+
 
 def controls(result: Result) -> Html | None:
-    """The contenders in one table and their estimates as dots."""
+    """The contenders, what their supernets' rankings are worth, and their estimates as dots."""
     if not result.contenders:
         return None
     several = len(result.seeds) > 1
-    ours = next((i for i, c in enumerate(result.contenders) if c.kind == "method"), None)
-    shown = _columns(result.contenders, several)
-    head = ["found by", *(name for name, _ in shown)]
-    rows: list[list[str | Html]] = [
-        [c.name, *(cells[i] for _, cells in shown)] for i, c in enumerate(result.contenders)
-    ]
     terms = (
         "Each row is another way to find an architecture, with the same data and the same judgement: its choice is "
         "trained alone from new weights and tested once. Not split: one supernet for the whole space. Random split: "
@@ -32,17 +28,25 @@ def controls(result: Result) -> Html | None:
         "scored; score: the validation accuracy that made the choice. Kendall tau: how well the scores of its "
         "supernets rank a random sample of cells, those of its better half, and the best tenth by the truth."
     )
-    caption = "Ways to find an architecture; accuracies in percent, [95 % interval]"
+    over = ""
     if several:
         terms += (
-            " Its intervals, and those of the method's tau minus that of a control, are over seeds and cells; tau "
-            "between seeds: how alike the scores of two seeds order these cells."
+            " Tau between seeds: how alike the scores of two seeds order these cells. Intervals of tau on the better "
+            "half and on the best tenth are over seeds alone; the other intervals of tau are over seeds and cells, "
+            "that of tau between only two seeds over cells alone."
         )
-        caption += f", means over {len(result.seeds)} seeds"
+        over = f", means over {len(result.seeds)} seeds"
     below = "Mark: estimate; bar: 95 % interval. The filled circle is the method. " + _reading(several)
-    parts = [table(head, rows, caption, ours), figure(below, *_dots(result.contenders, result.random))]
+    parts = [
+        _table(
+            result.contenders, _choices, f"Ways to find an architecture; accuracies in percent, [95 % interval]{over}"
+        ),
+        _table(result.contenders, _rankings, f"How well supernets rank cells; Kendall tau, [95 % interval]{over}"),
+        figure(below, *_dots(result.contenders, result.random)),
+    ]
     parts += architectures([(c.name, c.architecture) for c in result.contenders])
-    return tag("section", tag("h2", "Beside its controls"), tag("p", terms, class_="terms"), *parts)
+    shown = [part for part in parts if part is not None]
+    return tag("section", tag("h2", "Beside its controls"), tag("p", terms, class_="terms"), *shown)
 
 
 def split(run: Run) -> Html | None:
@@ -163,22 +167,37 @@ def _reading(several: bool) -> str:
     return "Intervals of one seed tell of the test images only; they do not hold what another seed would change."
 
 
-def _columns(rows: tuple[Contender, ...], several: bool) -> list[tuple[str, list[str]]]:
-    """The columns that any row fills."""
-    columns = [
-        ("test accuracy", [estimate(c.test) for c in rows]),
-        ("method minus this", [estimate(c.difference) for c in rows]),
-        ("true accuracy", [estimate(c.true) for c in rows]),
-        ("Kendall tau", [estimate(c.kendall, 3) for c in rows]),
-        ("tau, better half", [estimate(c.kendall_half, 3) for c in rows]),
-        ("tau, best tenth", [estimate(c.kendall_top, 3) for c in rows]),
-        ("method's tau minus this", [estimate(c.kendall_difference, 3) for c in rows]),
-        ("tau between seeds", [estimate(c.reliability, 3) for c in rows]),
-        ("images seen", [count(c.images) for c in rows]),
-        ("evaluations", [count(c.evaluations) for c in rows]),
-        ("score", [percent(c.score) for c in rows]),
-    ]
-    return [(name, cells) for name, cells in columns if any(cell != UNKNOWN for cell in cells)]
+def _table(contenders: Sequence[Contender], columns: Callable[[Contender], Columns], caption: str) -> Html | None:
+    """The columns that any contender fills, of the contenders that fill any; None if none does."""
+    every = [(c, columns(c)) for c in contenders]
+    head = [name for name in every[0][1] if any(cells[name] != UNKNOWN for _, cells in every)]
+    filled = [(c, cells) for c, cells in every if any(cells[name] != UNKNOWN for name in head)]
+    rows: list[list[str | Html]] = [[c.name, *(estimate_cell(cells[name]) for name in head)] for c, cells in filled]
+    ours = next((i for i, (c, _) in enumerate(filled) if c.kind == "method"), None)
+    return table(["found by", *head], rows, caption, ours) if rows else None
+
+
+def _choices(c: Contender) -> Columns:
+    """What was chosen, and what that took."""
+    return {
+        "test accuracy": estimate(c.test),
+        "method minus this": estimate(c.difference),
+        "true accuracy": estimate(c.true),
+        "images seen": count(c.images),
+        "evaluations": count(c.evaluations),
+        "score": percent(c.score),
+    }
+
+
+def _rankings(c: Contender) -> Columns:
+    """Of contenders that have supernets."""
+    return {
+        "Kendall tau": estimate(c.kendall, 3),
+        "tau, better half": estimate(c.kendall_half, 3),
+        "tau, best tenth": estimate(c.kendall_top, 3),
+        "method's tau minus this": estimate(c.kendall_difference, 3),
+        "tau between seeds": estimate(c.reliability, 3),
+    }
 
 
 def _dots(rows: tuple[Contender, ...], random: RandomDraw | None) -> list[Html]:

@@ -33,6 +33,8 @@ th:first-child, td:first-child, td.text { text-align: left; }
 tbody th { font-weight: 400; unicode-bidi: isolate; }
 tr.marked th, tr.marked td { font-weight: 650; }
 .wide td { text-align: left; white-space: normal; overflow-wrap: anywhere; }
+.estimate, thead th { white-space: normal; }
+.estimate span { white-space: nowrap; }
 .architecture { min-width: 19rem; white-space: normal; text-align: left; }
 summary { cursor: pointer; }
 .warning h2 { border: 0; padding: 0; margin: .3rem 0; }

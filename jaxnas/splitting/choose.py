@@ -78,14 +78,15 @@ def choose_split(
     Operations that can be compared are grouped; a grouping is allowed only if each child still holds a connected
     architecture. Exact ties, counted over all edges that the rule leaves and their groupings, are decided by the policy
     `settings.ties`, which goes on record; under `keep` the reason not to split is returned. An open operation that
-    cannot be compared then joins a group that allows it, by the same policy, and is on record as `joined`. None if
-    nothing can be split.
+    cannot be compared then joins a group that allows it, by the same policy, and is on record as `joined`. A node whose
+    edges with enough operations are dead on every background stays whole as well, and the reason names these edges.
+    None if nothing can be split for another cause.
     """
     readings = as_readings(given)
     found = candidates(space, mask, readings, parts, settings)
     left = EDGE_RULES[settings.edges](settings, rng)(mask, found) if found else []
     if not left:
-        return None
+        return _all_dead(space, mask, parts, settings)
     tied = [Tie(candidate, groups) for candidate in left for groups in candidate.partition.tied]
     taken = TIES[settings.ties](tied, rng) if len(tied) > 1 else tied[0]
     if taken is None:
@@ -194,6 +195,17 @@ def at_random(space: SearchSpace, rng: np.random.Generator) -> Choose:
 def keeps_cells(space: SearchSpace, mask: Mask, edge: int, groups: Groups) -> bool:
     """Whether every child still holds a connected architecture."""
     return all(bool(space.viable(child)) for child in child_masks(mask, edge, groups))
+
+
+def _all_dead(space: SearchSpace, mask: Mask, parts: int, settings: SplitConfig) -> str | None:
+    """Why a node stays whole: no background makes one of the edges live that the rule could split; None: one does."""
+    several = [edge for edge in looked_at(settings, mask) if mask[edge].sum() >= parts]
+    if not several or space.comparable(mask)[several].any():
+        return None
+    names = [space.edge_name(edge) for edge in several]
+    if len(names) == 1:
+        return f"no background makes {names[0]} live, so that its operations change nothing"
+    return f"no background makes any of {', '.join(names)} live, so that their operations change nothing"
 
 
 def _allowed(space: SearchSpace, mask: Mask, edge: int, settings: SplitConfig) -> Callable[[Groups], bool]:

@@ -31,7 +31,8 @@ def best(settings: SplitConfig, rng: np.random.Generator) -> EdgeRule:
 def fixed(settings: SplitConfig, rng: np.random.Generator) -> EdgeRule:
     """The first edge of `settings.order` that is still whole: one edge a level, the same for siblings.
 
-    The metric-driven study's rule (Ly-Manson et al. 2024), with order (0, 1, 2). None if that edge cannot be split.
+    The metric-driven study's rule (Ly-Manson et al. 2024), with order (0, 1, 2). None if that edge cannot be split: no
+    other takes its place, and where no background makes it live, the node stays whole.
     """
     return lambda mask, candidates: [c for c in candidates if c.edge in _in_turn(settings, mask)]
 

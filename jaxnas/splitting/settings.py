@@ -13,7 +13,8 @@ from jaxnas.types import UserError
 
 SPLIT_PRESETS: dict[str, SplitConfig] = {
     # Ly-Manson et al. (2024), as their code does it: edges 1<-0, 2<-0, 2<-1 one after the other, one batch, the summed
-    # cut without balance, and silently the first of ties: {none} against the rest.
+    # cut without balance, and silently the first of ties: {none} against the rest. Their code splits 2<-1 also where
+    # 1<-0 is {none} and 2<-1 changes nothing; such a node stays whole here.
     "original-study": SplitConfig(
         groups=(2, 2, 2),
         batches=1,

@@ -2,6 +2,7 @@
 
 from jaxnas.workdir.files import (
     append_rows,
+    changes,
     locked,
     open_workdir,
     read_json,
@@ -18,6 +19,7 @@ from jaxnas.workdir.stages import open_stage, read_stages
 __all__ = [
     "Progress",
     "append_rows",
+    "changes",
     "locked",
     "open_stage",
     "open_workdir",

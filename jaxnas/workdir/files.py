@@ -159,14 +159,18 @@ def write_whole(path: Path, content: bytes) -> None:
 
 def refuse_change(path: Path, what: str, old: dict[str, Any], new: dict[str, Any], free: Sequence[str] = ()) -> None:
     """Raises UserError, with every difference, if nested settings differ elsewhere than in the dotted names `free`."""
+    if found := changes(old, new, free):
+        raise UserError(f"{path} holds a {what} ({'; '.join(found)}); choose another --workdir")
+
+
+def changes(old: dict[str, Any], new: dict[str, Any], free: Sequence[str] = ()) -> list[str]:
+    """What differs between nested settings elsewhere than in the dotted names `free`, by name."""
     before, after = _flat(old), _flat(new)
-    changed = [
+    return [
         f"{name}: {before.get(name)!r} there, {after.get(name)!r} now"
         for name in sorted({*before, *after} - {*free})
         if before.get(name) != after.get(name)
     ]
-    if changed:
-        raise UserError(f"{path} holds a {what} ({'; '.join(changed)}); choose another --workdir")
 
 
 def _flat(config: dict[str, Any], prefix: str = "") -> dict[str, Any]:

@@ -43,14 +43,21 @@ def test_a_dry_run_prints_every_stage_and_writes_nothing(tmp_path, capsys, monke
 
 
 def test_a_dry_run_reckons_with_the_deviation_of_finished_seeds(tmp_path, capsys, monkeypatch) -> None:
-    """Differences of 1, 2 and 3 points deviate by 1, and need 10 seeds; of the forecast's seeds each takes a minute."""
+    """Differences of 1, 2 and 3 points deviate by 1, and need 10 seeds; of the forecast's seeds each takes a minute.
+
+    A finished seed of another config does not count.
+    """
     monkeypatch.setattr(experiment, "forecast", lambda *_: Forecast([Work("warm_up", 1, 1, 0)], [60.0], 0.0, 1))
-    for seed, test in enumerate((61.0, 62.0, 63.0)):
+    other = replace(SMALL, leaf_epochs=SMALL.leaf_epochs + 1)
+    moved = replace(SMALL, strategy="vmap", data=replace(SMALL.data, root=tmp_path))  # as a run may go on
+    for seed, (test, config) in enumerate(((61.0, SMALL), (62.0, moved), (63.0, SMALL), (90.0, other))):
         contenders = [{"name": "method", "test_accuracy": test}, {"name": "unsplit", "test_accuracy": 60.0}]
         (tmp_path / f"seed-{seed}").mkdir()
+        made_of = configs.to_dict(replace(config, seed=seed))
+        (tmp_path / f"seed-{seed}" / "config.json").write_text(json.dumps(made_of))
         (tmp_path / f"seed-{seed}" / "result.json").write_text(json.dumps({"contenders": contenders}))
-    (tmp_path / "seed-3").mkdir()  # not finished
-    arguments = ["smoke", "--workdir", str(tmp_path), *FLAGS, "--dry-run", "--seeds", "0", "1", "2", "3"]
+    (tmp_path / "seed-4").mkdir()  # not finished
+    arguments = ["smoke", "--workdir", str(tmp_path), *FLAGS, "--dry-run", "--seeds", "0", "1", "2", "4"]
     monkeypatch.setenv("COLUMNS", "120")
     assert experiment.main(arguments) == 0
     told = capsys.readouterr().out
@@ -109,6 +116,27 @@ def test_bad_input_is_one_sentence_and_exit_code_2(arguments, told, tmp_path, ca
     assert experiment.main([*given, "--workdir", str(tmp_path / "w")]) == 2
     error = capsys.readouterr().err
     assert error.startswith("error: ") and error.count("\n") == 1 and told.format(tmp=tmp_path) in error
+    assert not (tmp_path / "w").exists()
+
+
+@pytest.mark.parametrize("dry", [[], ["--dry-run"]])
+@pytest.mark.parametrize(
+    ("flags", "told"),
+    [
+        (["--search.budget", "2"], "error: random split 1, leaf 0 of 2: perturbation needs "),
+        (
+            ["--control.random-splits", "0", "--search.budget", "2"],
+            "error: the supernet that is not split, leaf 0 of 1: ",
+        ),
+    ],
+)
+def test_a_control_that_cannot_be_is_refused_before_the_work_directory_is_made(
+    dry, flags, told, tmp_path, capsys
+) -> None:
+    darts = ("--search.algorithm", "darts", "--leaf-weights", "new", "--selection.name", "perturbation")
+    assert experiment.main(["smoke", "--workdir", str(tmp_path / "w"), *FLAGS, *darts, *flags, *dry]) == 2
+    error = capsys.readouterr().err
+    assert error.startswith(told) and error.count("\n") == 1
     assert not (tmp_path / "w").exists()
 
 

@@ -2,11 +2,15 @@
 
 from dataclasses import replace
 
+import pytest
+
 from experiments.presets import PRESETS
 from jaxnas.config import ControlConfig, TruthConfig
 from jaxnas.data import load
+from jaxnas.methods import controls
 from jaxnas.methods.forecast import forecast, works
-from jaxnas.methods.problem import prepare
+from jaxnas.methods.problem import of_seed, prepare
+from jaxnas.types import UserError
 
 DIGITS = replace(PRESETS["digits"], strategy="loop")
 
@@ -58,6 +62,18 @@ def test_stages_that_are_not_wanted_are_not_reckoned(problem) -> None:
     two = stages(unsplit=False, random_splits=2, random_architectures=5)
     assert (two["random_split_2"], two["random_alone"], two["alone"]) == (2, 5, 4)
     assert "unsplit" not in two
+
+
+def test_a_forecast_refuses_a_control_that_cannot_be_of_any_seed(problem, monkeypatch) -> None:
+    def check(of) -> None:
+        if of.config.seed == 5:
+            raise UserError("the random split of seed 5")
+
+    monkeypatch.setattr(controls, "check", check)
+    with pytest.raises(UserError, match="of seed 5"):
+        forecast(problem, False, (1, 5))
+    with pytest.raises(UserError, match="of seed 5"):
+        forecast(of_seed(problem, 5), False)
 
 
 def test_a_forecast_is_measured_here(problem) -> None:

@@ -9,7 +9,7 @@ import pytest
 
 from jaxnas.analysis import share_interval
 from jaxnas.benchmarks import Table
-from jaxnas.config import TruthConfig
+from jaxnas.config import ControlConfig, TruthConfig
 from jaxnas.data import load
 from jaxnas.methods import judge as judgement
 from jaxnas.methods.alone import train_alone
@@ -19,6 +19,7 @@ from jaxnas.methods.judge import architectures_to_train, judge
 from jaxnas.methods.problem import ALONE
 from jaxnas.parallel import item
 from jaxnas.spaces import TOY
+from jaxnas.spaces.tree import SplitTree, root
 from jaxnas.types import QUIET, Stage
 
 PLANTED = np.array([11.0, 12, 13, 14, 50, 80, 15, 60, 90])  # in the order of TOY.enumerate()
@@ -112,6 +113,11 @@ def test_verdicts_with_a_table(problem, tree, count, test_images) -> None:
     assert ranking.random == (70, 70, 70, 4)  # all four connected architectures
     # The better of two drawn: 90 in 7 of 16 draws, 80 in 5, 60 in 3, 50 in 1.
     assert ranking.best_of == (2, pytest.approx((7 * 90 + 5 * 80 + 3 * 60 + 50) / 16))
+    # Without a control to name the number it is that of leaves with nothing whole, the same for every seed.
+    none = problem._replace(config=replace(problem.config, control=ControlConfig(random_architectures=0)))
+    whole = SplitTree(TOY, (replace(root(TOY), kept="all alike"),))
+    again = judge(none, CONTENDERS, whole, SAMPLE, (op_ids, states), read, TABLE)[1]
+    assert again.best_of == ranking.best_of and len(again.leaves) == 1
 
 
 def test_without_a_table_the_truth_is_what_networks_reach_alone(problem, tree, count, test_images) -> None:

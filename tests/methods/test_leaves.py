@@ -258,13 +258,30 @@ def test_a_selector_that_cannot_be_is_told_before_leaves_are_trained(
         check_leaves(with_settings(problem, algorithm, name=name), tree.masks(), budget, "the split")
 
 
+def test_where_a_node_stays_whole_the_unsplit_supernet_has_the_budget_of_fewer_leaves(problem) -> None:
+    by = with_settings(problem, "darts", name="perturbation")  # with the budget 4 of each leaf
+    controls.check_unsplit(by, 2)
+    with pytest.raises(UserError, match="the supernet that is not split, leaf 0 of 1: perturbation needs 6"):
+        controls.check_unsplit(by, 1)
+
+
 def test_the_work_of_passes_and_selectors_by_hand(problem) -> None:
     by = with_settings(problem, "darts", "new", name="perturbation", tune_epochs=1, recalibrate=1)
     by = by._replace(config=replace(by.config, search=replace(by.config.search, budget=6)))
-    found = {work.stage: tuple(work)[1:] for work in works(by, with_table=True)}
+
+    def found_with(every: int) -> dict[str, tuple[int, int, int]]:
+        config = replace(by.config, truth=replace(by.config.truth, every=every))
+        return {work.stage: tuple(work)[1:] for work in works(by._replace(config=config), with_table=True)}
+
+    found = found_with(every=0)
     # 4 steps an epoch, 8 of DARTS; 12 probes; an evaluation reads a validation and a training batch.
     assert found["warm_up"] == (1, 2 * 4, 0) and found["leaves"] == (2, 2 * 8, 0)
     assert found["search"] == found["random_split_1_search"] == (2, 8, (6 + 1) * 2)  # one tuning between two decisions
     assert found["unsplit"] == (1, 2 * (16 + 8) + 12 + 8 - 8, 0) and found["unsplit_search"] == (1, 8, 7 * 2)
     assert found["random_split_1"] == (2, 16 + (12 + 8) // 2, 0)
     assert found["random_alone"] == (2, (8 + 2 * (16 + 8) + 12) // 2, 1)
+    # A look scores 200 of 300 cells, 100 in each of two leaves, and each evaluation reads two batches. Looks come
+    # after every second epoch and the last: 1 of 2 epochs, 4 of the 7 whole ones in 60 steps, 2 of the 3 in 26.
+    looks = {"warm_up": 1 * 200 * 2, "leaves": 1 * 100 * 2, "unsplit": 4 * 200 * 2, "random_split_1": 2 * 100 * 2}
+    followed = {stage: (*work[:2], work[2] + looks.get(stage, 0)) for stage, work in found.items()}
+    assert found_with(every=2) == followed

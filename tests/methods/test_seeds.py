@@ -102,6 +102,20 @@ def test_equal_gains_say_nothing_of_their_spread(gains, interval) -> None:
     assert (found["low"], found["high"]) == (interval or (None, None))
 
 
+@pytest.mark.parametrize("tau", [1.0, 0.0])
+def test_equal_taus_give_a_mean_without_an_interval(tau) -> None:
+    equal = deepcopy(RESULTS)
+    for of in equal.values():
+        of["contenders"][0]["kendall_half"] = {"value": tau}
+    (ours, _), (other, _) = (join_seeds(results, NONE)["table"] for results in (equal, RESULTS))
+    assert ours["kendall_half"] == {"mean": tau, "low": None, "high": None, "n": 3}
+    assert other["kendall_half"] is None
+    equal[7]["contenders"][0]["kendall_half"] = {"value": tau - 0.5}
+    half = T2 * 0.5 / 3  # deviations 1/6, 1/6, -1/3: variance 1/12, of the mean 1/36
+    found = join_seeds(equal, NONE)["table"][0]["kendall_half"]
+    assert found["high"] - found["mean"] == pytest.approx(half)
+
+
 def test_the_mean_of_a_whole_table_stays_exact() -> None:
     whole = {"accuracy": 92.2, "low": 92.2, "high": 92.2, "n": 11776, "best_of": 8, "best": 94.0}
     found = join_seeds({seed: result(60 + seed, 61, "a", whole) for seed in range(3)}, NONE)["random_architecture"]

@@ -90,6 +90,22 @@ def test_a_dead_edge_is_no_candidate_of_any_rule_nor_of_chance() -> None:
     assert {at_random(TRIANGLE, rng)(node, 2).edge for _ in range(30)} == {1}
 
 
+def test_a_node_that_could_only_be_split_on_dead_edges_stays_whole_and_says_so() -> None:
+    mask, similarity = np.array([[1, 0, 0], [1, 1, 1], [1, 1, 1]], bool), np.zeros((3, 3, 3))
+    only = "no background makes 2<-1 live, so that its operations change nothing"
+    assert decided(TRIANGLE, mask, similarity, edges="fixed", order=(2, 1)) == only
+    assert decided(TRIANGLE, mask, similarity, edges="fixed", order=(1, 2)).edge == 1
+    mask[1] = [False, True, False]  # the live edge has no choice left
+    assert decided(TRIANGLE, mask, similarity) == only
+    cut, equal = NAS_BENCH_201.full_mask(), np.zeros((6, 5, 5))
+    cut[[3, 5], 1:] = False  # nothing leads on from node 2, and all goes through node 1
+    cut[[0, 4]] = [False, True, False, False, False]
+    both = "no background makes any of 2<-0, 2<-1 live, so that their operations change nothing"
+    assert decided(NAS_BENCH_201, cut, equal) == both
+    cut[[1, 2], 2:] = False  # two operations fall into no three groups, live or not
+    assert choose_split(NAS_BENCH_201, cut, equal, 3, SplitConfig(), np.random.default_rng(0)) is None
+
+
 def test_nothing_known_of_an_edge_or_no_batch_that_counts_makes_it_no_candidate() -> None:
     clear = np.zeros((8, 3, 3))
     clear[:, 0, 1] = clear[:, 1, 0] = 1.0
