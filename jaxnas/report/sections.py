@@ -23,7 +23,7 @@ def controls(result: Result) -> Html | None:
     terms = (
         "Each row is another way to find an architecture, with the same data and the same judgement: its choice is "
         "trained alone from new weights and tested once. Not split: one supernet for the whole space. Random split: "
-        "as many leaves, their groups drawn at random. Random architectures: no supernet, each trained alone. Images "
+        "as many groups at each level, drawn at random. Random architectures: no supernet, each trained alone. Images "
         "seen: training images passed through networks before the choice; evaluations: architectures that were "
         "scored; score: the validation accuracy that made the choice. Kendall tau: how well the scores of its "
         "supernets rank a random sample of cells, those of its better half, and the best tenth by the truth."
