@@ -20,7 +20,11 @@ lint: .venv/ready
 
 .venv/ready: requirements.txt
 	$(PYTHON) -m venv .venv
-	$(BIN)/pip install --quiet --disable-pip-version-check --requirement requirements.txt
+	@$(BIN)/pip install --quiet --disable-pip-version-check --requirement requirements.txt & pip=$$!; seconds=0; \
+	trap 'kill $$pip' INT TERM; while kill -0 $$pip 2> /dev/null; do \
+		test $$((seconds % 15)) -ne 0 || echo "installing requirements.txt: $$seconds s"; \
+		sleep 1; seconds=$$((seconds + 1)); \
+	done; wait $$pip
 	touch $@
 
 # What only tests and options need: torch reads NAS-Bench-201's API file, submitit launches jobs, the rest write and check

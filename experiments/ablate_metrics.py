@@ -57,9 +57,10 @@ PRESETS: dict[str, MetricAblationConfig] = {
         data=RUNS["digits"].data,
         net=RUNS["digits"].net,
         optimizer=RUNS["digits"].optimizer,
-        split=replace(RUNS["digits"].split, groups=(2, 2)),
+        split=RUNS["digits"].split,
         tree_metrics=METRICS,
         seeds=(0, 1, 2),
+        warmups=(0, 50),
     ),
     # CIFAR-10 averaged to 16x16, every metric.
     "cifar10-small": MetricAblationConfig(

@@ -24,13 +24,13 @@ SPLITS: dict[str, SplitAblationConfig] = {
             data=_DIGITS.data,
             net=_DIGITS.net,
             optimizer=_DIGITS.optimizer,
-            epochs=20,
+            epochs=100,
             budget=50,
-            alone_epochs=30,
+            alone_epochs=50,
         ),
         splits=(*METRICS, "random:3", "none"),
         split=SplitConfig(groups=(2, 2), batches=4),
-        warmup_epochs=20,
+        warmup_epochs=100,
     ),
     # Against true accuracies (--table).
     "cifar10-small": SplitAblationConfig(

@@ -14,7 +14,8 @@ from jaxnas.config import (
     TruthConfig,
 )
 
-_DIGITS = DataConfig(name="digits", train=1024, valid=384, eval_batch=128, crop=1, flip=False)
+# Few images, and distorted: on a thousand of them as they are almost all cells reach 99 %, which tells none apart.
+_DIGITS = DataConfig(name="digits", train=320, valid=1024, eval_batch=128, crop=1, flip=False, distort=0.75)
 _NO_TRUTH = TruthConfig(alone=0)
 
 PRESETS: dict[str, FewShotConfig] = {
@@ -30,16 +31,18 @@ PRESETS: dict[str, FewShotConfig] = {
         alone_epochs=8,
         quick_compile=True,
     ),
-    # NAS-Bench-201 on scikit-learn's digits (8x8, real, no download).
+    # NAS-Bench-201 on scikit-learn's digits (8x8, real, no download). Cells differed more with 4 channels than with 8.
+    # After 5,000 steps the unsplit supernet's ranking agreed with training alone by a tau-b of about 0.4.
     "digits": FewShotConfig(
         data=_DIGITS,
-        net=NetConfig(channels=8, cells=1),
+        net=NetConfig(channels=4, cells=1),
         optimizer=OptimizerConfig(rate=0.05),
-        split=SplitConfig(batches=4),
+        split=SplitConfig(groups=(2, 2), batches=4),
         search=SearchConfig(budget=50),
-        warmup_epochs=20,
-        leaf_epochs=20,
-        alone_epochs=30,
+        truth=TruthConfig(alone=64),
+        warmup_epochs=200,
+        leaf_epochs=200,
+        alone_epochs=50,
     ),
     # CIFAR-10 averaged to 16x16, a small supernet: a real study on a laptop.
     "cifar10-small": FewShotConfig(
@@ -89,15 +92,15 @@ STUDIES: dict[str, StudyConfig] = {
     ),
     "digits": StudyConfig(
         data=_DIGITS,
-        net=NetConfig(channels=8, cells=1),
-        optimizer=OptimizerConfig(rate=0.05),
+        net=PRESETS["digits"].net,
+        optimizer=PRESETS["digits"].optimizer,
         algorithms=("uniform", "fairnas", "darts", "snas", "gdas", "dsnas", "reinforce", "drnas"),
         selectors=("magnitude", "perturbation", "zero_cost_perturbation", "best_of_sampled", "evolution"),
-        epochs=20,
-        tune_epochs=1,
+        epochs=200,
+        tune_epochs=5,
         budget=130,
         ranked=32,
-        alone_epochs=30,
+        alone_epochs=50,
     ),
     # A real study on a laptop, against true accuracies (--table).
     "cifar10-small": StudyConfig(

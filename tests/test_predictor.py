@@ -29,7 +29,7 @@ ABOUT = Description(
     image_shape=(8, 8, 3),
     classes=("cat", "dög", "a, b"),
     colours=Colours((0.2, 0.5, 0.7), (0.1, 0.2, 0.3)),
-    data=DataConfig(name="folder", root=Path("somewhere"), size=8, train=None),
+    data=DataConfig(name="folder", root=Path("somewhere"), size=8, train=None, distort=1.0),  # one's own images are not
     test_accuracy=61.25,
 )
 SMALL = ABOUT._replace(image_shape=(4, 4, 3))

@@ -30,6 +30,8 @@ class DataConfig:
     """random horizontal flips"""
     cutout: int = 0
     """side of the square that is cut out; 0: none"""
+    distort: float = 0.0
+    """strength of distortions that keep labels, drawn once for each image of every part, 0 .. 1; 0: none"""
     size: int = 32
     """side that the images of `folder` are resized to, a multiple of 4"""
     grey: bool = False

@@ -1,6 +1,7 @@
 """Data sets by name. A source reads one part; `load` divides the training part and leaves the test part unread."""
 
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import NamedTuple
 
@@ -11,6 +12,7 @@ from jaxnas.data import names
 from jaxnas.data.arrays import read_arrays
 from jaxnas.data.checksums import mismatches
 from jaxnas.data.cifar import CIFAR10, CIFAR100, cifar_files, read_cifar
+from jaxnas.data.distort import distort
 from jaxnas.data.folder import read_folder
 from jaxnas.data.idx import FASHION_MNIST, MNIST, idx_files, read_idx
 from jaxnas.data.imagenet16 import imagenet16_files, read_imagenet16
@@ -71,7 +73,7 @@ def load(config: DataConfig, seed: int, strict: bool = False) -> Dataset:
     """
     if config.name not in SOURCES:
         raise UserError(f"unknown data set {config.name!r}; allowed: {sorted(SOURCES)}")
-    source = SOURCES[config.name]
+    source = partial(_distorted, SOURCES[config.name])
     files = OFFICIAL_FILES[config.name](config.root) if config.name in OFFICIAL_FILES else []
     warnings = mismatches(config.name, files)
     if strict and warnings:
@@ -87,6 +89,11 @@ def load(config: DataConfig, seed: int, strict: bool = False) -> Dataset:
     parts = divide(whole, _sizes(config, len(whole)), seed)
     classes = whole.names or tuple(str(i) for i in range(whole.classes))
     return Dataset(parts["train"], parts["valid"], test, colours_of(whole), classes, warnings)
+
+
+def _distorted(source: Callable[[DataConfig, str], Split], config: DataConfig, part: str) -> Split:
+    """The part of a source, distorted by a constant of the part: every seed sees the same images."""
+    return distort(source(config, part), config.distort, [0xD157, *part.encode()])
 
 
 def _sizes(config: DataConfig, n: int) -> dict[str, int]:

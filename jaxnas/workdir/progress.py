@@ -1,5 +1,6 @@
 """How far a run is: a live line on a terminal, plain lines elsewhere."""
 
+import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -9,8 +10,10 @@ from rich.progress import BarColumn, MofNCompleteColumn, TextColumn, TimeElapsed
 from rich.progress import Progress as LiveProgress
 
 Progress = Callable[[str, int, int, str], None]
-"""(stage, done, total, note)"""
+"""(stage, done, total, note); a total of 0: the stage starts, and has not yet told how long it is"""
 PLAIN_EVERY = 10.0  # seconds between plain lines of one stage
+SILENT = 15.0  # seconds without a plain line, after which one says that the run is alive
+LOOK = 1.0  # seconds between two looks at how long it has been silent
 
 
 @contextmanager
@@ -20,7 +23,8 @@ def progress(console: Console) -> Iterator[Progress]:
         with _live(console) as update:
             yield update
     else:
-        yield _plain(console)
+        with _plain(console) as update:
+            yield update
 
 
 @contextmanager
@@ -38,22 +42,48 @@ def _live(console: Console) -> Iterator[Progress]:
 
         def update(stage: str, done: int, total: int, note: str) -> None:
             if stage not in tasks:
-                tasks[stage] = live.add_task(stage, total=total, note=note)
-            live.update(tasks[stage], completed=done, total=total, note=note)  # type: ignore[arg-type]
+                tasks[stage] = live.add_task(stage, total=None, note=note)
+            if total:
+                live.update(tasks[stage], completed=done, total=total, note=note)  # type: ignore[arg-type]
 
         yield update
 
 
-def _plain(console: Console) -> Progress:
+@contextmanager
+def _plain(console: Console) -> Iterator[Progress]:
+    """Lines of reports; while there are none, as during a compilation, a thread says which stage is at work."""
     start = time.monotonic()
     last: dict[str, float] = {}
+    lock, ended = threading.Lock(), threading.Event()
+    stage_now, reported, written = "start", start, start
+
+    def write(text: str, now: float) -> None:
+        nonlocal written
+        written = now
+        console.print(f"{now - start:7.1f}s {text}", highlight=False, markup=False, soft_wrap=True)
 
     def update(stage: str, done: int, total: int, note: str) -> None:
-        now = time.monotonic()
-        if done < total and now - last.get(stage, -PLAIN_EVERY) < PLAIN_EVERY:
-            return
-        last[stage] = now
-        line = f"{now - start:7.1f}s {stage:>9} {done}/{total} {note}"
-        console.print(line, highlight=False, markup=False, soft_wrap=True)
+        nonlocal stage_now, reported
+        with lock:
+            now = time.monotonic()
+            stage_now, reported = stage, now
+            if not total:
+                write(f"{stage:>9} starts", now)
+            elif done == total or now - last.get(stage, -PLAIN_EVERY) >= PLAIN_EVERY:
+                last[stage] = now
+                write(f"{stage:>9} {done}/{total} {note}", now)
 
-    return update
+    def beat() -> None:
+        while not ended.wait(LOOK):
+            with lock:
+                now = time.monotonic()
+                if now - written >= SILENT:
+                    write(f"{stage_now:>9} {now - reported:.0f} s since its last report, computing or compiling", now)
+
+    thread = threading.Thread(target=beat, daemon=True)
+    thread.start()
+    try:
+        yield update
+    finally:
+        ended.set()
+        thread.join()

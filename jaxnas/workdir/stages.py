@@ -94,6 +94,7 @@ def open_stage(workdir: Path, name: str, note: Callable[[Rows], str], show: Prog
 
     if not finished:
         hosts.first(write_json, workdir / "stages.json", {**records, name: {"status": "running"}})
+        show(name, 0, 0, "")
     yield Stage(resume, advance)
     if not finished:
         hosts.first(finish)

@@ -46,8 +46,9 @@ def run(workdir: str, point: str, out: Connection, flags: tuple[str, ...] = (), 
     @contextmanager
     def telling(console: Any) -> Iterator[Any]:
         def show(stage: str, done: int, total: int, note: str) -> None:
-            print("unit", stage, done, flush=True)
-            after(stage, done)
+            if total:
+                print("unit", stage, done, flush=True)
+                after(stage, done)
 
         yield show
 

@@ -17,39 +17,39 @@ DIGITS = replace(PRESETS["digits"], strategy="loop")
 
 def test_the_work_of_digits_by_hand() -> None:
     problem = prepare(DIGITS, load(DIGITS.data, 0))
-    # 16 steps an epoch, 3 validation batches, 8 leaves; 7 nodes of 30 operations and 4 batches are 840 probes.
+    # 5 steps an epoch, 8 validation batches, 4 leaves; 3 nodes of 30 operations and 4 batches are 360 probes.
     expected = [
-        ("warm_up", 1, 20 * 16, 0),
-        ("split", 6, 140, 0),
-        ("leaves", 8, 20 * 16, 0),
-        ("search", 8, 0, 50 * 3),
-        ("unsplit", 1, 8 * 320 + 840, 0),
-        ("unsplit_search", 1, 0, 8 * 50 * 3),
-        ("random_split_1", 8, 320 + 105, 0),
-        ("random_split_1_search", 8, 0, 50 * 3),
-        ("random_alone", 8, (320 + 8 * 320 + 840) // 8, 3),
-        ("alone", 4 + 32, 30 * 16, 6),
-        ("judge", 8, 0, 2 * 4 * 3),  # the sample of 32 by the leaves of both trees
-        ("judge_unsplit", 1, 0, 32 * 3),
+        ("warm_up", 1, 200 * 5, 0),
+        ("split", 6, 60, 0),
+        ("leaves", 4, 200 * 5, 0),
+        ("search", 4, 0, 50 * 8),
+        ("unsplit", 1, 4 * 1000 + 360, 0),
+        ("unsplit_search", 1, 0, 4 * 50 * 8),
+        ("random_split_1", 4, 1000 + 90, 0),
+        ("random_split_1_search", 4, 0, 50 * 8),
+        ("random_alone", 8, (1000 + 4 * 1000 + 360) // 8, 8),
+        ("alone", 4 + 64, 50 * 5, 16),
+        ("judge", 4, 0, 2 * 16 * 8),  # the sample of 64 by the leaves of both trees
+        ("judge_unsplit", 1, 0, 64 * 8),
     ]
     assert list(map(tuple, works(problem, with_table=False))) == expected
     tabled = {work.stage: tuple(work) for work in works(problem, with_table=True)}
-    # 300 of the table and 100 of its best, 50 in each leaf; and 50 of each leaf of the method.
-    assert tabled["judge"] == ("judge", 8, 0, (2 * 50 + 50) * 3)
-    assert tabled["judge_unsplit"] == ("judge_unsplit", 1, 0, 400 * 3)
-    assert tabled["alone"] == ("alone", 4, 30 * 16, 6)
+    # 300 of the table and 100 of its best, 100 in each leaf; and 50 of each leaf of the method.
+    assert tabled["judge"] == ("judge", 4, 0, (2 * 100 + 50) * 8)
+    assert tabled["judge_unsplit"] == ("judge_unsplit", 1, 0, 400 * 8)
+    assert tabled["alone"] == ("alone", 4, 50 * 5, 16)
     search = replace(DIGITS.search, leaf_bias=True)  # the parent scores a generation of 25 for each leaf
     corrected = problem._replace(config=replace(problem.config, search=search))
     more = {work.stage: work.batches for work in works(corrected, with_table=False)}
-    assert more["search"] == more["random_split_1_search"] == (50 + 25) * 3
-    assert more["unsplit_search"] == 8 * 50 * 3
-    # Looks after 3, 6, ..., 18 and 20 epochs; the unsplit supernet trains for 212, random leaves for 26.
+    assert more["search"] == more["random_split_1_search"] == (50 + 25) * 8
+    assert more["unsplit_search"] == 4 * 50 * 8
+    # Looks after 3, 6, ..., 198 and 200 epochs; the unsplit supernet trains for 872, random leaves for 218.
     truth = replace(DIGITS.truth, every=3)
     followed = problem._replace(config=replace(problem.config, truth=truth))
     looks = {work.stage: work.batches for work in works(followed, with_table=False)}
-    assert (looks["warm_up"], looks["leaves"]) == (7 * 32 * 3, 7 * 4 * 3)
-    assert (looks["unsplit"], looks["random_split_1"]) == (71 * 32 * 3, 9 * 4 * 3)
-    assert {work.stage: work.batches for work in works(followed, with_table=True)}["warm_up"] == 7 * 200 * 3
+    assert (looks["warm_up"], looks["leaves"]) == (67 * 64 * 8, 67 * 16 * 8)
+    assert (looks["unsplit"], looks["random_split_1"]) == (291 * 64 * 8, 73 * 16 * 8)
+    assert {work.stage: work.batches for work in works(followed, with_table=True)}["warm_up"] == 67 * 200 * 8
 
 
 def test_stages_that_are_not_wanted_are_not_reckoned(problem) -> None:

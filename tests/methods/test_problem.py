@@ -21,7 +21,7 @@ from jaxnas.types import UserError
         ({"split": {"metric": "snop"}}, r"unknown metric 'snop'; allowed: \['accuracy', .*'zico'\]"),
         ({"split": {"background": "mixed"}}, r"unknown split.background 'mixed'; allowed: \['path', 'uniform'\]"),
         ({"fusion": -1}, "fusion must be at least 0, it is -1"),
-        ({"split": {"leaves": 6}}, r"give K = 8 leaves, not 6; allowed: 8 .* \[\[2, 3\]\]"),
+        ({"split": {"leaves": 6}}, r"give K = 4 leaves, not 6; allowed: 4 .* \[\[2, 3\]\]"),
         ({"split": {"edges": "first"}}, r"unknown split.edges 'first'; allowed: \['best', "),
         ({"split": {"min_size": 3}}, r"split.min_size must be from 1 to 2, .* not 3"),
         ({"split": {"batches": 0}}, "split.batches must be at least 1, it is 0"),

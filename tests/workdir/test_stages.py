@@ -90,7 +90,8 @@ def test_records_are_in_order_and_rows_are_of_their_stage(
         ("split", {"status": "done", "seconds": 0.25, "metrics_bytes": size}),
     ]
     assert rows(tmp_path) == [("warm_up", 1), ("warm_up", 2)]
-    assert told == [("warm_up", 1, 2, "1 rows"), ("warm_up", 2, 2, "1 rows")]
+    starts = [("warm_up", 0, 0, ""), ("split", 0, 0, "")]
+    assert told == [starts[0], ("warm_up", 1, 2, "1 rows"), ("warm_up", 2, 2, "1 rows"), starts[1]]
 
 
 def test_a_stage_that_is_done_is_not_run_again(open_: Open, clock: SimpleNamespace, tmp_path: Path) -> None:
