@@ -16,6 +16,7 @@ from jaxnas.config import (
 
 # Few images, and distorted: on a thousand of them as they are almost all cells reach 99 %, which tells none apart.
 _DIGITS = DataConfig(name="digits", train=320, valid=1024, eval_batch=128, crop=1, flip=False, distort=0.75)
+_CIFAR10 = DataConfig(name="cifar10", train=10_000, valid=2_000, test=10_000, downsample=2, crop=2)
 _NO_TRUTH = TruthConfig(alone=0)
 
 PRESETS: dict[str, FewShotConfig] = {
@@ -46,12 +47,15 @@ PRESETS: dict[str, FewShotConfig] = {
     ),
     # CIFAR-10 averaged to 16x16, a small supernet: a real study on a laptop.
     "cifar10-small": FewShotConfig(
-        data=DataConfig(name="cifar10", train=10_000, valid=2_000, test=10_000, downsample=2, crop=2),
+        data=replace(_CIFAR10, train=40_000, valid=5_000),
         net=NetConfig(channels=8, cells=1),
+        optimizer=OptimizerConfig(rate=0.1),
+        split=SplitConfig(groups=(2, 2), batches=32),
         search=SearchConfig(budget=50),
-        warmup_epochs=10,
-        leaf_epochs=10,
-        alone_epochs=30,
+        truth=TruthConfig(every=8),
+        warmup_epochs=12,
+        leaf_epochs=8,
+        alone_epochs=10,
     ),
     # One's own images, a few hundred or thousand of them: one folder a class, or an .npz file.
     "folder": FewShotConfig(
@@ -104,7 +108,7 @@ STUDIES: dict[str, StudyConfig] = {
     ),
     # A real study on a laptop, against true accuracies (--table).
     "cifar10-small": StudyConfig(
-        data=PRESETS["cifar10-small"].data,
+        data=_CIFAR10,
         net=NetConfig(channels=8, cells=1),
         algorithms=("uniform", "darts", "gdas", "dsnas", "drnas"),
         selectors=("magnitude", "perturbation", "zero_cost_perturbation", "best_of_sampled"),

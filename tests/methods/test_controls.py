@@ -31,8 +31,8 @@ DIFFERENT = level_by_level((0, 1, 2))  # 5 operations always fall into 2 and 3
 
 
 def prepared(preset: str) -> Problem:
-    """The preset's problem; of CIFAR-10 with noise in place of the images, of which only the number counts."""
-    config = replace(PRESETS[preset], strategy="loop")
+    """The preset's problem with 8 leaves; of CIFAR-10 with noise for images, of which only the number counts."""
+    config = replace(PRESETS[preset], strategy="loop", split=replace(PRESETS[preset].split, groups=(2, 2, 2)))
     if config.data.name == "digits":
         return prepare(config, load(config.data, 0))
     rng = np.random.default_rng(0)
@@ -82,21 +82,20 @@ def test_the_remainder_of_an_epoch_is_not_counted(problem, tree) -> None:
 
 
 def test_images_of_digits_by_hand(digits) -> None:
-    method = (20 + 8 * 20) * 1024 + 185 * 4 * 64
-    assert controls.method_images(digits, DIFFERENT) == method == 231_680
-    assert controls.unsplit_epochs(digits, DIFFERENT) == 160 + 46  # 47,360 / 1,024 = 46.25
-    assert controls.random_split_epochs(digits, DIFFERENT, DIFFERENT) == 20 + 6  # 5.8
-    assert controls.random_alone_epochs(digits, DIFFERENT, 8) == 28  # 28.3
+    method = (200 + 8 * 200) * 320 + 185 * 4 * 64
+    assert controls.method_images(digits, DIFFERENT) == method == 623_360
+    assert controls.unsplit_epochs(digits, DIFFERENT) == 1600 + 148  # 47,360 / 320
+    assert controls.random_split_epochs(digits, DIFFERENT, DIFFERENT) == 200 + 18  # 18.5, to even
+    assert controls.random_alone_epochs(digits, DIFFERENT, 8) == 244  # 243.5, to even
 
 
 def test_images_of_cifar_by_hand() -> None:
     small = prepared("cifar10-small")
-    # 156 whole batches of 64 in 10,000 images.
-    assert controls.epoch_images(small) == 9_984
-    assert controls.method_images(small, DIFFERENT) == (10 + 8 * 10) * 9_984 + 185 * 8 * 64 == 993_280
-    assert controls.unsplit_epochs(small, DIFFERENT) == 80 + 9  # 94,720 / 9,984 = 9.5
-    assert controls.random_split_epochs(small, DIFFERENT, DIFFERENT) == 10 + 1
-    assert controls.random_alone_epochs(small, DIFFERENT, 8) == 12
+    assert controls.epoch_images(small) == 40_000
+    assert controls.method_images(small, DIFFERENT) == (12 + 8 * 8) * 40_000 + 185 * 32 * 64 == 3_418_880
+    assert controls.unsplit_epochs(small, DIFFERENT) == 64 + 9  # 378,880 / 40,000 = 9.5
+    assert controls.random_split_epochs(small, DIFFERENT, DIFFERENT) == 8 + 1
+    assert controls.random_alone_epochs(small, DIFFERENT, 8) == 11
 
 
 @pytest.mark.parametrize("name", ["smoke", "digits", "cifar10-small"])
