@@ -166,22 +166,26 @@ def score_paths(
     """Validation accuracies, percent, of paths[k], int [a_k, E], in sub-supernet k. params: leaves [K, ...].
 
     Norms use the statistics of each batch, or those of `selection.recalibrate` training batches. The supernets are on
-    1/partial of the channels; by default, as the algorithm of the leaves has it. In rounds of one shape, so that one
-    program serves all; repeats fill the rounds up and are dropped.
+    1/partial of the channels; by default, as the algorithm of the leaves has it. In parts of one shape, as many at once
+    as there are lanes, so that one program serves all and no leaf waits for a fuller one; repeats fill the last parts
+    up and are dropped.
     """
     config = problem.config
     evaluate = problem.programs.evaluate_in(partial or ALGORITHMS[config.search.algorithm](problem.space).partial)
     recalibrate = config.selection.recalibrate
     calibration = (calibration_of(problem, recalibrate),) if recalibrate else ()
-    size = min(config.search.population, config.search.budget)
-    filler = np.concatenate(paths)[:1]
-    found: list[np.ndarray] = []
-    for start in range(0, max(map(len, paths)), size):
-        parts = [rows[start : start + size] if len(rows) > start else filler for rows in paths]
-        batch = jnp.asarray(np.stack([np.resize(part, (size, part.shape[1])) for part in parts]))
-        found.append(np.asarray(evaluate((params, batch), problem.valid, *calibration)))
-    scores = np.concatenate(found, axis=1)
-    return [row[: len(rows)] for row, rows in zip(scores, paths, strict=True)]
+    size, lanes = min(config.search.population, config.search.budget), parallel.lanes(config.strategy)
+    parts = [(k, first) for k, rows in enumerate(paths) for first in range(0, len(rows), size)]
+    weights = jax.device_get(params)
+    found = [np.zeros(len(rows), np.float32) for rows in paths]
+    for start in range(0, len(parts), lanes):
+        now = [parts[i % len(parts)] for i in range(start, start + lanes)]
+        batch = np.stack([np.resize(paths[k][first : first + size], (size, paths[k].shape[1])) for k, first in now])
+        own = parallel.item(weights, np.array([k for k, _ in now]))
+        scores = np.asarray(evaluate((own, jnp.asarray(batch)), problem.valid, *calibration))
+        for (k, first), row in zip(now, scores, strict=True):
+            found[k][first : first + size] = row[: len(found[k]) - first]
+    return found
 
 
 def select(histories: list[Evaluated], tree: SplitTree, config: SearchConfig) -> Chosen:

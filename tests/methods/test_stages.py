@@ -63,6 +63,23 @@ def test_every_path_is_scored_in_its_own_supernet(problem, params, by_hand) -> N
     assert [by_hand(0, row) for row in cells[4:]] != [by_hand(1, row) for row in cells[4:]]  # the supernets differ
 
 
+def test_no_leaf_waits_for_a_fuller_one(problem, params) -> None:
+    """Nine paths of one leaf and one of the other in parts of two: 5 + 1 evaluations of parts, and not 2 * 5."""
+    cells, asked = TOY.enumerate(), []
+    evaluate = problem.programs.evaluate
+
+    def counted(item, *given):
+        asked.append(item[1].shape)
+        return evaluate(item, *given)
+
+    counting = problem._replace(programs=problem.programs._replace(evaluate_in=lambda partial: counted))
+    found = few_shot.score_paths(counting, params, [cells, cells[4:5]])
+    assert asked == [(1, 2, 2)] * 6
+    assert [len(of) for of in found] == [9, 1] and found[1][0] == pytest.approx(
+        few_shot.score_paths(problem, params, [cells[:0], cells[4:5]])[1][0]
+    )
+
+
 def test_cells_are_scored_by_the_leaf_that_holds_them(problem, tree, params, by_hand) -> None:
     cells = np.array([[2, 2], [1, 1], [2, 1], [1, 2]], np.int32)  # leaves 1, 0, 1, 0
     histories = [Evaluated(cells[1:2], np.array([30.0])), Evaluated(cells[:2], np.array([10.0, 40.0]))]
