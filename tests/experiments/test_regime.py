@@ -2,6 +2,7 @@
 
 import csv
 import json
+import re
 from dataclasses import replace
 from pathlib import Path
 
@@ -12,7 +13,7 @@ import pytest
 from scipy import stats
 
 from experiments.regime import Command, run, shown
-from jaxnas.config import RegimeConfig
+from jaxnas.config import ControlConfig, RegimeConfig, SelectionConfig
 from jaxnas.data import load
 from jaxnas.methods import few_shot
 from jaxnas.methods.problem import prepare
@@ -114,6 +115,26 @@ def test_a_finished_point_is_read_and_not_trained_again(finished) -> None:
         run(replace(command, config=replace(command.config, average=0.5)), *QUIETLY)
 
 
+def test_a_stopped_point_goes_on_to_the_same_rows_whatever_controls_and_selector_its_run_has(
+    finished, monkeypatch
+) -> None:
+    command, rows, *_ = finished
+    others = {"control": ControlConfig(unsplit=False), "selection": SelectionConfig("perturbation", recalibrate=1)}
+    config = replace(command.config, run=replace(command.config.run, **others))
+    again = replace(command, workdir=command.workdir.parent / "stopped", config=config)
+    monkeypatch.setattr("jaxnas.workdir.stages.EVERY", 0.0)
+
+    def stop(stage: str, done: int, total: int, note: str) -> None:
+        if (stage, done) == ("seed_5_phase_0", 1):
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        run(again, stop)
+    assert [row["kendall"] for row in run(again, *QUIETLY)] == [row["kendall"] for row in rows]
+    whole, stopped = (of.workdir / "short" / "metrics.jsonl" for of in (command, again))
+    assert stopped.read_bytes() == whole.read_bytes()
+
+
 def test_the_mean_of_weights_by_hand() -> None:
     mix = regime._mix(0.75)
     mean = {"w": jnp.array([[0.0, 0.0], [4.0, 8.0]])}
@@ -143,8 +164,17 @@ def test_what_cannot_be_is_told_before_the_work(finished, settings, message) -> 
         regime.check(config)
 
 
+def test_more_calibration_batches_than_images_are_told_before_the_folder_is_made(finished) -> None:
+    command, *_ = finished
+    greedy = replace(command, point="greedy", config=replace(command.config, recalibrate=2))
+    with pytest.raises(UserError, match=r"recalibrate \(2\) takes 256 training images, there are 128"):
+        run(greedy, *QUIETLY)
+    assert not (command.workdir / "greedy").exists()
+
+
 def test_a_regime_without_truth_or_with_a_strange_name_is_refused(tmp_path) -> None:
     with pytest.raises(UserError, match=r"give --truth\.table"):
         run(Command(tmp_path, "a", CONFIG), *QUIETLY)
-    with pytest.raises(UserError, match=r"named like a folder, not '\.\./a'"):
-        run(Command(tmp_path, "../a", CONFIG), *QUIETLY)
+    for name in ("../a", "..", ".", ""):
+        with pytest.raises(UserError, match=f"named like a folder, not '{re.escape(name)}'"):
+            run(Command(tmp_path, name, CONFIG), *QUIETLY)
