@@ -64,7 +64,7 @@ def run(command: Command, table: Table | None, show: Progress) -> dict[str, Any]
             "choose another --workdir"
         )
     if command.seeds is None:
-        result = _one(config, workdir, table, command.strict_data, show)
+        result = _one(command, config, workdir, table, show)
     else:
         hosts.first(lambda: workdir.mkdir(parents=True, exist_ok=True))
         with hosts.entered_by_first(locked(workdir)):
@@ -72,7 +72,7 @@ def run(command: Command, table: Table | None, show: Progress) -> dict[str, Any]
             results = {}
             for seed in sorted({*command.seeds, *there}):
                 folder = workdir / f"seed-{seed}"
-                results[seed] = _one(replace(config, seed=seed), folder, table, command.strict_data, _named(show, seed))
+                results[seed] = _one(command, replace(config, seed=seed), folder, table, _named(show, seed))
             scores = hosts.first(lambda: [read_scores(workdir / f"seed-{seed}" / "ranking.csv") for seed in results])
             result = join_seeds(results, scores)
             hosts.first(write_json, workdir / "result.json", result)
@@ -85,18 +85,18 @@ def plan(command: Command, table: Table | None) -> Group:
     dataset = load(command.config.data, command.config.seed, command.strict_data)
     if table is not None:
         table.check(command.config.data.name)
-    found = forecast(prepare(command.config, dataset), table is not None, command.seeds)
+    found = forecast(prepare(command.config, dataset), table is not None, command.seeds or ())
     seeds = len(command.seeds or (0,))
     finished = finished_seeds(command.config, command.workdir)
     times = [seeds * seconds for seconds in found.seconds]
     return forecast_table(found.work, times, found.memory, seeds, deviations(finished))
 
 
-def _one(config: FewShotConfig, workdir: Path, table: Table | None, strict: bool, show: Progress) -> dict[str, Any]:
-    dataset = load(config.data, config.seed, strict)
+def _one(command: Command, config: FewShotConfig, workdir: Path, table: Table | None, show: Progress) -> dict[str, Any]:
+    dataset = load(config.data, config.seed, command.strict_data)
     for warning in dataset.warnings:
         tell(f"warning: {warning}", "yellow")
-    return run_few_shot(config, workdir, dataset, table, note, show)
+    return run_few_shot(config, workdir, dataset, table, note, show, command.seeds or ())
 
 
 def _named(show: Progress, seed: int) -> Progress:

@@ -28,6 +28,7 @@ from jaxnas.config import RegimeConfig, to_dict
 from jaxnas.data import load
 from jaxnas.methods.problem import prepare
 from jaxnas.methods.sample import uniform_cells
+from jaxnas.methods.settings import check_images
 from jaxnas.parallel import use_every_core
 from jaxnas.report import note
 from jaxnas.report.document import write_page
@@ -55,7 +56,7 @@ class Command:
 def run(command: Command, show: Progress) -> list[Row]:
     """Trains what is missing of the point, writes the files, and returns its rows. Raises UserError."""
     config, path = command.config, command.workdir / command.point
-    if Path(command.point).name != command.point:
+    if Path(command.point).name != command.point or command.point in ("", ".."):
         raise UserError(f"a point is named like a folder, not {command.point!r}")
     space = check(config)
     table = read_table(space, Path(str(config.run.truth.table)))
@@ -63,6 +64,7 @@ def run(command: Command, show: Progress) -> list[Row]:
     images = {seed: load(config.run.data, seed_of(config, IMAGES, seed)) for seed in config.seeds}
     problems = {seed: prepare(config.run, of) for seed, of in images.items()}
     problem = problems[config.seeds[0]]
+    check_images(problem.train, problem.valid, config.recalibrate, 0)
     if config.run.quick_compile:
         jax.config.update("jax_disable_most_optimizations", True)
     parts = [part.images.tobytes() for of in images.values() for part in (of.train, of.valid)]

@@ -205,7 +205,7 @@ class RegimeConfig:
     """How well unsplit supernets rank in one setting, how far their seeds agree, and what that takes."""
 
     run: Annotated[FewShotConfig, tyro.conf.arg(name="")] = field(default_factory=FewShotConfig)
-    """the setting of a few-shot run with its table; what concerns splits, leaves and its seed is not read"""
+    """the setting of a few-shot run with its table; its splits, leaves, selection, controls and seed are not read"""
     phases: tuple[int, ...] = (100,)
     """epochs of the learning-rate schedules that the supernet is trained on, one after the other"""
     seeds: tuple[int, ...] = (100, 101, 102)

@@ -16,7 +16,7 @@ NOISE = 0.05  # deviation of the normal noise of a pixel, where 1 is the way fro
 
 
 def distort(data: Split, strength: float, seed: list[int]) -> Split:
-    """Every image rotated, sheared, scaled and shifted, then paled, then with noise; labels as they are.
+    """Every image scaled, sheared, rotated and shifted (`moved`), then paled, then with noise; labels as they are.
 
     The same strength and seed give the same images. Raises UserError for a strength outside 0 .. 1.
     """

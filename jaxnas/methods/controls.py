@@ -5,6 +5,7 @@ training images: each went forward and backward through the network.
 """
 
 import math
+from collections.abc import Collection
 from contextlib import suppress
 from dataclasses import replace
 from typing import NamedTuple
@@ -16,7 +17,7 @@ from jaxnas.methods import few_shot
 from jaxnas.methods.alone import accuracy_alone, train_alone
 from jaxnas.methods.few_shot import Chosen
 from jaxnas.methods.leaves import search_leaves, train_leaves
-from jaxnas.methods.problem import RANDOM_ALONE, RANDOM_SPLIT, UNSPLIT, Problem, steps_per_epoch
+from jaxnas.methods.problem import RANDOM_ALONE, RANDOM_SPLIT, UNSPLIT, Problem, of_seed, steps_per_epoch
 from jaxnas.methods.rehearsal import check_leaves, tuning_epochs
 from jaxnas.search import ALGORITHMS
 from jaxnas.selection import Evaluated
@@ -178,11 +179,15 @@ def unsplit_search(problem: Problem, tree: SplitTree) -> SearchConfig:
     return replace(config, budget=len(tree.leaves) * config.budget)
 
 
-def check(problem: Problem) -> None:
-    """Raises UserError, before any work, for a control that cannot be."""
+def check(problem: Problem, seeds: Collection[int] = ()) -> None:
+    """Raises UserError, before any work, for a control that cannot be.
+
+    Random trees are those of every one of the `seeds`; of none, those of the problem's seed.
+    """
     config = problem.config
-    for index, drawn in enumerate(random_trees(problem)):
-        check_leaves(problem, drawn.masks(), config.search.budget, f"random split {index + 1}")
+    for seed in seeds or (config.seed,):
+        for index, drawn in enumerate(random_trees(of_seed(problem, seed))):
+            check_leaves(problem, drawn.masks(), config.search.budget, f"random split {index + 1}")
     check_unsplit(problem, math.prod(config.split.groups))
 
 

@@ -2,7 +2,7 @@
 
 import math
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection
 from contextlib import suppress
 from typing import Any, NamedTuple
 
@@ -15,7 +15,7 @@ from jaxnas.methods import controls
 from jaxnas.methods.few_shot import compared, first_generation
 from jaxnas.methods.follow import MOST
 from jaxnas.methods.leaves import shown
-from jaxnas.methods.problem import Problem, of_seed, steps_per_epoch
+from jaxnas.methods.problem import Problem, steps_per_epoch
 from jaxnas.methods.rehearsal import Rehearsal, rehearse
 from jaxnas.methods.sample import MOST_OF_A_LEAF
 from jaxnas.search import ALGORITHMS, sample_connected
@@ -105,14 +105,13 @@ def _asked(problem: Problem, budget: int) -> Rehearsal:
     return Rehearsal(budget + 1, len(problem.space.edges) - 1)
 
 
-def forecast(problem: Problem, with_table: bool, seeds: Sequence[int] | None = None) -> Forecast:
+def forecast(problem: Problem, with_table: bool, seeds: Collection[int] = ()) -> Forecast:
     """Times one network on one device, and reckons that devices work side by side and networks of a device in turn.
 
-    What is timed are uniform paths. Raises UserError, before anything is timed, for a control that cannot be: of each
-    of the `seeds`, whose random trees differ; None: of that of the problem.
+    What is timed are uniform paths. Raises UserError, before anything is timed, for a control that cannot be,
+    with the random trees of all `seeds`; of none, those of the problem's seed.
     """
-    for seed in seeds or (problem.config.seed,):
-        controls.check(of_seed(problem, seed))
+    controls.check(problem, seeds)
     programs, config = problem.programs, problem.config
 
     def sample(key: Any, mask: Any) -> Any:

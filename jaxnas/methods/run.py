@@ -1,6 +1,6 @@
 """A few-shot run in its work directory: the stages in order, what each writes, and how several seeds are joined."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from dataclasses import replace
 from functools import partial
 from hashlib import sha256
@@ -46,10 +46,12 @@ def run_few_shot(
     table: Table | None,
     note: Callable[[list[dict[str, Any]]], str],
     show: Progress,
+    seeds: Collection[int] = (),
 ) -> dict[str, Any]:
     """All stages and their artefacts, going on from what the directory holds; returns what `result.json` holds.
 
-    `note(rows)` is shown beside the progress. Raises UserError and NonFiniteLoss; what was complete stays.
+    `note(rows)` is shown beside the progress. Controls are checked first, also those of other `seeds` that are to run.
+    Raises UserError and NonFiniteLoss; what was complete stays.
     """
     problem = prepare(config, dataset)
     if table is not None:
@@ -58,7 +60,7 @@ def run_few_shot(
     strategy = problem.config.strategy
     alike = replace(config, data=replace(config.data, root=Path()), truth=replace(config.truth, table=None))
     hosts.check_same([configs.to_dict(alike), inputs], "config or data")
-    controls.check(problem)
+    controls.check(problem, {config.seed, *seeds})
     with hosts.entered_by_first(open_workdir(workdir, configs.to_dict(config), inputs, MAY_CHANGE, strategy=strategy)):
         if hosts.first((workdir / "result.json").exists):
             return dict(hosts.first(read_json, workdir / "result.json"))

@@ -11,17 +11,15 @@ from typing import Any, NamedTuple
 import jax
 import jax.numpy as jnp
 import numpy as np
-from flax import struct
 
-from jaxnas.analysis import Crossed, crossed_kendall, reliability
-from jaxnas.config import RegimeConfig
+from jaxnas.analysis import Crossed, crossed_kendall, reliability, top_share
+from jaxnas.config import ControlConfig, RegimeConfig, SelectionConfig
 from jaxnas.methods.curves import measures
 from jaxnas.methods.few_shot import score_paths
 from jaxnas.methods.forecast import forecast
 from jaxnas.methods.problem import WARM_UP, Problem, of_seed, purpose_key, steps_per_epoch
 from jaxnas.methods.problem import check as check_few_shot
 from jaxnas.methods.sample import uniform_cells
-from jaxnas.methods.settings import check_images
 from jaxnas.spaces.base import SearchSpace
 from jaxnas.training import SubnetState, initial_weights, new_states, train
 from jaxnas.types import Array, Params, Stages, UserError
@@ -31,16 +29,7 @@ WEIGHTS, IMAGES, DRAWS = "weights", "images", "draws"
 VARIED = (WEIGHTS, IMAGES, DRAWS)
 
 
-class Looked(NamedTuple):
-    """What one seed gave."""
-
-    looks: list[Row]  # epoch, and accuracies of the cells by kind of evaluation
-    seconds: float  # that its training takes, by steps that were timed
-    reading: float  # that one evaluation of all cells takes
-
-
-@struct.dataclass
-class Averaged:
+class Averaged(NamedTuple):
     """A supernet in training and the mean of its weights over epochs."""
 
     of: SubnetState
@@ -79,10 +68,8 @@ def seed_of(config: RegimeConfig, part: str, seed: int) -> int:
 def follow(problem: Problem, config: RegimeConfig, seed: int, stages: Stages) -> None:
     """Trains the supernet of a seed phase by phase; its stages tell accuracies of the cells at every look.
 
-    `problem` holds the seed's images. All kinds of evaluation are made at the end, before it only the first. Raises
-    UserError for more calibration batches than there are images.
+    `problem` holds the seed's images. All kinds of evaluation are made at the end, before it only the first.
     """
-    check_images(problem.train, problem.valid, config.recalibrate, 0)
     programs, each = problem.programs, steps_per_epoch(problem)
     weights, draws = (of_seed(problem, seed_of(config, part, seed)) for part in (WEIGHTS, DRAWS))
     params = initial_weights(programs.network, purpose_key(weights, WARM_UP, 0))
@@ -122,9 +109,7 @@ def read(problem: Problem, config: RegimeConfig, states: Averaged) -> dict[str, 
         "a quarter of the images": _scores(problem._replace(valid=few), states.of.params),
     }
     if config.recalibrate:
-        selection = replace(problem.config.selection, recalibrate=config.recalibrate)
-        by = problem._replace(config=replace(problem.config, selection=selection))
-        found["recalibrated"] = _scores(by, states.of.params)
+        found["recalibrated"] = _scores(problem, states.of.params, config.recalibrate)
     if config.average:
         found["averaged weights"] = _scores(problem, states.mean)
     return found
@@ -132,9 +117,15 @@ def read(problem: Problem, config: RegimeConfig, states: Averaged) -> dict[str, 
 
 def cost(problem: Problem, config: RegimeConfig) -> tuple[float, float]:
     """Seconds that training takes, and that one evaluation of the cells does, each by a few that are timed."""
-    settings = replace(problem.config, warmup_epochs=sum(config.phases))
-    sized = replace(settings, truth=replace(settings.truth, top=0, every=0), fusion=0)
-    found = forecast(problem._replace(config=sized), with_table=True)
+    settings = replace(
+        problem.config,
+        warmup_epochs=sum(config.phases),
+        truth=replace(problem.config.truth, top=0, every=0),
+        selection=SelectionConfig(),
+        control=ControlConfig(random_splits=0),  # the supernet that is not split stays
+        fusion=0,
+    )
+    found = forecast(problem._replace(config=settings), with_table=True)
     seconds = {work.stage: taken for work, taken in zip(found.work, found.seconds, strict=True)}
     return seconds["warm_up"], seconds["judge_unsplit"]
 
@@ -154,7 +145,7 @@ def point_rows(config: RegimeConfig, metrics: list[Row], truth: np.ndarray, cost
     """Rows of a point, one for each kind of evaluation at the end: means over seeds with intervals over both."""
     end = sum(config.phases)
     last = [_by_seed(metrics, seed)[end] for seed in config.seeds]
-    half = truth >= np.median(truth)
+    half = top_share(truth, 0.5)
     rows = []
     for kind in last[0]:
         scores = np.stack([of[kind] for of in last])
@@ -192,8 +183,10 @@ def _crossed(name: str, found: Crossed | None) -> Row:
     return {name: value, f"{name}_low": low, f"{name}_high": high}
 
 
-def _scores(problem: Problem, params: Params) -> np.ndarray:
-    return score_paths(problem, params, [uniform_cells(problem)])[0]
+def _scores(problem: Problem, params: Params, recalibrate: int = 0) -> np.ndarray:
+    """Accuracies [A] by the statistics of each batch, or of so many training batches, whatever a selector would use."""
+    settings = replace(problem.config, selection=SelectionConfig(recalibrate=recalibrate))
+    return score_paths(problem._replace(config=settings), params, [uniform_cells(problem)])[0]
 
 
 def _mix(share: float) -> Callable[[Params, Params, Array], Params]:

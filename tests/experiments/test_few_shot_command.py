@@ -13,8 +13,10 @@ import pytest
 from experiments import few_shot as experiment
 from experiments.presets import PRESETS
 from jaxnas import config as configs
+from jaxnas.methods import controls
 from jaxnas.methods.forecast import Forecast, Work
 from jaxnas.report.forecast import seeds_text
+from jaxnas.types import UserError
 from jaxnas.workdir import read_stages
 from tests.data.files import idx_bytes, write_idx
 from tests.methods.small import FLAGS, SMALL
@@ -138,6 +140,20 @@ def test_a_control_that_cannot_be_is_refused_before_the_work_directory_is_made(
     error = capsys.readouterr().err
     assert error.startswith(told) and error.count("\n") == 1
     assert not (tmp_path / "w").exists()
+
+
+def test_a_control_of_a_later_seed_that_cannot_be_is_refused_before_the_first_seed(
+    tmp_path, capsys, monkeypatch
+) -> None:
+    def random_trees(of) -> list:
+        if of.config.seed == 3:
+            raise UserError("the random split of seed 3")
+        return []
+
+    monkeypatch.setattr(controls, "random_trees", random_trees)
+    assert experiment.main(["smoke", "--workdir", str(tmp_path), *FLAGS, "--seeds", "1", "3"]) == 2
+    assert capsys.readouterr().err == "error: the random split of seed 3\n"
+    assert not list(tmp_path.glob("seed-*"))
 
 
 def test_files_that_are_not_the_official_ones_are_a_warning_or_strictly_an_error(tmp_path, capsys) -> None:

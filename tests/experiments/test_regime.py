@@ -2,6 +2,7 @@
 
 import csv
 import json
+import re
 from dataclasses import replace
 from pathlib import Path
 
@@ -12,7 +13,7 @@ import pytest
 from scipy import stats
 
 from experiments.regime import Command, run, shown
-from jaxnas.config import RegimeConfig
+from jaxnas.config import ControlConfig, RegimeConfig, SelectionConfig
 from jaxnas.data import load
 from jaxnas.methods import few_shot
 from jaxnas.methods.problem import prepare
@@ -40,7 +41,7 @@ def finished(tmp_path_factory):
     settings = replace(CONFIG.run, truth=replace(CONFIG.run.truth, table=folder / "table.csv"))
     command = Command(folder / "out", "short", replace(CONFIG, run=settings))
     first = run(command, *QUIETLY)
-    restarted = replace(command, point="restart", config=replace(command.config, phases=(1, 1), varied=("draws",)))
+    restarted = replace(command, point="restart", config=replace(command.config, phases=(1, 1), varied=()))
     return command, first, restarted, run(restarted, *QUIETLY)
 
 
@@ -64,6 +65,9 @@ def test_rows_are_the_correlations_of_the_accuracies_that_are_kept(finished) -> 
         known = not np.isnan(taus).any()
         assert row["kendall"] == (pytest.approx(np.mean(taus)) if known else None)
         assert row["deviation"] == (pytest.approx(np.std(taus, ddof=1)) if known else None)
+        better = np.array(truth) >= 80  # two of four
+        halves = [stats.kendalltau(np.array(of)[better], np.array(truth)[better]).statistic for of in scores]
+        assert row["kendall_half"] == (None if np.isnan(halves).any() else pytest.approx(np.mean(halves)))
         pairs = [stats.kendalltau(scores[i], scores[j]).statistic for i, j in ((0, 1), (0, 2), (1, 2))]
         assert row["reliability"] == (None if np.isnan(pairs).any() else pytest.approx(np.mean(pairs)))
         of_best = [np.mean([t for t, s in zip(truth, of, strict=True) if s == max(of)]) for of in scores]
@@ -86,11 +90,14 @@ def test_a_supernet_is_the_warmed_up_one_of_a_few_shot_run_of_its_seed(finished)
 
 
 def test_parts_that_are_not_varied_are_those_of_the_first_seed(finished) -> None:
-    *_, restarted, rows = finished
-    config = restarted.config
-    assert [regime.seed_of(config, part, 6) for part in regime.VARIED] == [4, 4, 6]
+    command, _, _, rows = finished
+    by_draws = replace(command.config, varied=("draws",))
+    assert [regime.seed_of(by_draws, part, 6) for part in regime.VARIED] == [4, 4, 6]
     assert [regime.seed_of(CONFIG, part, 6) for part in regime.VARIED] == [6, 6, 6]
-    assert len(rows) == 4
+    for point, different in (("short", 3), ("restart", 1)):  # all is varied; nothing is
+        last = kept(command.workdir / point, 2)
+        found = [[last[seed][row["evaluation"]] for row in rows] for seed in (4, 5, 6)]
+        assert len({str(of) for of in found}) == different
 
 
 def test_all_points_of_a_folder_stand_side_by_side_with_what_is_their_own(finished) -> None:
@@ -100,7 +107,7 @@ def test_all_points_of_a_folder_stand_side_by_side_with_what_is_their_own(finish
     assert [row["kendall"] for row in points] == [
         "" if r["kendall"] is None else str(r["kendall"]) for r in second + first
     ]
-    assert points[0]["settings"] == "phases=[1, 1] varied=['draws']" and "phases=[2]" in points[-1]["settings"]
+    assert points[0]["settings"] == "phases=[1, 1] varied=[]" and "phases=[2]" in points[-1]["settings"]
     page = (command.workdir / "report.html").read_text()
     assert all(text in page for text in ("short", "restart", "averaged weights", "tau-b between two seeds"))
 
@@ -112,6 +119,26 @@ def test_a_finished_point_is_read_and_not_trained_again(finished) -> None:
     assert (command.workdir / "short" / "metrics.jsonl").read_bytes() == before
     with pytest.raises(UserError, match="run of another config"):
         run(replace(command, config=replace(command.config, average=0.5)), *QUIETLY)
+
+
+def test_a_stopped_point_goes_on_to_the_same_rows_whatever_controls_and_selector_its_run_has(
+    finished, monkeypatch
+) -> None:
+    command, rows, *_ = finished
+    others = {"control": ControlConfig(unsplit=False), "selection": SelectionConfig("perturbation", recalibrate=1)}
+    config = replace(command.config, run=replace(command.config.run, **others))
+    again = replace(command, workdir=command.workdir.parent / "stopped", config=config)
+    monkeypatch.setattr("jaxnas.workdir.stages.EVERY", 0.0)
+
+    def stop(stage: str, done: int, total: int, note: str) -> None:
+        if (stage, done) == ("seed_5_phase_0", 1):
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        run(again, stop)
+    assert [row["kendall"] for row in run(again, *QUIETLY)] == [row["kendall"] for row in rows]
+    whole, stopped = (of.workdir / "short" / "metrics.jsonl" for of in (command, again))
+    assert stopped.read_bytes() == whole.read_bytes()
 
 
 def test_the_mean_of_weights_by_hand() -> None:
@@ -143,8 +170,17 @@ def test_what_cannot_be_is_told_before_the_work(finished, settings, message) -> 
         regime.check(config)
 
 
+def test_more_calibration_batches_than_images_are_told_before_the_folder_is_made(finished) -> None:
+    command, *_ = finished
+    greedy = replace(command, point="greedy", config=replace(command.config, recalibrate=2))
+    with pytest.raises(UserError, match=r"recalibrate \(2\) takes 256 training images, there are 128"):
+        run(greedy, *QUIETLY)
+    assert not (command.workdir / "greedy").exists()
+
+
 def test_a_regime_without_truth_or_with_a_strange_name_is_refused(tmp_path) -> None:
     with pytest.raises(UserError, match=r"give --truth\.table"):
         run(Command(tmp_path, "a", CONFIG), *QUIETLY)
-    with pytest.raises(UserError, match=r"named like a folder, not '\.\./a'"):
-        run(Command(tmp_path, "../a", CONFIG), *QUIETLY)
+    for name in ("../a", "..", ".", ""):
+        with pytest.raises(UserError, match=f"named like a folder, not '{re.escape(name)}'"):
+            run(Command(tmp_path, name, CONFIG), *QUIETLY)

@@ -65,11 +65,12 @@ def test_stages_that_are_not_wanted_are_not_reckoned(problem) -> None:
 
 
 def test_a_forecast_refuses_a_control_that_cannot_be_of_any_seed(problem, monkeypatch) -> None:
-    def check(of) -> None:
+    def random_trees(of) -> list:
         if of.config.seed == 5:
             raise UserError("the random split of seed 5")
+        return []
 
-    monkeypatch.setattr(controls, "check", check)
+    monkeypatch.setattr(controls, "random_trees", random_trees)
     with pytest.raises(UserError, match="of seed 5"):
         forecast(problem, False, (1, 5))
     with pytest.raises(UserError, match="of seed 5"):
