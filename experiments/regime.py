@@ -3,8 +3,8 @@
     python -m experiments.regime cifar10-small --point wide --net.channels 16 --phases 60 --workdir out/regime \\
         --data.root DATA --truth.table TABLE.csv
 
-Each call trains the supernets of one point, in WORKDIR/POINT, and writes `points.csv` and `report.html` of all points
-in WORKDIR. The same command goes on where it was stopped. docs/reading-a-run.md names the columns.
+Each call trains the supernets of one point, in WORKDIR/POINT, and writes `points.csv`, `report.html` and its figures of
+all points in WORKDIR. The same command goes on where it was stopped. docs/reading-a-run.md names the columns.
 """
 
 import sys
@@ -32,7 +32,8 @@ from jaxnas.methods.settings import check_images
 from jaxnas.parallel import use_every_core
 from jaxnas.report import note
 from jaxnas.report.document import write_page
-from jaxnas.report.regime_page import regime_page
+from jaxnas.report.regime_page import panels, regime_page
+from jaxnas.report.svg import standalone
 from jaxnas.studies.regime import IMAGES, Row, check, cost, follow, look_rows, point_rows, seed_of
 from jaxnas.training import NonFiniteLoss
 from jaxnas.types import UserError
@@ -85,12 +86,14 @@ def run(command: Command, show: Progress) -> list[Row]:
     points = all_points(command.workdir)
     write_csv(command.workdir / "points.csv", points)
     write_page(command.workdir / "report.html", regime_page(points))
+    for name, drawing in panels(points).items():
+        write_page(command.workdir / f"{name}.svg", standalone(drawing))
     return rows
 
 
 def all_points(workdir: Path) -> list[Row]:
     """The rows of every finished point of a directory, each with its name and what its config has of its own."""
-    found = [(path.parent.name, path) for path in sorted(workdir.glob("*/result.json"))]
+    found = [(path.parent.name, path) for path in sorted(workdir.glob("*/result.json")) if "rows" in read_json(path)]
     configs = {name: _flat(read_json(path.parent / "config.json")) for name, path in found}
     same = {key for key in next(iter(configs.values())) if len({str(of.get(key)) for of in configs.values()}) == 1}
     return [

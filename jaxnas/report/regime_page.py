@@ -15,21 +15,24 @@ FIRST = "batch statistics"  # the evaluation that figures show
 
 def regime_page(rows: Sequence[Row]) -> Html:
     """Rows of `points.csv`, as numbers or as their text."""
-    drawn = [row for row in rows if row["evaluation"] == FIRST]
-    panels = [
-        _panel("tau-b with the truth", drawn, "kendall"),
-        _panel("tau-b between two seeds", drawn, "reliability"),
-    ]
     below = (
         "Each point is a setting of an unsplit supernet on uniform paths: the mean over its seeds. Bars: 95 % "
         "intervals over seeds and cells. Minutes: training of one supernet on the machine of the run, without "
         "compilation and readings. Scores: validation accuracies, by the statistics of each batch."
     )
     parts = [
-        figure(below, *(panel for panel in panels if panel is not None)),
+        figure(below, *panels(rows).values()),
         tag("section", tag("h2", "All readings"), _table(rows)),
     ]
     return document("In which setting supernets rank", parts)
+
+
+def panels(rows: Sequence[Row]) -> dict[str, Html]:
+    """The drawings by the column that they show; of no column, if no row has a value."""
+    shown = [row for row in rows if row["evaluation"] == FIRST]
+    titles = {"kendall": "tau-b with the truth", "reliability": "tau-b between two seeds"}
+    found = {name: _panel(title, shown, name) for name, title in titles.items()}
+    return {name: panel for name, panel in found.items() if panel is not None}
 
 
 def _panel(title: str, rows: Sequence[Row], name: str) -> Html | None:

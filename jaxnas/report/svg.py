@@ -40,6 +40,12 @@ def drawing(width: float, height: float, label: str, *children: Html) -> Html:
     )
 
 
+def standalone(drawn: Html) -> Html:
+    """A `drawing` as a file of its own, which takes no style from a page."""
+    more = 'xmlns="http://www.w3.org/2000/svg" font-family="sans-serif" style="background:#fff"'
+    return Html(drawn.text.replace("<svg ", f"<svg {more} ", 1))
+
+
 def write(
     x: float, y: float, text: str, anchor: str = "start", fill: str = INK, size: int = 12, **more: object
 ) -> Html:

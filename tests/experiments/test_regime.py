@@ -5,6 +5,7 @@ import json
 import re
 from dataclasses import replace
 from pathlib import Path
+from xml.etree import ElementTree
 
 import jax
 import jax.numpy as jnp
@@ -12,7 +13,7 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from experiments.regime import Command, run, shown
+from experiments.regime import Command, all_points, run, shown
 from jaxnas.config import ControlConfig, RegimeConfig, SelectionConfig
 from jaxnas.data import load
 from jaxnas.methods import few_shot
@@ -108,8 +109,18 @@ def test_all_points_of_a_folder_stand_side_by_side_with_what_is_their_own(finish
         "" if r["kendall"] is None else str(r["kendall"]) for r in second + first
     ]
     assert points[0]["settings"] == "phases=[1, 1] varied=[]" and "phases=[2]" in points[-1]["settings"]
+    drawn = ElementTree.parse(command.workdir / "kendall.svg").getroot()  # raises, if it is no XML
+    assert "short" in {text.text for text in drawn.iter("{http://www.w3.org/2000/svg}text")}
     page = (command.workdir / "report.html").read_text()
     assert all(text in page for text in ("short", "restart", "averaged weights", "tau-b between two seeds"))
+
+
+def test_what_other_commands_left_in_the_folder_is_no_point(finished) -> None:
+    command, *_ = finished
+    other = command.workdir / "other"
+    other.mkdir()
+    (other / "result.json").write_text('{"contenders": []}')
+    assert {row["point"] for row in all_points(command.workdir)} == {"short", "restart"}
 
 
 def test_a_finished_point_is_read_and_not_trained_again(finished) -> None:
