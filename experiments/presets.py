@@ -33,7 +33,8 @@ PRESETS: dict[str, FewShotConfig] = {
         quick_compile=True,
     ),
     # NAS-Bench-201 on scikit-learn's digits (8x8, real, no download). Cells differed more with 4 channels than with 8.
-    # After 5,000 steps the unsplit supernet's ranking agreed with training alone by a tau-b of about 0.4.
+    # The unsplit supernet's ranking agrees with training alone by a tau-b of 0.37 on seeds 100 to 102, which chose the
+    # setting, and of 0.22 on seeds 0 to 2.
     "digits": FewShotConfig(
         data=_DIGITS,
         net=NetConfig(channels=4, cells=1),

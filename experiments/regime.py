@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from functools import partial
 from hashlib import sha256
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated
 
 import jax
 import tyro
@@ -37,7 +37,17 @@ from jaxnas.report.svg import standalone
 from jaxnas.studies.regime import IMAGES, Row, check, cost, follow, look_rows, point_rows, seed_of
 from jaxnas.training import NonFiniteLoss
 from jaxnas.types import UserError
-from jaxnas.workdir import Progress, open_stage, open_workdir, progress, read_json, read_rows, write_csv, write_json
+from jaxnas.workdir import (
+    Progress,
+    flat,
+    open_stage,
+    open_workdir,
+    progress,
+    read_json,
+    read_rows,
+    write_csv,
+    write_json,
+)
 
 PRESETS = {name: RegimeConfig(run=config) for name, config in RUNS.items()}
 MAY_CHANGE = ("run.strategy", "run.data.root", "run.truth.table")
@@ -62,27 +72,25 @@ def run(command: Command, show: Progress) -> list[Row]:
     space = check(config)
     table = read_table(space, Path(str(config.run.truth.table)))
     table.check(config.run.data.name)
-    images = {seed: load(config.run.data, seed_of(config, IMAGES, seed)) for seed in config.seeds}
+    own = sorted({seed_of(config, IMAGES, seed) for seed in config.seeds})
+    images = {seed: load(config.run.data, seed) for seed in own}
     problems = {seed: prepare(config.run, of) for seed, of in images.items()}
     problem = problems[config.seeds[0]]
     check_images(problem.train, problem.valid, config.recalibrate, 0)
     if config.run.quick_compile:
         jax.config.update("jax_disable_most_optimizations", True)
     parts = [part.images.tobytes() for of in images.values() for part in (of.train, of.valid)]
-    digest = sha256(b"".join(parts)).hexdigest()
-    with open_workdir(path, to_dict(config), {"images": digest}, MAY_CHANGE):
-        stages = partial(open_stage, path, note=note, show=show)
-        for seed, own in problems.items():
-            follow(own, config, seed, stages)
-        if not (path / "cost.json").exists():
-            training, reading = cost(problem, config)
-            write_json(path / "cost.json", {"training": training, "reading": reading})
-        costs = read_json(path / "cost.json")
-        truth = table.query(uniform_cells(problem), config.run.data.name)
-        metrics = read_rows(path / "metrics.jsonl")
-        write_csv(path / "looks.csv", look_rows(problem, config, metrics, truth))
-        rows = point_rows(config, metrics, truth, (costs["training"], costs["reading"]))
-        write_json(path / "result.json", {"rows": rows})
+    truth = table.query(uniform_cells(problem), config.run.data.name)
+    inputs = {"images": sha256(b"".join(parts)).hexdigest(), "truth": sha256(truth.tobytes()).hexdigest()}
+    with open_workdir(path, to_dict(config), inputs, MAY_CHANGE):
+        if not (path / "result.json").exists():
+            stages = partial(open_stage, path, note=note, show=show)
+            for seed in config.seeds:
+                follow(problems[seed_of(config, IMAGES, seed)], config, seed, stages)
+            metrics = read_rows(path / "metrics.jsonl")
+            write_csv(path / "looks.csv", look_rows(problem, config, metrics, truth))
+            write_json(path / "result.json", {"rows": point_rows(config, metrics, truth, cost(problem, config))})
+        rows: list[Row] = read_json(path / "result.json")["rows"]
     points = all_points(command.workdir)
     write_csv(command.workdir / "points.csv", points)
     write_page(command.workdir / "report.html", regime_page(points))
@@ -94,7 +102,7 @@ def run(command: Command, show: Progress) -> list[Row]:
 def all_points(workdir: Path) -> list[Row]:
     """The rows of every finished point of a directory, each with its name and what its config has of its own."""
     found = [(path.parent.name, path) for path in sorted(workdir.glob("*/result.json")) if "rows" in read_json(path)]
-    configs = {name: _flat(read_json(path.parent / "config.json")) for name, path in found}
+    configs = {name: flat(read_json(path.parent / "config.json")) for name, path in found}
     same = {key for key in next(iter(configs.values())) if len({str(of.get(key)) for of in configs.values()}) == 1}
     return [
         {
@@ -107,13 +115,6 @@ def all_points(workdir: Path) -> list[Row]:
         for name, path in found
         for row in read_json(path)["rows"]
     ]
-
-
-def _flat(config: dict[str, Any], prefix: str = "") -> dict[str, Any]:
-    flat: dict[str, Any] = {}
-    for name, value in config.items():
-        flat |= _flat(value, f"{prefix}{name}.") if isinstance(value, dict) else {prefix + name: value}
-    return flat
 
 
 def shown(rows: list[Row]) -> Table:

@@ -176,7 +176,7 @@ def score_paths(
     calibration = (calibration_of(problem, recalibrate),) if recalibrate else ()
     size, lanes = min(config.search.population, config.search.budget), parallel.lanes(config.strategy)
     parts = [(k, first) for k, rows in enumerate(paths) for first in range(0, len(rows), size)]
-    weights = jax.device_get(params)
+    weights = jax.device_get(params)  # to cut what is spread over devices would be a collective for each leaf
     found = [np.zeros(len(rows), np.float32) for rows in paths]
     for start in range(0, len(parts), lanes):
         now = [parts[i % len(parts)] for i in range(start, start + lanes)]

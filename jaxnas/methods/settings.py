@@ -23,6 +23,15 @@ def check_search(space: SearchSpace, config: FewShotConfig) -> None:
         raise UserError(f"several processes share uniform paths and evolution only, not {algorithm} and {selector}")
 
 
+def check_uniform(config: FewShotConfig) -> None:
+    """Raises UserError for leaves of another kind than those of supernets that are only trained on uniform paths."""
+    if (config.search.algorithm, config.leaf_weights) != ("uniform", "parent"):
+        raise UserError(
+            "supernets are trained on uniform paths from the warmed-up weights, "
+            f"not by {config.search.algorithm} from {config.leaf_weights} ones"
+        )
+
+
 def check_channels(space: SearchSpace, channels: int, algorithm: str) -> None:
     """Raises UserError for channels that the supernet of an algorithm cannot divide."""
     groups = ALGORITHMS[algorithm](space).partial

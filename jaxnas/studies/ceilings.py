@@ -32,6 +32,7 @@ from jaxnas.methods.problem import (
     steps_per_epoch,
 )
 from jaxnas.methods.problem import check as check_few_shot
+from jaxnas.methods.settings import check_uniform
 from jaxnas.spaces.base import SearchSpace
 from jaxnas.training import SubnetState, new_state, train
 from jaxnas.types import Key, Params, Stages, UserError
@@ -55,12 +56,7 @@ def check(config: CeilingsConfig) -> SearchSpace:
         value = getattr(config, name)
         if value is not None and value < 1:
             raise UserError(f"{name} must be at least 1, it is {value}")
-    run = config.run
-    if (run.search.algorithm, run.leaf_weights) != ("uniform", "parent"):
-        raise UserError(
-            "supernets are trained on uniform paths from the warmed-up weights, "
-            f"not by {run.search.algorithm} from {run.leaf_weights} ones"
-        )
+    check_uniform(config.run)
     if config.alone > config.ranked:
         raise UserError(f"alone ({config.alone}) must not exceed ranked ({config.ranked}): they are the first of these")
     return space

@@ -4,7 +4,6 @@ A point is one setting: supernets of several seeds on uniform paths, judged by t
 beside each other are the frontier from which a preset is taken, before anything is split or searched.
 """
 
-from collections.abc import Callable
 from dataclasses import replace
 from typing import Any, NamedTuple
 
@@ -20,6 +19,7 @@ from jaxnas.methods.forecast import forecast
 from jaxnas.methods.problem import WARM_UP, Problem, of_seed, purpose_key, steps_per_epoch
 from jaxnas.methods.problem import check as check_few_shot
 from jaxnas.methods.sample import uniform_cells
+from jaxnas.methods.settings import check_uniform
 from jaxnas.spaces.base import SearchSpace
 from jaxnas.training import SubnetState, initial_weights, new_states, train
 from jaxnas.types import Array, Params, Stages, UserError
@@ -41,11 +41,7 @@ def check(config: RegimeConfig) -> SearchSpace:
     space = check_few_shot(config.run)
     if config.run.truth.table is None:
         raise UserError("a regime is judged by true accuracies: give --truth.table")
-    if (config.run.search.algorithm, config.run.leaf_weights) != ("uniform", "parent"):
-        raise UserError(
-            "supernets are trained on uniform paths from the warmed-up weights, "
-            f"not by {config.run.search.algorithm} from {config.run.leaf_weights} ones"
-        )
+    check_uniform(config.run)
     if not config.phases or min(config.phases) < 1:
         raise UserError(f"phases must be one or more numbers of epochs from 1 on, not {list(config.phases)}")
     if len(set(config.seeds)) < len(config.seeds) or not config.seeds or min(config.seeds) < 0:
@@ -75,11 +71,10 @@ def follow(problem: Problem, config: RegimeConfig, seed: int, stages: Stages) ->
     params = initial_weights(programs.network, purpose_key(weights, WARM_UP, 0))
     total, before = sum(config.phases), 0
     looks = {round(total * look / config.looks) for look in range(1, config.looks + 1)}
-    mix = _mix(config.average)
 
     def epoch(states: Averaged, images: Any) -> tuple[Averaged, Any]:
         new, metrics = programs.epoch(states.of, images)
-        return Averaged(new, mix(states.mean, new.params, new.step == each)), metrics
+        return Averaged(new, mix(config.average, states.mean, new.params, new.step == each)), metrics
 
     for phase, epochs in enumerate(config.phases):
         keys, masks = jnp.stack([purpose_key(draws, WARM_UP, 1 + phase)]), problem.space.full_mask()[None]
@@ -94,7 +89,7 @@ def follow(problem: Problem, config: RegimeConfig, seed: int, stages: Stages) ->
                 if done == total
                 else {"batch statistics": _scores(problem, states.of.params)}
             )
-            return [{"done": done, **{kind: np.round(scores, 4).tolist() for kind, scores in found.items()}}]
+            return [{"done": done, "read": {kind: np.round(scores, 4).tolist() for kind, scores in found.items()}}]
 
         with stages(f"seed_{seed}_phase_{phase}") as stage:
             trained = train(Averaged(states, states.params), problem.train, epoch, epochs, stage, describe=look)
@@ -170,9 +165,8 @@ def point_rows(config: RegimeConfig, metrics: list[Row], truth: np.ndarray, cost
 
 def _by_seed(metrics: list[Row], seed: int) -> dict[int, dict[str, np.ndarray]]:
     """epoch -> kind of evaluation -> accuracies [A]."""
-    known = {"stage", "epoch", "leaf", "loss", "accuracy", "done"}
     return {
-        row["done"]: {kind: np.array(of) for kind, of in row.items() if kind not in known}
+        row["done"]: {kind: np.array(of) for kind, of in row["read"].items()}
         for row in metrics
         if row["stage"].startswith(f"seed_{seed}_phase_") and "done" in row
     }
@@ -189,15 +183,12 @@ def _scores(problem: Problem, params: Params, recalibrate: int = 0) -> np.ndarra
     return score_paths(problem._replace(config=settings), params, [uniform_cells(problem)])[0]
 
 
-def _mix(share: float) -> Callable[[Params, Params, Array], Params]:
-    """(mean, weights, first [K]) -> `share` of the mean and the rest of the weights; all of them at the first epoch."""
+@jax.jit
+def mix(share: float, mean: Params, weights: Params, first: Array) -> Params:
+    """`share` of the mean and the rest of the weights, leaves [K, ...]; all of the weights at the `first` [K] epoch."""
 
-    @jax.jit
-    def mix(mean: Params, weights: Params, first: Array) -> Params:
-        def of(old: Array, new: Array) -> Array:
-            keep = jnp.where(first, 0.0, share).reshape(-1, *(1,) * (new.ndim - 1))
-            return keep * old + (1 - keep) * new
+    def of(old: Array, new: Array) -> Array:
+        keep = jnp.where(first, 0.0, share).reshape(-1, *(1,) * (new.ndim - 1))
+        return keep * old + (1 - keep) * new
 
-        return jax.tree.map(of, mean, weights)
-
-    return mix
+    return jax.tree.map(of, mean, weights)

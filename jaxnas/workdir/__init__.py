@@ -3,6 +3,7 @@
 from jaxnas.workdir.files import (
     append_rows,
     changes,
+    flat,
     locked,
     open_workdir,
     read_json,
@@ -20,6 +21,7 @@ __all__ = [
     "Progress",
     "append_rows",
     "changes",
+    "flat",
     "locked",
     "open_stage",
     "open_workdir",

@@ -165,7 +165,7 @@ def refuse_change(path: Path, what: str, old: dict[str, Any], new: dict[str, Any
 
 def changes(old: dict[str, Any], new: dict[str, Any], free: Sequence[str] = ()) -> list[str]:
     """What differs between nested settings elsewhere than in the dotted names `free`, by name."""
-    before, after = _flat(old), _flat(new)
+    before, after = flat(old), flat(new)
     return [
         f"{name}: {before.get(name)!r} there, {after.get(name)!r} now"
         for name in sorted({*before, *after} - {*free})
@@ -173,11 +173,12 @@ def changes(old: dict[str, Any], new: dict[str, Any], free: Sequence[str] = ()) 
     ]
 
 
-def _flat(config: dict[str, Any], prefix: str = "") -> dict[str, Any]:
-    flat: dict[str, Any] = {}
+def flat(config: dict[str, Any], prefix: str = "") -> dict[str, Any]:
+    """Nested settings by their dotted names."""
+    found: dict[str, Any] = {}
     for name, value in config.items():
-        flat |= _flat(value, f"{prefix}{name}.") if isinstance(value, dict) else {prefix + name: value}
-    return flat
+        found |= flat(value, f"{prefix}{name}.") if isinstance(value, dict) else {prefix + name: value}
+    return found
 
 
 def _version(name: str) -> str | None:

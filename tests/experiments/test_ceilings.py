@@ -1,10 +1,8 @@
 """Ceilings on the toy space: correlations by scipy, the supernets of a few-shot run, and planted accuracies."""
 
-import csv
 from contextlib import contextmanager
 from dataclasses import replace
 from itertools import combinations
-from pathlib import Path
 
 import jax
 import numpy as np
@@ -20,23 +18,17 @@ from jaxnas.methods.problem import UNSPLIT, of_seed, prepare
 from jaxnas.spaces import NAS_BENCH_201, TOY
 from jaxnas.studies import ceilings
 from jaxnas.types import QUIET, UserError
+from tests.experiments.toy_truth import TRUTH, read, write_table
 from tests.methods.small import SMALL
 
 CONFIG = CeilingsConfig(run=replace(SMALL, seed=3), alone=3, supernet_seeds=3, epochs=2)
-TRUTH = {(1, 1): 60.0, (1, 2): 70.0, (2, 1): 90.0, (2, 2): 80.0}
 QUIETLY = (lambda *_: None,)
-
-
-def read(path: Path) -> list[dict[str, str]]:
-    with open(path) as handle:
-        return list(csv.DictReader(handle))
 
 
 @pytest.fixture(scope="module")
 def finished(tmp_path_factory):
     folder = tmp_path_factory.mktemp("ceilings")
-    lines = [f"|{TOY.ops[a]}~0|+|{TOY.ops[b]}~1|,{TRUTH.get((a, b), 10.0)}" for a in range(3) for b in range(3)]
-    (folder / "table.csv").write_text("architecture,digits\n" + "\n".join(lines) + "\n")
+    write_table(folder / "table.csv")
     truth = replace(CONFIG.run.truth, table=folder / "table.csv")
     command = Command(folder / "run", replace(CONFIG, run=replace(CONFIG.run, truth=truth)))
     return command, run(command, *QUIETLY)

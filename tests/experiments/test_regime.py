@@ -1,6 +1,5 @@
 """Points of a regime on the toy space: numpy and scipy on the accuracies that are kept, weights by hand."""
 
-import csv
 import json
 import re
 from dataclasses import replace
@@ -19,26 +18,19 @@ from jaxnas.data import load
 from jaxnas.methods import few_shot
 from jaxnas.methods.problem import prepare
 from jaxnas.methods.sample import uniform_cells
-from jaxnas.spaces import TOY
 from jaxnas.studies import regime
 from jaxnas.types import QUIET, UserError
+from tests.experiments.toy_truth import TRUTH, read, write_table
 from tests.methods.small import SMALL
 
-TRUTH = {(1, 1): 60.0, (1, 2): 70.0, (2, 1): 90.0, (2, 2): 80.0}
 QUIETLY = (lambda *_: None,)
 CONFIG = RegimeConfig(run=SMALL, phases=(2,), seeds=(4, 5, 6), recalibrate=1, looks=2, average=0.75)
-
-
-def read(path: Path) -> list[dict[str, str]]:
-    with open(path) as handle:
-        return list(csv.DictReader(handle))
 
 
 @pytest.fixture(scope="module")
 def finished(tmp_path_factory):
     folder = tmp_path_factory.mktemp("regime")
-    lines = [f"|{TOY.ops[a]}~0|+|{TOY.ops[b]}~1|,{TRUTH.get((a, b), 10.0)}" for a in range(3) for b in range(3)]
-    (folder / "table.csv").write_text("architecture,digits\n" + "\n".join(lines) + "\n")
+    write_table(folder / "table.csv")
     settings = replace(CONFIG.run, truth=replace(CONFIG.run.truth, table=folder / "table.csv"))
     command = Command(folder / "out", "short", replace(CONFIG, run=settings))
     first = run(command, *QUIETLY)
@@ -61,7 +53,7 @@ def test_rows_are_the_correlations_of_the_accuracies_that_are_kept(finished) -> 
         *("batch statistics", "a quarter of the images", "recalibrated", "averaged weights")
     ]
     for row in rows:
-        scores = [last[seed][row["evaluation"]] for seed in (4, 5, 6)]
+        scores = [last[seed]["read"][row["evaluation"]] for seed in (4, 5, 6)]
         taus = [stats.kendalltau(of, truth).statistic for of in scores]
         known = not np.isnan(taus).any()
         assert row["kendall"] == (pytest.approx(np.mean(taus)) if known else None)
@@ -87,7 +79,9 @@ def test_a_supernet_is_the_warmed_up_one_of_a_few_shot_run_of_its_seed(finished)
     params = few_shot.warm_up(problem, QUIET)
     stacked = jax.tree.map(lambda leaf: leaf[None], params)
     scores = few_shot.score_paths(problem, stacked, [uniform_cells(problem)])
-    assert kept(command.workdir / "short", 2)[5]["batch statistics"] == pytest.approx(scores[0].tolist(), abs=1e-4)
+    assert kept(command.workdir / "short", 2)[5]["read"]["batch statistics"] == pytest.approx(
+        scores[0].tolist(), abs=1e-4
+    )
 
 
 def test_parts_that_are_not_varied_are_those_of_the_first_seed(finished) -> None:
@@ -97,7 +91,7 @@ def test_parts_that_are_not_varied_are_those_of_the_first_seed(finished) -> None
     assert [regime.seed_of(CONFIG, part, 6) for part in regime.VARIED] == [6, 6, 6]
     for point, different in (("short", 3), ("restart", 1)):  # all is varied; nothing is
         last = kept(command.workdir / point, 2)
-        found = [[last[seed][row["evaluation"]] for row in rows] for seed in (4, 5, 6)]
+        found = [[last[seed]["read"][row["evaluation"]] for row in rows] for seed in (4, 5, 6)]
         assert len({str(of) for of in found}) == different
 
 
@@ -152,11 +146,20 @@ def test_a_stopped_point_goes_on_to_the_same_rows_whatever_controls_and_selector
     assert stopped.read_bytes() == whole.read_bytes()
 
 
+def test_a_finished_point_is_not_read_beside_another_truth(finished, tmp_path) -> None:
+    command, *_ = finished
+    table = command.config.run.truth.table
+    other = tmp_path / "other.csv"
+    other.write_text(table.read_text().replace("60.0", "61.0"))
+    run_config = replace(command.config.run, truth=replace(command.config.run.truth, table=other))
+    with pytest.raises(UserError, match="run on other inputs"):
+        run(replace(command, config=replace(command.config, run=run_config)), *QUIETLY)
+
+
 def test_the_mean_of_weights_by_hand() -> None:
-    mix = regime._mix(0.75)
     mean = {"w": jnp.array([[0.0, 0.0], [4.0, 8.0]])}
     weights = {"w": jnp.array([[1.0, 2.0], [8.0, 4.0]])}
-    found = mix(mean, weights, jnp.array([True, False]))["w"]
+    found = regime.mix(0.75, mean, weights, jnp.array([True, False]))["w"]
     np.testing.assert_allclose(found, [[1.0, 2.0], [5.0, 7.0]])
 
 
