@@ -4,6 +4,8 @@
 
 A run is the work directory of one seed, or one that holds several; accuracies of the latter are means over seeds.
 Intervals are of 95 %: over test images for one seed, over seeds for several, so the two are not to be compared.
+Several runs also have each contender less the method of the first run, paired by seed, and tau by cell too: where both
+have the same seeds, and the same cells with the same truth. Such runs differ in their metric or edges, say.
 """
 
 import sys
@@ -20,10 +22,14 @@ from rich.text import Text
 
 from experiments.console import told
 from jaxnas.report import Contender, Estimate, Run, count, estimate, how_far, read_run, read_total, seed_folders
+from jaxnas.report.paired import differences
 from jaxnas.types import UserError
 from jaxnas.workdir import write_csv
 
 MEASURES = ("test_accuracy", "true_accuracy", "kendall")
+APART = {
+    f"{name}_difference": title for name, title in zip(MEASURES, ("test, points", "true, points", "tau"), strict=True)
+}
 
 
 @dataclass(frozen=True)
@@ -34,6 +40,28 @@ class Command:
     """work directories, of one seed or of several"""
     csv: Path | None = None
     """also write the rows to this file"""
+
+
+def compared(paths: Sequence[Path]) -> list[dict[str, Any]]:
+    """The rows of all runs, each with its differences from the method of the first."""
+    found = [row for path in paths for row in rows(path)]
+    runs = {str(path): _by_seed(path) for path in paths}
+    for row in found:
+        first = None if row is found[0] else found[0]
+        apart = first and differences(runs[row["run"]], row["contender"], runs[first["run"]], first["contender"])
+        for name, value in zip(MEASURES, apart or (None,) * len(MEASURES), strict=True):
+            row |= _numbers(f"{name}_difference", value)
+    return found
+
+
+def _by_seed(path: Path) -> dict[int, Run]:
+    """The runs of a finished directory by seed: by that of the folder, where it holds several."""
+    folders = seed_folders(path)
+    if folders:
+        return {int(folder.name.removeprefix("seed-")): read_run(folder) for folder in folders}
+    run = read_run(path)
+    seed = run.config.get("seed", 0)
+    return {seed if isinstance(seed, int) else 0: run}
 
 
 def rows(path: Path) -> list[dict[str, Any]]:
@@ -68,27 +96,48 @@ def table(found: Sequence[dict[str, Any]]) -> Table:
     return shown
 
 
+def apart(found: Sequence[dict[str, Any]]) -> Table:
+    """The differences from the method of the first run, of the rows that have any."""
+    title = f"less {found[0]['contender']} of {found[0]['run']}, paired by seed"
+    names = (Column(name, overflow="fold") for name in ("run", "contender"))
+    shown = Table(*names, title=title, box=box.SIMPLE, title_justify="left")
+    for name in APART.values():
+        shown.add_column(name, justify="right", no_wrap=True)
+    for row in found:
+        if any(row[name] is not None for name in APART):
+            values = [estimate(_estimate(row, name), 3 if "kendall" in name else 2) for name in APART]
+            shown.add_row(*map(Text, (row["run"], row["contender"], *values)))
+    return shown
+
+
 @told({OSError: 2})
 def main(arguments: Sequence[str]) -> None:
     """Prints the table and writes the CSV. 0, or 2 for bad input."""
     command = tyro.cli(Command, prog="python -m experiments.compare", args=arguments)
-    found = [row for path in command.runs for row in rows(path)]
+    found = compared(command.runs)
     if not found:
         raise UserError("name at least one work directory to compare")
     if command.csv is not None:
         write_csv(command.csv, found)
-    Console().print(table(found))
+    console = Console()
+    console.print(table(found))
+    if len(command.runs) > 1 and any(row[name] is not None for row in found for name in APART):
+        console.print(apart(found))
 
 
 def _fields(contender: Contender) -> dict[str, Any]:
     fields: dict[str, Any] = {"contender": contender.name, "kind": contender.kind}
     for name, value in zip(MEASURES, (contender.test, contender.true, contender.kendall), strict=True):
-        fields |= {
-            name: value and value.value,
-            f"{name}_low": value and value.low,
-            f"{name}_high": value and value.high,
-        }
+        fields |= _numbers(name, value)
     return {**fields, "images": contender.images}
+
+
+def _numbers(name: str, value: Estimate | None) -> dict[str, float | None]:
+    return {
+        name: value and value.value,
+        f"{name}_low": value and value.low,
+        f"{name}_high": value and value.high,
+    }
 
 
 def _estimate(row: dict[str, Any], name: str) -> Estimate | None:

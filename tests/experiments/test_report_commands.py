@@ -48,6 +48,39 @@ def test_compare_has_a_row_for_each_contender_of_each_run(tmp_path, capsys, monk
     assert found[4]["true_accuracy"] == "" and found[4]["test_accuracy_high"] == "62.0"
 
 
+def ranked_run(folder, seed: int, true: float, scores: list[int], truth: tuple[int, ...] = (9, 8, 7, 6, 5)) -> None:
+    """A seed whose method ranks five cells."""
+    lines = "".join(f"cell-{i},0,{t},{score}\n" for i, (t, score) in enumerate(zip(truth, scores, strict=True)))
+    of = sample.contender("ours", "method", true - 20, true_accuracy=true, kendall=0.5)
+    files = {"ranking__csv": "architecture,leaf,truth,method\n" + lines, "config__json": {"seed": seed}}
+    sample.write(folder, **files, result__json=sample.result(contenders=[of]))
+
+
+def test_compare_pairs_runs_by_seed_and_cell(tmp_path, capsys) -> None:
+    # Taus of 5 cells, 10 pairs, by hand: sorted 1, one neighbouring pair exchanged .8, two .6.
+    exact, one, two = [9, 8, 7, 6, 5], [8, 9, 7, 6, 5], [8, 9, 6, 7, 5]
+    for seed, true, scores, true_b, scores_b in ((3, 90.0, two, 91.0, exact), (4, 88.0, two, 91.0, one)):
+        ranked_run(tmp_path / "a" / f"seed-{seed}", seed, true, scores)
+        ranked_run(tmp_path / "b" / f"seed-{seed}", seed, true_b, scores_b)
+        ranked_run(tmp_path / "other-cells" / f"seed-{seed}", seed, true, scores, truth=(9, 8, 7, 6, 4))
+    for name in ("a", "b", "other-cells"):
+        row = sample.seed_row("ours", "method", 70.0, None)
+        (tmp_path / name / "result.json").write_text(json.dumps({"seeds": [3, 4], "table": [row]}))
+    first, second, other = compare.compared([tmp_path / "a", tmp_path / "b", tmp_path / "other-cells"])
+    assert first["true_accuracy_difference"] is None and first["kendall_difference"] is None
+    assert second["true_accuracy_difference"] == pytest.approx(2.0)
+    half = 12.7062 * 2**0.5 / 2**0.5  # Student's quantile of one degree, deviation sqrt(2)
+    assert second["true_accuracy_difference_high"] == pytest.approx(2 + half, abs=1e-3)
+    assert second["kendall_difference"] == pytest.approx(((1 - 0.6) + (0.8 - 0.6)) / 2)
+    assert other["kendall_difference"] is None and other["true_accuracy_difference"] == 0
+    ranked_run(tmp_path / "single", 3, 91.5, exact)
+    assert compare.compared([tmp_path / "a", tmp_path / "single"])[1]["true_accuracy_difference"] is None
+    only = compare.compared([tmp_path / "a" / "seed-3", tmp_path / "single"])[1]
+    assert (only["true_accuracy_difference"], only["true_accuracy_difference_low"]) == (1.5, None)
+    assert compare.main([str(tmp_path / "a"), str(tmp_path / "b")]) == 0
+    assert "paired by seed" in capsys.readouterr().out
+
+
 def test_compare_takes_a_run_without_controls_by_its_choice(tmp_path) -> None:
     (tmp_path / "result.json").write_text(
         json.dumps({"test_accuracy": 99.0, "true_accuracy": 91.0, "seconds": {"a": 2}})
