@@ -92,10 +92,10 @@ def test_images_of_digits_by_hand(digits) -> None:
 def test_images_of_cifar_by_hand() -> None:
     small = prepared("cifar10-small")
     assert controls.epoch_images(small) == 40_000
-    assert controls.method_images(small, DIFFERENT) == (12 + 8 * 8) * 40_000 + 185 * 32 * 64 == 3_418_880
-    assert controls.unsplit_epochs(small, DIFFERENT) == 64 + 9  # 378,880 / 40,000 = 9.5
-    assert controls.random_split_epochs(small, DIFFERENT, DIFFERENT) == 8 + 1
-    assert controls.random_alone_epochs(small, DIFFERENT, 8) == 11
+    assert controls.method_images(small, DIFFERENT) == (12 + 8 * 15) * 40_000 + 185 * 64 * 16 == 5_469_440
+    assert controls.unsplit_epochs(small, DIFFERENT) == 120 + 5  # 189,440 / 40,000 = 4.7
+    assert controls.random_split_epochs(small, DIFFERENT, DIFFERENT) == 15 + 1
+    assert controls.random_alone_epochs(small, DIFFERENT, 8) == 17
 
 
 @pytest.mark.parametrize("name", ["smoke", "digits", "cifar10-small"])
