@@ -1,71 +1,8 @@
-"""Import true accuracies once: any known format in, one small table out.
-
-    python -m experiments.import_benchmark NATS-tss-v1_0-3ffb9-simple nats.npz
-    python -m experiments.import_benchmark NAS-Bench-201-v1_1-096897.pth nas-bench-201.npz
-    python -m experiments.import_benchmark site-packages/analognasbench analog.npz
-
-The format is found out from what the source holds. The table is checked as a whole before it is written; it says
-where it came from, and it is what a run needs of the benchmark.
-"""
+"""From a clone what `jaxnas import-benchmark` is where the package is installed."""
 
 import sys
-from collections.abc import Sequence
-from dataclasses import dataclass
-from pathlib import Path
-from typing import Annotated
 
-import numpy as np
-import tyro
-from rich.console import Console
-
-from experiments.console import told
-from jaxnas.benchmarks import READERS, Table, read_table, write_compact
-from jaxnas.spaces import SPACES, Architecture
-from jaxnas.types import UserError
-
-
-@dataclass(frozen=True)
-class Command:
-    """Convert a benchmark of true accuracies to one small table."""
-
-    source: Annotated[Path, tyro.conf.Positional]
-    """file or folder of the benchmark"""
-    out: Annotated[Path, tyro.conf.Positional]
-    """the table to write, an .npz"""
-    format: str = "auto"
-    """format of the source; auto: found out from what it holds"""
-    space: str = "nas-bench-201"
-    """search space of the benchmark"""
-
-
-def run(command: Command) -> Table:
-    """Reads, checks and writes; returns the table. Raises UserError."""
-    if command.space not in SPACES:
-        raise UserError(f"there is no space {command.space!r}; allowed: {sorted(SPACES)}")
-    if command.out.suffix != ".npz":
-        raise UserError(f"the table is an .npz file, not {str(command.out)!r}")
-    table = read_table(SPACES[command.space], command.source, command.format)
-    write_compact(table, command.out)
-    return table
-
-
-def summary(table: Table) -> list[str]:
-    """What a table holds, a line each: its source, and the mean and best of every data set."""
-    lines = [table.source, f"sha256 {table.sha256}"]
-    for dataset, values in table.accuracies.items():
-        best = Architecture(tuple(table.space.enumerate()[np.argmax(values)].tolist()))
-        lines.append(f"{dataset}: mean {values.mean():.2f}, best {values.max():.2f} of {table.space.encode(best)}")
-    return lines
-
-
-@told()
-def main(arguments: Sequence[str]) -> None:
-    """Imports and prints what was found. 0, or 2 for bad input."""
-    about = f"Convert a benchmark of true accuracies to one small table. Formats: auto, {', '.join(READERS)}."
-    command = tyro.cli(Command, prog="python -m experiments.import_benchmark", description=about, args=arguments)
-    for line in [*summary(run(command)), f"written to {command.out}"]:
-        Console().print(line, highlight=False, markup=False, soft_wrap=True)
-
+from jaxnas.cli import run
 
 if __name__ == "__main__":
-    sys.exit(main(sys.argv[1:]))
+    sys.exit(run("import-benchmark", sys.argv[1:], prog="python -m experiments.import_benchmark"))

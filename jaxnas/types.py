@@ -6,13 +6,18 @@ A architectures, S steps, H W C height, width and channels of an image.
 
 from collections.abc import Callable
 from contextlib import AbstractContextManager
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple, TypeAlias
 
-import jax
 import numpy as np
 
+if TYPE_CHECKING:
+    import jax
+
+    Key: TypeAlias = jax.Array  # typed key, shape [] unless stated
+else:
+    Key = Any  # pages and tables are made without jax
+
 Array = Any  # jax or numpy array; shape and dtype are in the comment or docstring where it is used
-Key = jax.Array  # typed key, shape [] unless stated
 Params = Any  # pytree of float arrays
 Stats = Any  # pytree of (mean, variance) pairs, one per normalisation layer
 Choice = Array  # what runs: op_weights, float [E, O] (mixed form), or op_ids, int [E] (path form)

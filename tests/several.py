@@ -11,7 +11,7 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from jaxnas import hosts, parallel
+from jaxnas.distributed import hosts, parallel
 from jaxnas.types import Stage, UserError
 from jaxnas.workdir import open_stage
 

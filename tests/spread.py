@@ -12,9 +12,9 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from jaxnas import parallel
 from jaxnas.config import DataConfig, OptimizerConfig
 from jaxnas.data import Colours, Images, build_pipeline
+from jaxnas.distributed import parallel
 from jaxnas.metrics import METRICS, edge_readings
 from jaxnas.nets import Network
 from jaxnas.nets.cells import cell

@@ -9,10 +9,10 @@ from jax.custom_batching import custom_vmap
 from jax.experimental import pallas
 from jax.sharding import PartitionSpec
 
-from jaxnas import parallel
 from jaxnas.arithmetic import Cost, count, counter, minimum
 from jaxnas.config import OptimizerConfig
 from jaxnas.data import Images
+from jaxnas.distributed import parallel
 from jaxnas.nets import build_network
 from jaxnas.nets.losses import cross_entropy
 from jaxnas.spaces import NAS_BENCH_201, TOY, Architecture

@@ -8,9 +8,10 @@ from typing import Any
 
 import pytest
 
-from experiments.presets import PRESETS
 from jaxnas import config as configs
-from jaxnas.config import DataConfig, FewShotConfig, NetConfig, SplitConfig, from_dict, to_dict
+from jaxnas.config import DataConfig, NetConfig, SplitConfig, from_dict, to_dict
+from jaxnas.few_shot.config import FewShotConfig
+from jaxnas.few_shot.presets import PRESETS
 from jaxnas.types import UserError
 
 

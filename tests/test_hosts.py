@@ -10,8 +10,8 @@ from subprocess import PIPE
 
 import pytest
 
-from experiments import few_shot
-from jaxnas.hosts import ADVICE
+from jaxnas.distributed.hosts import ADVICE
+from jaxnas.few_shot import command as few_shot
 from jaxnas.workdir.checkpoints import newest_checkpoint, save_checkpoint
 from tests.several import raw, states
 

@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 from jax.sharding import PartitionSpec as P
 
-from jaxnas import parallel
+from jaxnas.distributed import parallel
 from jaxnas.nets.layers import batch_norm
 from tests.spread import cases, check, talks
 

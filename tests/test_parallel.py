@@ -7,9 +7,9 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from jaxnas import parallel
 from jaxnas.config import OptimizerConfig
 from jaxnas.data import Images
+from jaxnas.distributed import parallel
 from jaxnas.search import sample_connected
 from jaxnas.spaces import TOY
 from jaxnas.training import build_optimizer, build_step, new_states

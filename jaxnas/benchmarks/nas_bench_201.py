@@ -56,7 +56,7 @@ def _package() -> Any:
         from nas_201_api import ArchResults
     except ImportError as error:
         raise UserError(
-            f"NAS-Bench-201's API file needs the packages nas-bench-201 and torch ({error}): pip install jaxnas[peers]"
+            f"NAS-Bench-201's API file needs the packages nas-bench-201 and torch ({error}): pip install torch==2.13.0"
         ) from error
     return ArchResults
 

@@ -11,7 +11,7 @@ import jax.numpy as jnp
 from jax import lax
 from jax.custom_batching import custom_vmap
 
-from jaxnas import parallel
+from jaxnas.distributed import parallel
 from jaxnas.types import Array
 
 NormMode = Literal["batch", "given", "none"]

@@ -6,9 +6,8 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from jaxnas.report import svg
+from jaxnas.report.format import LARGEST, Estimate, estimate
 from jaxnas.report.markup import Html, join, tag
-from jaxnas.report.records import LARGEST, Estimate
-from jaxnas.report.words import estimate
 
 OPERATIONS = {
     "none": "none",

@@ -9,12 +9,12 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from jaxnas.benchmarks import Table
-from jaxnas.config import StudyConfig
 from jaxnas.data import Dataset, Images
 from jaxnas.data.pipeline import padded_batches
-from jaxnas.methods.alone import accuracy_alone, train_alone
-from jaxnas.methods.problem import Problem
-from jaxnas.studies.selection import Scope
+from jaxnas.few_shot.context import Problem
+from jaxnas.few_shot.standalone import accuracy_alone, train_alone
+from jaxnas.studies.search.cells import Scope
+from jaxnas.studies.search.config import StudyConfig
 from jaxnas.types import Stages
 from jaxnas.workdir import append_rows, read_rows
 

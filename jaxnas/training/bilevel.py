@@ -7,9 +7,9 @@ import jax
 import jax.numpy as jnp
 from jax import lax
 
-from jaxnas import parallel
 from jaxnas.config import OptimizerConfig
 from jaxnas.data.pipeline import Images, epoch_order
+from jaxnas.distributed import parallel
 from jaxnas.nets.losses import cross_entropy, percent_correct
 from jaxnas.nets.network import Network
 from jaxnas.search.base import Problem, SearchAlgorithm, SearchState

@@ -7,8 +7,8 @@ import jax
 import jax.numpy as jnp
 from jax import lax
 
-from jaxnas import parallel
 from jaxnas.data.pipeline import Images, Pipeline
+from jaxnas.distributed import parallel
 from jaxnas.nets.layers import NormMode
 from jaxnas.nets.losses import cross_entropy
 from jaxnas.nets.network import Network

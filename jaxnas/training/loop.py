@@ -6,7 +6,7 @@ from typing import Any
 import jax
 import numpy as np
 
-from jaxnas import parallel
+from jaxnas.distributed import parallel
 from jaxnas.training.step import StepMetrics
 from jaxnas.types import Stage
 

@@ -17,8 +17,8 @@ from typing import Any
 import jax
 import orbax.checkpoint as ocp
 
-from jaxnas import hosts, shares
-from jaxnas.shares import Rows
+from jaxnas.distributed import hosts, local_rows
+from jaxnas.distributed.local_rows import Rows
 from jaxnas.types import UserError, brief
 from jaxnas.workdir.files import write_json
 
@@ -35,7 +35,7 @@ def save_checkpoint(folder: Path, done: int, state: Any, record: dict[str, Any])
     hosts.first(lambda: (folder / f"{done}.json").unlink(missing_ok=True))
     if isinstance(state, Rows):
         with hosts.needing_all():
-            _write(target, shares.joined(state), ocp.Checkpointer(ocp.StandardCheckpointHandler()))
+            _write(target, local_rows.joined(state), ocp.Checkpointer(ocp.StandardCheckpointHandler()))
     else:
         plain = hosts.bits if hosts.processes() == 1 else hosts.words  # orbax takes no arrays of one of several
         hosts.first(lambda: _write(target, jax.tree.map(plain, state), _checkpointer()))
@@ -58,8 +58,8 @@ def newest_checkpoint(folder: Path, template: Any) -> tuple[int, Any, dict[str, 
     path = (folder / str(done)).absolute()
     if isinstance(template, Rows):
         with hosts.needing_all():
-            arrays = _read(path, shares.shapes(template), ocp.Checkpointer(ocp.StandardCheckpointHandler()))
-        return done, shares.parted(template, arrays), record
+            arrays = _read(path, local_rows.shapes(template), ocp.Checkpointer(ocp.StandardCheckpointHandler()))
+        return done, local_rows.parted(template, arrays), record
     state = [template]
 
     def read() -> None:

@@ -12,7 +12,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from jaxnas import hosts, parallel, shares
+from jaxnas.distributed import hosts, local_rows, parallel
 from jaxnas.types import Stage, UserError, brief
 from jaxnas.workdir.checkpoints import newest_checkpoint, save_checkpoint
 from jaxnas.workdir.files import append_rows, read_json, write_json
@@ -68,7 +68,7 @@ def open_stage(workdir: Path, name: str, note: Callable[[Rows], str], show: Prog
         if not finished:
             before = record["seconds"]
             hosts.first(_cut, metrics, record["metrics_bytes"])
-        return done, parallel.apart(state) if isinstance(start, shares.Rows) else state
+        return done, parallel.apart(state) if isinstance(start, local_rows.Rows) else state
 
     def told(done: int, total: int, rows: Rows) -> dict[str, Any] | None:
         """Puts the rows on record; the record of the checkpoint that is due, if one is."""

@@ -22,8 +22,8 @@ import jax
 import numpy as np
 import sklearn.datasets  # noqa: F401  # with the modules below: imported once by the server that processes fork from
 
-from experiments import few_shot
-from jaxnas import hosts
+from jaxnas.distributed import hosts
+from jaxnas.few_shot import command
 from jaxnas.workdir import stages
 
 CONFIG = (
@@ -52,8 +52,8 @@ def run(workdir: str, point: str, out: Connection, flags: tuple[str, ...] = (), 
 
         yield show
 
-    few_shot.progress = telling
-    sys.exit(few_shot.main(["smoke", "--workdir", workdir, *CONFIG, *flags]))
+    command.progress = telling
+    sys.exit(command.main(["smoke", "--workdir", workdir, *CONFIG, *flags]))
 
 
 def _die() -> None:

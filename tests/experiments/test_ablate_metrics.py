@@ -11,14 +11,14 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from experiments import ablate_metrics
-from experiments.ablate_metrics import PRESETS, Command, main, run
 from jaxnas.metrics import METRICS, Metric, scalar
 from jaxnas.spaces import SPACES
 from jaxnas.spaces.tree import SplitTree
 from jaxnas.splitting import EDGE_RULES
-from jaxnas.studies.metric_ablation import UNITS, check
-from jaxnas.studies.metric_ablation_tables import COLUMNS
+from jaxnas.studies.metric_ablation import command
+from jaxnas.studies.metric_ablation.command import PRESETS, Command, main, run
+from jaxnas.studies.metric_ablation.run import UNITS, check
+from jaxnas.studies.metric_ablation.tables import COLUMNS
 from jaxnas.types import UserError
 from tests.triangle import TRIANGLE
 
@@ -212,7 +212,7 @@ def test_a_killed_run_goes_on_to_the_same_files(finished, tmp_path) -> None:
 
 def test_a_finished_run_is_not_measured_again(finished, monkeypatch) -> None:
     before = {name: (finished[0] / name).read_bytes() for name in (*FILES, "cost.csv", "report.html", UNITS)}
-    monkeypatch.setattr("jaxnas.studies.metric_ablation.warm_ups", None)
+    monkeypatch.setattr("jaxnas.studies.metric_ablation.run.warm_ups", None)
     assert run(Command(finished[0], CONFIG), quiet)[1] == finished[1]
     assert {name: (finished[0] / name).read_bytes() for name in before} == before
 
@@ -260,5 +260,5 @@ def test_the_presets_can_be(finished) -> None:
     for preset in PRESETS.values():
         check(preset)
     found = run(Command(finished[0], CONFIG), quiet)[0]
-    assert len(ablate_metrics.shown(found, 1).rows) == 4
+    assert len(command.shown(found, 1).rows) == 4
     assert np.isfinite([row["value"] for row in found.agreement]).all()

@@ -8,14 +8,14 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from experiments.ablate_splits import main
-from experiments.ablations import SPLITS
-from experiments.split_runs import Command, run
-from jaxnas.config import SplitAblationConfig
 from jaxnas.spaces import NAS_BENCH_201, TOY
-from jaxnas.studies.split_ablation import check, expanded, leaves_of, random_masks
-from jaxnas.studies.split_ablation_run import shard_of, trees_of
-from jaxnas.studies.split_ablation_tables import picked, picks, table_rows
+from jaxnas.studies.split_ablation.command import main
+from jaxnas.studies.split_ablation.config import SplitAblationConfig
+from jaxnas.studies.split_ablation.leaves import check, expanded, leaves_of, random_masks
+from jaxnas.studies.split_ablation.presets import SPLITS
+from jaxnas.studies.split_ablation.run import shard_of, trees_of
+from jaxnas.studies.split_ablation.tables import picked, picks, table_rows
+from jaxnas.studies.split_ablation.work import Command, run
 from jaxnas.types import UserError
 from jaxnas.workdir import append_rows, locked, read_rows
 from tests.test_hosts import ROOT

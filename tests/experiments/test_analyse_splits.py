@@ -7,9 +7,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from experiments.analyse_splits import main
 from jaxnas.benchmarks import Table, write_compact
 from jaxnas.spaces import TOY, Architecture, tree_of
+from jaxnas.studies.split_quality.command import main
 
 PARTS = [[[1, 0, 0], [1, 1, 1]], [[0, 1, 1], [1, 1, 0]], [[0, 1, 1], [0, 0, 1]]]
 ACCURACIES = {"cifar10": np.array([10.0, 20, 30, 90, 50, 60, 70, 80, 40]), "cifar100": np.arange(9.0)}

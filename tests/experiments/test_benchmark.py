@@ -9,10 +9,10 @@ import numpy as np
 import pytest
 from jax import lax
 
-from experiments import benchmark
-from experiments.cases import catalogue, devices, inputs, rows, theirs, timing, training
-from experiments.cases.rows import Case, Line, Measured, Setting, build_row
-from jaxnas import parallel
+from experiments.bench import catalogue, devices, inputs, rows, timing, torch_steps, training
+from experiments.bench import command as benchmark
+from experiments.bench.rows import Case, Line, Measured, Setting, build_row
+from jaxnas.distributed import parallel
 from jaxnas.spaces import TOY
 
 TINY = Setting(
@@ -273,9 +273,9 @@ def test_a_path_step_of_both_sides() -> None:
 
 
 def test_without_pytorch_ours_is_measured_alone(monkeypatch, capsys) -> None:
-    monkeypatch.setattr(theirs, "installed", lambda: False)
+    monkeypatch.setattr(torch_steps, "installed", lambda: False)
     monkeypatch.setattr(training.ours, "timed", lambda program: lambda: None)
     (one,) = training.mixed(TINY)
     assert len(one.samples) == TINY.repeats and one.peer_samples is None
     benchmark.Console().print(benchmark.table([build_row(Line("a", "s", "PyTorch"), one, TINY)]))
-    assert "jaxnas[peers]" in capsys.readouterr().out
+    assert "pip install torch" in capsys.readouterr().out

@@ -9,17 +9,17 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from experiments.ceilings import Command, run, shown
-from jaxnas.config import CeilingsConfig
 from jaxnas.data import load
-from jaxnas.methods import few_shot
-from jaxnas.methods.leaves import train_leaves
-from jaxnas.methods.problem import UNSPLIT, of_seed, prepare
+from jaxnas.few_shot import stages as few_shot
+from jaxnas.few_shot.context import UNSPLIT, of_seed, prepare
+from jaxnas.few_shot.leaves import train_leaves
 from jaxnas.spaces import NAS_BENCH_201, TOY
-from jaxnas.studies import ceilings
+from jaxnas.studies.ceilings import run as ceilings
+from jaxnas.studies.ceilings.command import Command, run, shown
+from jaxnas.studies.ceilings.config import CeilingsConfig
 from jaxnas.types import QUIET, UserError
 from tests.experiments.toy_truth import TRUTH, read, write_table
-from tests.methods.small import SMALL
+from tests.few_shot.small import SMALL
 
 CONFIG = CeilingsConfig(run=replace(SMALL, seed=3), alone=3, supernet_seeds=3, epochs=2)
 QUIETLY = (lambda *_: None,)

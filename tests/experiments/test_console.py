@@ -2,14 +2,14 @@
 
 import pytest
 
-from experiments.console import told
+from jaxnas.console import cli_main
 from jaxnas.types import UserError
 
 
 def ending(capsys, error: BaseException | None, **settings) -> tuple[int, str, str]:
     """(code, stdout, stderr) of a main that prints its arguments and then raises `error`."""
 
-    @told(**settings)
+    @cli_main(**settings)
     def main(arguments) -> None:
         print(*arguments)
         if error is not None:

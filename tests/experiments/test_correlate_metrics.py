@@ -8,14 +8,14 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from experiments import correlate_metrics
-from experiments.correlate_metrics import PRESETS, Command, main, run
 from jaxnas.config import NetConfig
 from jaxnas.data import load
 from jaxnas.metrics import METRICS, scalar
 from jaxnas.spaces import NAS_BENCH_201, Architecture
 from jaxnas.spaces.counts import on_live_paths
-from jaxnas.studies.correlation import PUBLISHED, build_scorer, check, correlations, scalar_metrics
+from jaxnas.studies.correlation import command
+from jaxnas.studies.correlation.command import PRESETS, Command, main, run
+from jaxnas.studies.correlation.run import PUBLISHED, build_scorer, check, correlations, scalar_metrics
 from jaxnas.types import UserError
 
 CONFIG = replace(PRESETS["digits"], metrics=("live_parameters", "parameters", "loss"), architectures=24)
@@ -125,4 +125,4 @@ def test_smaller_is_better_turns_the_sign() -> None:
 
 def test_what_is_published_is_scored_here() -> None:
     assert set(PUBLISHED) <= set(scalar_metrics()) <= set(METRICS)
-    assert correlate_metrics.PRESETS["cifar10"].metrics == ()
+    assert command.PRESETS["cifar10"].metrics == ()

@@ -12,19 +12,20 @@ import numpy as np
 import pytest
 
 import jaxnas
-from experiments import few_shot as experiment
 from jaxnas.analysis import rank_correlation
 from jaxnas.benchmarks import Table, read_table
 from jaxnas.data import load
-from jaxnas.methods.run import run_few_shot
-from jaxnas.methods.seed_rankings import read_scores
-from jaxnas.methods.seeds import join_seeds
-from jaxnas.report import note, write_report
+from jaxnas.few_shot import command as experiment
+from jaxnas.few_shot.page import write_report
+from jaxnas.few_shot.run import run_few_shot
+from jaxnas.few_shot.seed_rankings import read_scores
+from jaxnas.few_shot.seeds import join_seeds
+from jaxnas.report.format import note
 from jaxnas.spaces import TOY, Architecture
 from jaxnas.spaces.tree import SplitTree
 from jaxnas.types import UserError
 from jaxnas.workdir import read_stages
-from tests.methods.small import FLAGS, SMALL
+from tests.few_shot.small import FLAGS, SMALL
 
 TRUTH = np.array([11.0, 12, 13, 14, 50, 80, 15, 60, 90])  # of each toy architecture, in the order of TOY.enumerate()
 STAGES = ("warm_up", "split", "leaves", "search", "unsplit", "unsplit_search", "random_split_1")

@@ -10,16 +10,16 @@ from typing import Any
 import numpy as np
 import pytest
 
-from experiments import few_shot as experiment
-from experiments.presets import PRESETS
 from jaxnas import config as configs
-from jaxnas.methods import controls
-from jaxnas.methods.forecast import Forecast, Work
-from jaxnas.report.forecast import seeds_text
+from jaxnas.few_shot import command as experiment
+from jaxnas.few_shot import controls
+from jaxnas.few_shot.forecast import Forecast, Work
+from jaxnas.few_shot.forecast_table import seeds_text
+from jaxnas.few_shot.presets import PRESETS
 from jaxnas.types import UserError
 from jaxnas.workdir import read_stages
 from tests.data.files import idx_bytes, write_idx
-from tests.methods.small import FLAGS, SMALL
+from tests.few_shot.small import FLAGS, SMALL
 
 
 @pytest.fixture(autouse=True)

@@ -8,12 +8,13 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from jaxnas.config import ControlConfig, SelectionConfig, TruthConfig
+from jaxnas.config import SelectionConfig
 from jaxnas.data import load
-from jaxnas.methods.run import run_few_shot
+from jaxnas.few_shot.config import ControlConfig, TruthConfig
+from jaxnas.few_shot.run import run_few_shot
 from jaxnas.spaces import TOY, Architecture
 from jaxnas.spaces.tree import SplitTree
-from tests.methods.small import SMALL
+from tests.few_shot.small import SMALL
 
 CONFIG = replace(
     SMALL,

@@ -8,17 +8,17 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from experiments.ablations import SPLITS
-from experiments.split_runs import Command, run
-from jaxnas import parallel
 from jaxnas.config import SplitConfig
 from jaxnas.data import load
-from jaxnas.methods import few_shot
-from jaxnas.methods.problem import prepare
+from jaxnas.distributed import parallel
+from jaxnas.few_shot import stages
+from jaxnas.few_shot.context import prepare
 from jaxnas.spaces import SPACES, Architecture
 from jaxnas.spaces.split_file import read_splits
-from jaxnas.studies.selection import prepare_study
-from jaxnas.studies.split_ablation import warm_up
+from jaxnas.studies.search.cells import prepare_study
+from jaxnas.studies.split_ablation.leaves import warm_up
+from jaxnas.studies.split_ablation.presets import SPLITS
+from jaxnas.studies.split_ablation.work import Command, run
 from jaxnas.types import QUIET, UserError
 from jaxnas.workdir import open_stage
 from tests.triangle import TRIANGLE
@@ -73,7 +73,7 @@ def test_every_seed_is_split_as_a_few_shot_run_of_its_weights_would_be(whole) ->
     trees = []
     for place, seed in enumerate((0, 1)):
         problem = prepare(replace(study.config, seed=seed, split=split), dataset)
-        tree, _ = few_shot.split(problem, parallel.item(parents, place), QUIET)
+        tree, _ = stages.split(problem, parallel.item(parents, place), QUIET)
         (found,) = read_splits(TRIANGLE, whole.workdir / "trees" / f"loss-{seed}.json")
         np.testing.assert_array_equal(found.masks, tree.masks())
         trees.append(tree)

@@ -5,8 +5,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from experiments.import_benchmark import main
 from jaxnas.benchmarks import read_table
+from jaxnas.commands.import_benchmark import main
 from jaxnas.spaces import TOY
 from tests.benchmarks.files import TRUTH, write_nats
 

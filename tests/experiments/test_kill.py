@@ -15,9 +15,9 @@ import pytest
 
 from jaxnas import config as configs
 from jaxnas.benchmarks import Table
-from jaxnas.config import FewShotConfig
 from jaxnas.data import Dataset, load
-from jaxnas.methods.run import run_few_shot
+from jaxnas.few_shot.config import FewShotConfig
+from jaxnas.few_shot.run import run_few_shot
 from jaxnas.spaces import TOY
 from jaxnas.types import UserError
 from tests.experiments.forked import KILLED, Ended, ended, finish, started, until

@@ -3,8 +3,8 @@
 import numpy as np
 import pytest
 
-from jaxnas.config import MetricAblationConfig
-from jaxnas.studies.metric_edges import edge_agreements
+from jaxnas.studies.metric_ablation.config import MetricAblationConfig
+from jaxnas.studies.metric_ablation.edges import edge_agreements
 from tests.triangle import TRIANGLE
 
 

@@ -17,9 +17,9 @@ from jaxnas.training import build_optimizer, build_step, new_state
 
 torch = pytest.importorskip("torch")
 
-from experiments.peers import steps  # noqa: E402
-from experiments.peers.supernet import PeerSupernet  # noqa: E402
-from experiments.peers.weights import gradients_of, load_weights, weights_of  # noqa: E402
+from experiments.bench.reference import steps  # noqa: E402
+from experiments.bench.reference.supernet import PeerSupernet  # noqa: E402
+from experiments.bench.reference.weights import gradients_of, load_weights, weights_of  # noqa: E402
 
 # Every operation on some edge, no symmetry between edges, and in the last one a node that nothing reaches.
 PATHS = ((3, 2, 4, 1, 3, 2), (2, 1, 3, 0, 4, 3), (0, 3, 2, 4, 1, 1))

@@ -11,7 +11,7 @@ import pytest
 from rich.console import Console
 
 import jaxnas
-from experiments import predict
+from jaxnas.commands import predict
 from jaxnas.config import DataConfig
 from jaxnas.data import Colours, read_images
 from jaxnas.nets import build_network

@@ -12,16 +12,18 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from experiments.regime import Command, all_points, run, shown
-from jaxnas.config import ControlConfig, RegimeConfig, SelectionConfig
+from jaxnas.config import SelectionConfig
 from jaxnas.data import load
-from jaxnas.methods import few_shot
-from jaxnas.methods.problem import prepare
-from jaxnas.methods.sample import uniform_cells
-from jaxnas.studies import regime
+from jaxnas.few_shot import stages
+from jaxnas.few_shot.config import ControlConfig
+from jaxnas.few_shot.context import prepare
+from jaxnas.few_shot.sample import uniform_cells
+from jaxnas.studies.regime import run as regime
+from jaxnas.studies.regime.command import Command, all_points, run, shown
+from jaxnas.studies.regime.config import RegimeConfig
 from jaxnas.types import QUIET, UserError
 from tests.experiments.toy_truth import TRUTH, read, write_table
-from tests.methods.small import SMALL
+from tests.few_shot.small import SMALL
 
 QUIETLY = (lambda *_: None,)
 CONFIG = RegimeConfig(run=SMALL, phases=(2,), seeds=(4, 5, 6), recalibrate=1, looks=2, average=0.75)
@@ -76,9 +78,9 @@ def test_a_supernet_is_the_warmed_up_one_of_a_few_shot_run_of_its_seed(finished)
     command, *_ = finished
     own = replace(command.config.run, seed=5, warmup_epochs=2)
     problem = prepare(own, load(own.data, 5))
-    params = few_shot.warm_up(problem, QUIET)
+    params = stages.warm_up(problem, QUIET)
     stacked = jax.tree.map(lambda leaf: leaf[None], params)
-    scores = few_shot.score_paths(problem, stacked, [uniform_cells(problem)])
+    scores = stages.score_paths(problem, stacked, [uniform_cells(problem)])
     assert kept(command.workdir / "short", 2)[5]["read"]["batch statistics"] == pytest.approx(
         scores[0].tolist(), abs=1e-4
     )

@@ -7,7 +7,7 @@ import sys
 
 import pytest
 
-from experiments import compare, report, tensorboard
+from jaxnas.commands import compare, report, tensorboard
 from tests.report import sample
 
 

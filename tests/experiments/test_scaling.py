@@ -11,16 +11,16 @@ import numpy as np
 import pytest
 from jax import lax
 
-from experiments import scaling
-from experiments.ablations import SPLITS
-from experiments.cases import growth, ours, programs
-from experiments.cases.growth import Part
-from experiments.cases.rows import Setting
+from experiments.bench import growth, jaxnas_steps, programs, scaling
+from experiments.bench.growth import Part
+from experiments.bench.rows import Setting
 from jaxnas.arithmetic import count, minimum
-from jaxnas.config import NetConfig, OptimizerConfig, SplitAblationConfig, SplitConfig
+from jaxnas.config import NetConfig, OptimizerConfig, SplitConfig
 from jaxnas.data import Images
 from jaxnas.search import ALGORITHMS
 from jaxnas.spaces import TOY, Architecture
+from jaxnas.studies.split_ablation.config import SplitAblationConfig
+from jaxnas.studies.split_ablation.presets import SPLITS
 from jaxnas.training.bilevel import build_bilevel_step
 
 ROOT = Path(__file__).parent.parent.parent
@@ -49,7 +49,7 @@ def test_the_mean_path_costs_the_mean_of_all_connected_paths() -> None:
 
 
 def test_the_state_of_a_leaf_is_its_weights_and_momentum() -> None:
-    state = jax.eval_shape(ours.path(TINY).start)
+    state = jax.eval_shape(jaxnas_steps.path(TINY).start)
     leaves = [leaf for leaf in jax.tree.leaves((state.params, state.opt)) if leaf.dtype == jnp.float32]
     assert growth.state_bytes(TINY) == 4 * sum(leaf.size for leaf in leaves) and state.stats is None
 
@@ -61,8 +61,8 @@ def test_a_search_step_costs_so_many_forward_passes(name: str, monkeypatch) -> N
     for module, draw in (("uniform", "sample_connected"), ("scored_paths", "draw_path")):
         monkeypatch.setattr(import_module(f"jaxnas.search.{module}"), draw, lambda *of: jnp.asarray(path))
     algorithm = ALGORITHMS[name](TOY, **({"fix_at": None} if name == "dsnas" else {}))  # a sort has no rule
-    step = build_bilevel_step(ours.build(WIDE), ours.unchanged, OptimizerConfig(), algorithm)
-    state = jax.eval_shape(ours.mixed(WIDE).start)
+    step = build_bilevel_step(jaxnas_steps.build(WIDE), jaxnas_steps.unchanged, OptimizerConfig(), algorithm)
+    state = jax.eval_shape(jaxnas_steps.mixed(WIDE).start)
     search = jax.eval_shape(lambda s: algorithm.init(jax.random.key(0), s.mask, s.params), state)
     batch = Images(jax.ShapeDtypeStruct((4, 8, 8, 3), jnp.float32), jax.ShapeDtypeStruct((4,), jnp.int32))
     forward = [growth.least(WIDE, architecture) / 3 for architecture in (None, Architecture((1, 2)))]

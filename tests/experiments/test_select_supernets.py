@@ -6,13 +6,13 @@ import json
 import numpy as np
 import pytest
 
-from experiments.select_supernets import PRESETS, Command, Setting, main, run
 from jaxnas import benchmarks
 from jaxnas.selection.leaves import RULES
 from jaxnas.spaces import NAS_BENCH_201, Architecture
 from jaxnas.spaces.tree import SplitTree
 from jaxnas.splitting import at_random, grow
-from jaxnas.studies.replay import Trial, arms_of, check, of_run, of_table, replay, summarise
+from jaxnas.studies.leaf_selection.command import PRESETS, Command, Setting, main, run
+from jaxnas.studies.leaf_selection.run import Trial, arms_of, check, of_run, of_table, replay, summarise
 from jaxnas.types import UserError
 
 RNG = np.random.default_rng(0)

@@ -9,13 +9,14 @@ import numpy as np
 import pytest
 from scipy.stats import kendalltau
 
-from experiments import drift, search, selection_study
-from experiments.presets import STUDIES
-from experiments.selection_study import Command, run
 from jaxnas.search import ALGORITHMS
 from jaxnas.spaces import TOY
-from jaxnas.studies.selection import CELLS, SUPERNETS, Scope, check, sample
-from jaxnas.studies.selection_run import scopes_of
+from jaxnas.studies.drift import command as drift
+from jaxnas.studies.search import command, single
+from jaxnas.studies.search.cells import CELLS, SUPERNETS, Scope, check, sample
+from jaxnas.studies.search.command import Command, run
+from jaxnas.studies.search.presets import STUDIES
+from jaxnas.studies.search.run import scopes_of
 from jaxnas.types import UserError
 
 # Enumeration does not fit the budget of 3 and fails as a cell.
@@ -199,7 +200,7 @@ def test_one_search_inside_a_leaf_stays_there(config, tmp_path, capsys) -> None:
     splits.write_text(json.dumps({"splits": {"mine": {"digits": masks}}}))
     arguments = ["smoke", "--workdir", str(tmp_path / "out"), "--algorithm", "darts", "--selection", "enumeration"]
     arguments += ["--splits", str(splits), "--leaf", "1", "--table", str(config.table), "--strategy", "loop"]
-    assert search.main(arguments) == 0
+    assert single.main(arguments) == 0
     (row,) = read(tmp_path / "out" / "cells.csv")
     assert TOY.decode(row["architecture"]).op_ids[0] == 2 and row["scope"] == "mine 1"
     assert row["architecture"] in capsys.readouterr().out
@@ -249,7 +250,7 @@ def test_leaves_need_a_file_and_exist(tmp_path) -> None:
 
 def test_the_command_line_tells_a_bad_name_in_one_line(tmp_path, capsys) -> None:
     arguments = ["smoke", "--workdir", str(tmp_path), "--algorithms", "uniform", "nope"]
-    assert selection_study.main(arguments) == 2
+    assert command.main(arguments) == 2
     assert "error: algorithms must be different ones of" in capsys.readouterr().err
 
 

@@ -10,7 +10,7 @@ from typing import Any, NamedTuple
 import numpy as np
 import pytest
 
-from jaxnas.hosts import ADVICE
+from jaxnas.distributed.hosts import ADVICE
 from tests.experiments.forked import KILLED, Ended, ended, finish, started
 from tests.test_hosts import free_port
 

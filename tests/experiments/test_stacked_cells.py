@@ -6,14 +6,23 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from experiments.ablations import SPLITS
 from jaxnas.data import load
-from jaxnas.methods.one_shot import single
+from jaxnas.few_shot.one_shot import single
 from jaxnas.selection import Trained
 from jaxnas.spaces import TOY
-from jaxnas.studies import split_ablation
-from jaxnas.studies.selection import prepare_study
-from jaxnas.studies.split_ablation import CELLS, Leaf, Row, _taken, leaves_of, random_masks, run_leaves, warm_up
+from jaxnas.studies.search.cells import prepare_study
+from jaxnas.studies.split_ablation import leaves as split_ablation
+from jaxnas.studies.split_ablation.leaves import (
+    CELLS,
+    Leaf,
+    Row,
+    _taken,
+    leaves_of,
+    random_masks,
+    run_leaves,
+    warm_up,
+)
+from jaxnas.studies.split_ablation.presets import SPLITS
 from jaxnas.types import QUIET
 from jaxnas.workdir import read_rows
 from tests.test_parallel import data_of

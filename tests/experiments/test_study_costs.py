@@ -5,12 +5,12 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from experiments.presets import STUDIES
 from jaxnas.arithmetic import minimum
 from jaxnas.data import load
 from jaxnas.spaces import TOY, Architecture
-from jaxnas.studies.costs import Costs, costs_of, epochs_of, random_epochs
-from jaxnas.studies.selection import Scope, prepare_study
+from jaxnas.studies.search.cells import Scope, prepare_study
+from jaxnas.studies.search.costs import Costs, costs_of, epochs_of, random_epochs
+from jaxnas.studies.search.presets import STUDIES
 
 CONFIG = replace(STUDIES["smoke"], algorithms=("uniform", "darts"), strategy="loop")
 LEAF = Scope("leaf", np.array([[False, False, True], [False, True, True]]))  # a convolution, then a skip or another

@@ -15,8 +15,8 @@ import torch
 from torch import Tensor, nn
 from torch.nn.functional import cross_entropy
 
-from experiments.peers.supernet import PeerSupernet
-from experiments.peers.weights import load_weights
+from experiments.bench.reference.supernet import PeerSupernet
+from experiments.bench.reference.weights import load_weights
 
 
 def build_peer(space: Any, params: dict[str, Any], *, channels: int, cells: int, classes: int) -> PeerSupernet:

@@ -11,8 +11,8 @@ from jaxnas.spaces.counts import architecture_parameters, supernet_parameters
 
 torch = pytest.importorskip("torch")
 
-from experiments.peers.supernet import PeerSupernet  # noqa: E402
-from experiments.peers.weights import weights_of  # noqa: E402
+from experiments.bench.reference.supernet import PeerSupernet  # noqa: E402
+from experiments.bench.reference.weights import weights_of  # noqa: E402
 from tests.metrics import peer_metrics as by_weights  # noqa: E402
 from tests.metrics import peer_sample_metrics as by_samples  # noqa: E402
 

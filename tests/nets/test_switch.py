@@ -5,7 +5,8 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from jaxnas import arithmetic, parallel
+from jaxnas import arithmetic
+from jaxnas.distributed import parallel
 from jaxnas.nets.switch import switch
 
 SKIP, CONV = 1, 2  # of the toy space

@@ -2,10 +2,9 @@
 
 import pytest
 
-from jaxnas.report.ablation_page import Material, ablation_page, answer
-from jaxnas.report.ablation_words import different, told, unsplit, values_of
-from jaxnas.report.records import Estimate
-from jaxnas.report.rows import number, read_rows
+from jaxnas.report.format import Estimate, number, read_rows
+from jaxnas.studies.split_ablation.page import Material, ablation_page, answer
+from jaxnas.studies.split_ablation.verdict import different, told, unsplit, values_of
 from jaxnas.workdir import write_csv
 from tests.report.ablation_sample import Row, Values, ablation, usual
 from tests.report.test_study_page import drawings, tables

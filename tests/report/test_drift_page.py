@@ -3,7 +3,7 @@
 import re
 import xml.dom.minidom
 
-from jaxnas.report.drift_page import answer, drift_page
+from jaxnas.studies.drift.page import answer, drift_page
 from tests.report.study_sample import CELL, drift
 
 

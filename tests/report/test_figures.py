@@ -6,10 +6,11 @@ from xml.etree import ElementTree
 import numpy as np
 import pytest
 
-from jaxnas.report import figures, svg, tree_figures
+from jaxnas.few_shot import tree_figures
+from jaxnas.few_shot.read import read_run
+from jaxnas.report import figures, svg
+from jaxnas.report.format import Estimate
 from jaxnas.report.markup import Html, join, tag
-from jaxnas.report.read import read_run
-from jaxnas.report.records import Estimate
 from tests.report import sample
 
 
@@ -141,7 +142,7 @@ def test_colours_diverge_from_white_and_numbers_on_them_can_be_read() -> None:
 
 
 def test_all_drawings_of_a_page_are_xml(tmp_path) -> None:
-    from jaxnas.report import write_report
+    from jaxnas.few_shot.page import write_report
 
     page = write_report(sample.write(tmp_path)).read_text()
     drawings = re.findall(r"<svg.*?</svg>", page, re.DOTALL)

@@ -5,8 +5,8 @@ import xml.dom.minidom
 
 import numpy as np
 
-from jaxnas.report.metric_figures import matrix
-from jaxnas.report.metric_page import Material, answer, metric_page
+from jaxnas.studies.metric_ablation.figures import matrix
+from jaxnas.studies.metric_ablation.page import Material, answer, metric_page
 
 OPS, EDGES = ("none", "skip_connect", "nor_conv_3x3"), ("1<-0", "2<-1")
 

@@ -8,8 +8,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from jaxnas.report import read_run, write_report
-from jaxnas.report.ranking_sections import _lines
+from jaxnas.few_shot.page import write_report
+from jaxnas.few_shot.ranking_sections import _lines
+from jaxnas.few_shot.read import read_run
 from jaxnas.types import UserError
 from tests.report import sample
 

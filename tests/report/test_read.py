@@ -7,9 +7,10 @@ import pickle
 import numpy as np
 import pytest
 
-from jaxnas.report import read_run, seed_folders, summary
-from jaxnas.report.read import read_metrics
-from jaxnas.report.records import Estimate, read_result
+from jaxnas.few_shot.read import read_metrics, read_run, seed_folders
+from jaxnas.few_shot.result_file import read_result
+from jaxnas.few_shot.summary import summary
+from jaxnas.report.format import Estimate
 from jaxnas.types import UserError
 from tests.report import sample
 

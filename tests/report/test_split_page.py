@@ -7,10 +7,10 @@ import numpy as np
 
 from jaxnas.analysis import Interval, ceiling, weigh, worth
 from jaxnas.benchmarks import read_csv
-from jaxnas.report import split_figures
-from jaxnas.report.split_page import Material, answer, split_page
-from jaxnas.report.split_published import below_random, published_section, sentences, values_of
 from jaxnas.spaces import NAS_BENCH_201, TOY, NamedSplit, read_splits, tree_of
+from jaxnas.studies.split_quality import figures
+from jaxnas.studies.split_quality.page import Material, answer, split_page
+from jaxnas.studies.split_quality.published import below_random, published_section, sentences, values_of
 
 EDGE_0 = np.array([[[1, 0, 0], [1, 1, 1]], [[0, 1, 1], [1, 1, 1]]], bool)
 TABLE = {"one": np.arange(9.0) * 10, "two<b>": np.arange(9.0)[::-1] * 5}
@@ -53,10 +53,10 @@ def test_the_answer_counts_what_it_says() -> None:
 
 
 def test_a_histogram_holds_every_cell_and_a_diamond_lies_at_its_value() -> None:
-    drawing = split_figures.distributions("t", [np.array([1.0, 50.0, 50.0]), np.array([60.0])], [0, 1], 40.0, 60.0).text
+    drawing = figures.distributions("t", [np.array([1.0, 50.0, 50.0]), np.array([60.0])], [0, 1], 40.0, 60.0).text
     assert "0 has 3 cells, median 50.00, 0 of the top 1 %; 1 has 1 cells" in drawing
-    rows = [split_figures.Against("gm", 1.0, (0.0, 0.5, 1.0), (0.0, 0.2, 2.0))]
-    text = split_figures.against_chance("t", rows).text
+    rows = [figures.Against("gm", 1.0, (0.0, 0.5, 1.0), (0.0, 0.2, 2.0))]
+    text = figures.against_chance("t", rows).text
     assert "gm 1, on its edges 0 to 1, on random edges 0 to 2" in text
     middle = 84 + (1.0 + 0.1) / 2.2 * (340 - 8 - 84)  # the axis runs from -.1 to 2.1
     assert f"M{middle:.1f} " in text
@@ -64,10 +64,10 @@ def test_a_histogram_holds_every_cell_and_a_diamond_lies_at_its_value() -> None:
 
 def test_runs_of_ranks_that_are_not_told_apart() -> None:
     ranks = np.array([1.0, 2.0, 2.5, 4.0, 6.0])
-    assert split_figures.cliques(ranks, 1.6) == [(0, 2), (2, 3)]
-    assert split_figures.cliques(ranks, 0.4) == []
-    assert split_figures.cliques(ranks, 10) == [(0, 4)]
-    drawing = split_figures.critical_difference("ranks", ["a", "b", "c", "d", "e"], ranks[[2, 0, 1, 4, 3]], 1.6).text
+    assert figures.cliques(ranks, 1.6) == [(0, 2), (2, 3)]
+    assert figures.cliques(ranks, 0.4) == []
+    assert figures.cliques(ranks, 10) == [(0, 4)]
+    drawing = figures.critical_difference("ranks", ["a", "b", "c", "d", "e"], ranks[[2, 0, 1, 4, 3]], 1.6).text
     assert "b 1.00; c 2.00; a 2.50; e 4.00; d 6.00; critical difference 1.60" in drawing
 
 

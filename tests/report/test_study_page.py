@@ -7,11 +7,10 @@ from html import unescape
 import pytest
 
 from jaxnas.report import svg
-from jaxnas.report.records import Estimate
-from jaxnas.report.rows import number, read_rows
-from jaxnas.report.study_figures import LEFT, MOST_ROWS, RIGHT, Group, Line, Reference, panels
-from jaxnas.report.study_page import study_page
-from jaxnas.report.study_words import against_best, against_control, best_of
+from jaxnas.report.format import Estimate, number, read_rows
+from jaxnas.studies.search.figures import LEFT, MOST_ROWS, RIGHT, Group, Line, Reference, panels
+from jaxnas.studies.search.page import study_page
+from jaxnas.studies.search.verdict import against_best, against_control, best_of
 from jaxnas.workdir import write_csv
 from tests.report import study_sample
 from tests.report.study_sample import study

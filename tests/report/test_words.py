@@ -2,8 +2,9 @@
 
 import pytest
 
-from jaxnas.report.records import Estimate, read_result
-from jaxnas.report.words import answer, estimate, how_far, listed, sign, verdict
+from jaxnas.few_shot.result_file import read_result
+from jaxnas.few_shot.verdict import answer, how_far, verdict
+from jaxnas.report.format import Estimate, estimate, listed, sign
 from tests.report import sample
 
 METHOD = sample.seed_row("ours", "method", 62.0, None)

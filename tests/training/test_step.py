@@ -5,9 +5,9 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from jaxnas import parallel
 from jaxnas.config import OptimizerConfig
 from jaxnas.data import Images
+from jaxnas.distributed import parallel
 from jaxnas.nets import Network
 from jaxnas.training import NonFiniteLoss, build_epoch, build_optimizer, build_step, new_state, train
 from jaxnas.training.evaluate import build_evaluate

@@ -10,7 +10,7 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from jaxnas import hosts
+from jaxnas.distributed import hosts
 from jaxnas.types import UserError
 from jaxnas.workdir.checkpoints import newest_checkpoint, save_checkpoint
 

@@ -1,0 +1,1 @@
+"""Commands that belong to no study: they read finished runs, convert files, and predict."""

@@ -1,0 +1,141 @@
+"""Classes of images, by the network that a finished run chose.
+
+    python -m experiments.predict out/digits scans/ one.png
+    python -m experiments.predict out/cifar10-small images.npy --top 3 --csv classes.csv
+
+IMAGES are image files, folders of them (searched whole), or arrays: uint8 [n, H, W, C], or [n, H, W] of one channel,
+as .npy or alone in an .npz. An image file of any size is cut to its central square and resized to what the network's
+data set has, in colour or grey as that has; nothing else is changed. MNIST and the digits are light on dark: so must
+be what is to be read. Arrays must have the size of the data set.
+
+Prints the best class of every image, or its `--top` N, with a probability: a table on a terminal, lines with tabs
+elsewhere. The probability is the network's own (softmax); it is not calibrated.
+"""
+
+import csv
+import os
+import sys
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import tyro
+from rich.console import Console
+from rich.table import Table
+from rich.text import Text
+
+import jaxnas
+from jaxnas.console import cli_main
+from jaxnas.data import read_images
+from jaxnas.data.folder import SUFFIXES
+from jaxnas.predictor import delivered_shape
+from jaxnas.types import UserError, brief
+from jaxnas.workdir import write_csv
+
+COLUMNS = ("file", "class", "probability")
+ARRAYS = (".npy", ".npz")
+
+
+@dataclass(frozen=True)
+class Command:
+    """Classify images with the network of a finished run."""
+
+    workdir: tyro.conf.Positional[Path]
+    """work directory of one seed, or its network.npz"""
+    images: tyro.conf.Positional[tuple[Path, ...]]
+    """image files, folders of them, or arrays in .npy or .npz"""
+    top: int = 1
+    """classes of each image, the most probable first"""
+    csv: Path | None = None
+    """also write the rows to this file"""
+
+
+def rows(command: Command) -> list[dict[str, Any]]:
+    """One row for each image and rank. Raises UserError for no network, and for images that cannot be taken."""
+    predictor = jaxnas.load(command.workdir)
+    classes, shape = predictor.description.classes, delivered_shape(predictor.description)
+    if not 1 <= command.top <= len(classes):
+        raise UserError(f"--top must be 1 to {len(classes)}, the number of classes; it is {command.top}")
+    found = [read(path, shape) for path in command.images]
+    names = [name for part, _ in found for name in part]
+    if not names:
+        raise UserError("name at least one image, folder of images or array of them")
+    scores = predictor.predict(np.concatenate([pixels for _, pixels in found])).probabilities
+    best = np.argsort(-scores, axis=1, kind="stable")[:, : command.top]
+    return [
+        dict(zip(COLUMNS, (name, classes[label], round(float(scores[i, label]), 4)), strict=True))
+        for i, name in enumerate(names)
+        for label in best[i]
+    ]
+
+
+def read(path: Path, shape: tuple[int, int, int]) -> tuple[list[str], np.ndarray]:
+    """Names [n] and pixels uint8 [n, H, W, C] of a file, folder or array. Raises UserError for anything else."""
+    if path.suffix.lower() in ARRAYS and not path.is_dir():
+        pixels = _array(path, shape)
+        return [f"{_shown(path)}:{i}" for i in range(len(pixels))], pixels
+    files = _folder(path) if path.is_dir() else [path]
+    height, width, channels = shape
+    if height != width or channels not in (1, 3):
+        raise UserError(
+            f"the network takes images of {height}x{width}x{channels}, and image files are read as squares of 1 or 3 "
+            f"channels; give them as an array, .npy or .npz, not as {path}"
+        )
+    return [_shown(file) for file in files], read_images(files, height, channels == 1)
+
+
+def _folder(path: Path) -> list[Path]:
+    inside = [(file, file.relative_to(path).parts) for file in sorted(path.rglob("*"))]
+    files = [
+        file
+        for file, parts in inside
+        if file.suffix.lower() in SUFFIXES and file.is_file() and not any(part.startswith(".") for part in parts)
+    ]
+    if not files:
+        raise UserError(f"{path} holds no image; allowed: {', '.join(SUFFIXES)}")
+    return files
+
+
+def _array(path: Path, shape: tuple[int, int, int]) -> np.ndarray:
+    """Pixels uint8 [n, H, W, C] of a file of exactly one array."""
+    try:
+        with open(path, "rb") as handle:  # numpy would leave a damaged archive open
+            content = np.load(handle, allow_pickle=False)
+            if not isinstance(content, np.ndarray):
+                if len(content.files) != 1:
+                    raise UserError(f"{path} must hold one array, of images, and holds {brief(content.files)}")
+                content = content[content.files[0]]
+    except UserError:
+        raise
+    except Exception as error:  # a damaged archive raises almost anything
+        reason = f"{type(error).__name__}: {brief(str(error))}"
+        raise UserError(f"cannot read the array {path}: absent, damaged or no plain array ({reason})") from error
+    pixels = content[..., None] if content.ndim == 3 and shape[2] == 1 else content
+    if pixels.dtype != np.uint8 or pixels.shape[1:] != shape:
+        wanted = f"uint8 [n, {shape[0]}, {shape[1]}, {shape[2]}]"
+        raise UserError(f"{path} must hold images {wanted}, not {brief(f'{content.dtype} {content.shape}')}")
+    return pixels
+
+
+def _shown(path: Path) -> str:
+    """A file name that can be printed and written, whatever bytes it has."""
+    text = os.fsencode(path).decode("utf-8", "replace")
+    return text if text.isprintable() else repr(text)
+
+
+@cli_main({OSError: 2})
+def main(arguments: Sequence[str], prog: str = "jaxnas predict") -> None:
+    """Prints the rows and writes the CSV. 0, or 2 for bad input."""
+    command, console = tyro.cli(Command, prog=prog, args=arguments), Console()
+    found = rows(command)
+    if command.csv is not None:
+        write_csv(command.csv, found)
+    if console.is_terminal:
+        table = Table(*COLUMNS)
+        for row in found:
+            table.add_row(*(Text(str(row[name])) for name in COLUMNS))
+        console.print(table)
+    else:
+        csv.writer(sys.stdout, delimiter="\t", lineterminator="\n").writerows([COLUMNS, *(r.values() for r in found)])

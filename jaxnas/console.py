@@ -1,0 +1,59 @@
+"""How a command ends: its exit code, one line on stderr that says why, and numbers for the terminal."""
+
+from collections.abc import Callable, Mapping
+from functools import wraps
+from typing import Any, ParamSpec
+
+from rich.console import Console
+
+from jaxnas.types import UserError
+
+P = ParamSpec("P")
+GOES_ON = "stopped; the same command goes on from here"
+
+
+def cli_main(
+    also: Mapping[type[Exception], int] | None = None, stopped: str | None = None
+) -> Callable[[Callable[P, None]], Callable[P, int]]:
+    """A decorator: a main that returns the exit code, and tells errors in a line instead of raising them.
+
+    0; 2 for UserError; what `also` gives for other errors; 130 when stopped at the keyboard, with the line `stopped`
+    if there is one. Any other error is raised.
+    """
+    codes: dict[type[Exception], int] = {UserError: 2, **(also or {})}
+
+    def around(main: Callable[P, None]) -> Callable[P, int]:
+        @wraps(main)
+        def coded(*arguments: P.args, **named: P.kwargs) -> int:
+            try:
+                main(*arguments, **named)
+            except tuple(codes) as error:
+                print_error(str(error))
+                return next(code for kind, code in codes.items() if isinstance(error, kind))
+            except KeyboardInterrupt:
+                if stopped is not None:
+                    print_line(stopped, "yellow")
+                return 130
+            return 0
+
+        return coded
+
+    return around
+
+
+def print_error(sentence: str) -> None:
+    """One line on stderr that says what was wrong."""
+    print_line(f"error: {sentence}", "red")
+
+
+def print_line(sentence: str, style: str) -> None:
+    """One line on stderr, as it is, in a rich style such as `red` where that is a terminal."""
+    Console(stderr=True).print(sentence, style=style, highlight=False, markup=False, soft_wrap=True)
+
+
+def interval(row: Mapping[str, Any], name: str) -> str:
+    """A value of a row with its interval, from the columns `name`, `name`_low and `name`_high; a dash for none."""
+    if row[name] is None:
+        return "-"
+    low, high = row[f"{name}_low"], row[f"{name}_high"]
+    return f"{row[name]:.2f}" + ("" if low is None else f" [{low:.2f}, {high:.2f}]")

@@ -1,0 +1,1 @@
+"""Few-shot NAS: its stages, controls, judgement, files and page."""

@@ -1,0 +1,148 @@
+"""Few-shot NAS end to end, with its controls: warm up, split, train the leaves, search, select, judge.
+
+    python -m experiments.few_shot digits --workdir out/digits
+    python -m experiments.few_shot cifar10-small --workdir out/small --data.root DATA --truth.table TABLE.csv
+    python -m experiments.few_shot digits --workdir out/digits-seeds --seeds 0 1 2
+    python -m experiments.few_shot cifar10 ... --coordinator HOST:PORT --num-processes 4 --process-id 0  # 1, 2, 3
+
+The same command with the same directory goes on where it was stopped. Every field of the config has a dotted flag
+(`--help` lists them). The README says what the work directory then holds and how long each preset takes.
+"""
+
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Annotated, Any
+
+import jax
+import tyro
+from rich.console import Console, Group
+
+from jaxnas import config as configs
+from jaxnas.benchmarks import Table, read_table
+from jaxnas.console import GOES_ON, cli_main, print_line
+from jaxnas.data import load
+from jaxnas.distributed import hosts, parallel
+from jaxnas.few_shot.config import FewShotConfig
+from jaxnas.few_shot.context import check, prepare
+from jaxnas.few_shot.forecast import forecast
+from jaxnas.few_shot.forecast_table import forecast_table
+from jaxnas.few_shot.page import write_report
+from jaxnas.few_shot.presets import PRESETS
+from jaxnas.few_shot.run import finished_seeds, run_few_shot
+from jaxnas.few_shot.seed_rankings import read_scores
+from jaxnas.few_shot.seeds import deviations, join_seeds
+from jaxnas.few_shot.summary import summary
+from jaxnas.report.format import note
+from jaxnas.training import NonFiniteLoss
+from jaxnas.types import UserError
+from jaxnas.workdir import Progress, locked, progress, write_json
+
+PROG = "jaxnas few-shot"
+
+
+@dataclass(frozen=True)
+class Command:
+    """Few-shot NAS end to end on one data set."""
+
+    workdir: Path
+    """directory for the artefacts of the run; a stopped run goes on there"""
+    config: Annotated[FewShotConfig, tyro.conf.arg(name="")]
+    seeds: tuple[int, ...] | None = None
+    """run each of these seeds, in WORKDIR/seed-N, and compare over all seeds that are there"""
+    strict_data: bool = False
+    """refuse files that are not as their distributor published them, instead of a warning"""
+    dry_run: bool = False
+    """print stages, steps, memory and the time to expect, and run nothing"""
+    processes: Annotated[hosts.Hosts, tyro.conf.arg(name="")] = hosts.ALONE
+
+
+def run(command: Command, table: Table | None, show: Progress) -> dict[str, Any]:
+    """One seed, or several and their table; returns what WORKDIR/result.json holds. Raises UserError, NonFiniteLoss."""
+    config, workdir = command.config, command.workdir
+    other = "seed-*" if command.seeds is None else "config.json"
+    if hosts.first(lambda: any(workdir.glob(other))):
+        raise UserError(
+            f"{workdir} holds a run {'of several seeds' if command.seeds is None else 'of one seed'}; "
+            "choose another --workdir"
+        )
+    if command.seeds is None:
+        result = _one(command, config, workdir, table, show)
+    else:
+        hosts.first(lambda: workdir.mkdir(parents=True, exist_ok=True))
+        with hosts.entered_by_first(locked(workdir)):
+            there = hosts.first(lambda: [int(p.name[5:]) for p in workdir.glob("seed-*") if p.name[5:].isdigit()])
+            results = {}
+            for seed in sorted({*command.seeds, *there}):
+                folder = workdir / f"seed-{seed}"
+                results[seed] = _one(command, replace(config, seed=seed), folder, table, _named(show, seed))
+            scores = hosts.first(lambda: [read_scores(workdir / f"seed-{seed}" / "ranking.csv") for seed in results])
+            result = join_seeds(results, scores)
+            hosts.first(write_json, workdir / "result.json", result)
+    hosts.first(lambda: str(write_report(workdir)))
+    return result
+
+
+def plan(command: Command, table: Table | None) -> Group:
+    """The table of a dry run; times one step and one evaluation. Raises UserError as the run itself would."""
+    dataset = load(command.config.data, command.config.seed, command.strict_data)
+    if table is not None:
+        table.check(command.config.data.name)
+    found = forecast(prepare(command.config, dataset), table is not None, command.seeds or ())
+    seeds = len(command.seeds or (0,))
+    finished = finished_seeds(command.config, command.workdir)
+    times = [seeds * seconds for seconds in found.seconds]
+    return forecast_table(found.work, times, found.memory, seeds, deviations(finished))
+
+
+def _one(command: Command, config: FewShotConfig, workdir: Path, table: Table | None, show: Progress) -> dict[str, Any]:
+    dataset = load(config.data, config.seed, command.strict_data)
+    for warning in dataset.warnings:
+        print_line(f"warning: {warning}", "yellow")
+    return run_few_shot(config, workdir, dataset, table, note, show, command.seeds or ())
+
+
+def _named(show: Progress, seed: int) -> Progress:
+    return lambda stage, done, total, note: show(f"{stage} ({seed})", done, total, note)
+
+
+def parse(arguments: Sequence[str], prog: str = PROG) -> Command:
+    """The command line: a preset, or the config.json of a former run, then flags. Raises UserError, SystemExit."""
+    known = dict(PRESETS)
+    if arguments and arguments[0].endswith(".json"):
+        try:
+            known[arguments[0]] = configs.from_dict(FewShotConfig, json.loads(Path(arguments[0]).read_text()))
+        except (OSError, ValueError) as error:
+            raise UserError(f"cannot read the config {arguments[0]}: {error}") from error
+    commands = {name: (name, Command(tyro.MISSING, preset)) for name, preset in known.items()}
+    return tyro.extras.overridable_config_cli(commands, prog=prog, args=arguments)
+
+
+def main(arguments: Sequence[str], prog: str = PROG) -> int:
+    """0; 2 for bad input, 3 for a diverged run, 4 where another process of the run ended, 130 when stopped."""
+    return hosts.leave(_main(arguments, prog))
+
+
+@cli_main({NonFiniteLoss: 3, hosts.Lost: hosts.ENDED}, stopped=GOES_ON)
+def _main(arguments: Sequence[str], prog: str) -> None:
+    """Parses, checks everything that can be checked, runs, prints."""
+    command = parse(arguments, prog)
+    parallel.use_every_core()
+    hosts.join(command.processes)
+    console = Console(quiet=hosts.process() > 0)
+    space = check(command.config)
+    seeds = command.seeds
+    if seeds is not None and (len(set(seeds)) < max(2, len(seeds)) or min(seeds) < 0):
+        raise UserError(f"--seeds must be two or more different numbers from 0 on, not {list(seeds)}")
+    path = command.config.truth.table
+    table = None if path is None else read_table(space, path)
+    if command.config.quick_compile:
+        jax.config.update("jax_disable_most_optimizations", True)
+    if command.dry_run:
+        console.print(plan(command, table))
+        return
+    with progress(console) as show:
+        result = run(command, table, show)
+    console.print(summary(result))
+    console.print(f"written to {command.workdir}; open {command.workdir / 'report.html'}", highlight=False)

@@ -1,0 +1,45 @@
+"""Scores of a few cells every so many epochs, while supernets train: their truth joins them at the end, in `curves`."""
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+
+from jaxnas.distributed import parallel
+from jaxnas.few_shot.context import Problem
+from jaxnas.few_shot.sample import uniform_cells
+from jaxnas.training.loop import Describe, nothing_more
+from jaxnas.types import Params
+
+MOST = 200  # cells
+ScorePaths = Callable[[Problem, Params, list[np.ndarray]], list[np.ndarray]]
+
+
+def follower(problem: Problem, masks: np.ndarray, epochs: int, score_paths: ScorePaths) -> Describe:
+    """What training on masks [K, E, O] tells every `truth.every` epochs and at the end: `sample`, scores of its cells.
+
+    Each of the K scores the followed cells inside it, in their order.
+    """
+    every = problem.config.truth.every
+    if not every:
+        return nothing_more
+    cells = followed_cells(problem)
+    paths = [cells[of] for of in inside(masks, cells)]
+
+    def told(epoch: int, states: Any) -> list[dict[str, Any]]:
+        if epoch % every and epoch != epochs:
+            return nothing_more(epoch, states)
+        scores = score_paths(problem, parallel.everywhere(states).params, paths)
+        return [{"sample": [round(float(score), 4) for score in of]} for of in scores]
+
+    return told
+
+
+def followed_cells(problem: Problem) -> np.ndarray:
+    """The first of the uniform sample, int [A, E]."""
+    return uniform_cells(problem)[:MOST]
+
+
+def inside(masks: np.ndarray, cells: np.ndarray) -> np.ndarray:
+    """Which mask [K, E, O] holds which cell [A, E] -> bool [K, A]; of a partition each cell lies in one."""
+    return np.asarray(masks[:, np.arange(cells.shape[1]), cells].all(-1))

@@ -1,0 +1,174 @@
+"""The leaves of a tree: trained by any search algorithm, and an architecture taken from each by any selector.
+
+Leaves of uniform paths that evolution searches go side by side, over several processes too; other selectors go leaf by
+leaf, in one process.
+"""
+
+from functools import lru_cache
+from typing import Any, NamedTuple
+
+import jax
+import numpy as np
+
+from jaxnas.config import SearchConfig, SelectionConfig
+from jaxnas.distributed import parallel
+from jaxnas.few_shot import context as problems
+from jaxnas.few_shot import one_shot
+from jaxnas.few_shot.config import FewShotConfig
+from jaxnas.few_shot.context import LEAVES, Problem, purpose_key
+from jaxnas.few_shot.follow import follower
+from jaxnas.few_shot.rehearsal import selector_of
+from jaxnas.few_shot.stages import compared, first_generation, score_paths, search, train_supernets
+from jaxnas.search import ALGORITHMS
+from jaxnas.selection import Evaluated, Taken, Trained
+from jaxnas.training import Searching, initial_weights
+from jaxnas.types import Params, Stage
+
+DRAW, SELECT = 1, 2  # what dice of a leaf are for
+
+
+class Compiled(NamedTuple):
+    """What leaves are trained and read by."""
+
+    programs: one_shot.Programs
+    judges: one_shot.Judges
+
+
+def compiled(problem: Problem) -> Compiled:
+    """The programs of the config's algorithm and selector; seeds share them."""
+    config = problem.config
+    parts = {name: getattr(config, name) for name in ("data", "net", "optimizer", "strategy")}
+    search, selection = SearchConfig(algorithm=config.search.algorithm), SelectionConfig(score=config.selection.score)
+    return _compiled(problem.programs, FewShotConfig(**parts, search=search, selection=selection))
+
+
+@lru_cache(maxsize=1)
+def _compiled(base: problems.Programs, config: FewShotConfig) -> Compiled:
+    space = problems.SPACES[config.net.space]
+    algorithm = ALGORITHMS[config.search.algorithm](space)
+    judges = one_shot.build_judges(base, config, base.supernet(algorithm.partial), config.selection.score)
+    return Compiled(one_shot.build_programs(base, config, algorithm), judges)
+
+
+def first_weights(problem: Problem, parent: Params) -> Params:
+    """What all leaves of a run start from, those of controls too: the parent's weights, or new ones of the seed."""
+    if problem.config.leaf_weights == "parent":
+        return parent
+    network = problem.programs.supernet(ALGORITHMS[problem.config.search.algorithm](problem.space).partial)
+    return initial_weights(network, purpose_key(problem, LEAVES, 1))
+
+
+def train_leaves(
+    problem: Problem, parent: Params, masks: np.ndarray, epochs: int, purpose: tuple[int, int], stage: Stage
+) -> Searching:
+    """K sub-supernets, masks [K, E, O] -> leaves [K, ...], trained from `first_weights` on a schedule of their own.
+
+    Raises NonFiniteLoss if one diverges. Algorithms other than uniform paths also see validation images.
+    """
+    keys, weights = jax.random.split(purpose_key(problem, *purpose), len(masks)), first_weights(problem, parent)
+    if problem.config.search.algorithm == "uniform":
+        return Searching(train_supernets(problem, keys, masks, weights, epochs, stage), ())
+    programs = compiled(problem).programs
+    start = one_shot.begin(problem, programs, keys, masks, epochs, parallel.copies(weights, len(masks)))
+    likeliest, follow = one_shot.likeliest(problem, programs), follower(problem, masks, epochs, score_paths)
+
+    def told(epoch: int, states: Searching) -> list[dict[str, Any]]:
+        both = zip(likeliest(epoch, states), follow(epoch, states.subnet), strict=True)
+        return [{**learnt, **scores} for learnt, scores in both]
+
+    return one_shot.train_on(problem, programs, start, epochs, stage, describe=told)
+
+
+def search_leaves(
+    problem: Problem,
+    states: Searching,
+    parent: Params,
+    masks: np.ndarray,
+    config: SearchConfig,
+    purpose: tuple[int, int],
+    stage: Stage,
+) -> list[Evaluated]:
+    """What was evaluated in every leaf, leaves [K, ...], and what is taken from it: by evolution, or another selector.
+
+    Selectors score each in a way of its own. So leaves are compared by validation accuracy: of what was taken and,
+    where `config` compares leaves by architectures drawn at random, of `population` of these in each leaf, evaluated
+    beyond the budget. Every path whose accuracy was looked at is among what was evaluated, once. Goes on after the
+    last leaf that `stage` kept.
+    """
+    if problem.config.selection.name == "evolution":
+        return search(problem, states.subnet.params, parent, masks, config, purpose, stage)
+    space, of_parent, random = problem.space, compared(config, len(masks)), shown(problem, len(masks))
+    rows = config.budget + random + 1
+    start = {
+        "op_ids": np.zeros((len(masks), rows, len(space.edges)), np.int32),
+        "scores": np.zeros((len(masks), rows), np.float32),
+        **{name: np.zeros(len(masks), np.int32) for name in ("counts", *Taken._fields)},
+    }
+    if of_parent:
+        start["parent"] = np.zeros((len(masks), random), np.float32)
+    done, kept = stage.resume(start)
+    kept = {name: np.array(value) for name, value in kept.items()}
+    by_parent = kept.get("parent", np.zeros((len(masks), 0)))
+    for k in range(done, len(masks)):
+        dice = [np.random.default_rng([problem.config.seed, *purpose, k, use]) for use in (DRAW, SELECT)]
+        drawn = space.draw_connected(dice[0], random, masks[k])
+        found = _taken(problem, single_view(problem, states, k), masks[k], drawn, config.budget, dice[1])
+        assert found.taken is not None
+        taken, count = found.taken, len(found.scores)
+        if of_parent:
+            (scores,) = score_paths(problem, parallel.copies(parent, 1), [drawn], 1)
+            by_parent[k, : len(drawn)] = scores
+            taken = taken._replace(evaluations=taken.evaluations + len(drawn))
+        kept["op_ids"][k, :count], kept["scores"][k, :count], kept["counts"][k] = found.op_ids, found.scores, count
+        for name, value in taken._asdict().items():
+            kept[name][k] = value
+        told = {"leaf": k, "evaluated": taken.evaluations, "best_accuracy": float(found.scores[taken.row])}
+        stage.advance(k + 1, len(masks), kept, [told])
+    return [
+        Evaluated(
+            op_ids=kept["op_ids"][k, :n],
+            scores=kept["scores"][k, :n].astype(float),
+            parent=by_parent[k, : kept["drawn"][k]].astype(float),
+            taken=Taken(*(int(kept[name][k]) for name in Taken._fields)),
+        )
+        for k, n in enumerate(kept["counts"])
+    ]
+
+
+def shown(problem: Problem, leaves: int) -> int:
+    """Architectures drawn at random that are evaluated in each leaf beside what a selector does there."""
+    config = problem.config.search
+    by_random = leaves > 1 and (config.leaf_bias or config.leaf != "best")
+    return first_generation(config) if by_random and problem.config.selection.name != "evolution" else 0
+
+
+def single_view(problem: Problem, states: Searching, leaf: int) -> Trained:
+    """One of the trained leaves, [K, ...], as the selector of the config sees it."""
+    selection, (programs, judges) = problem.config.selection, compiled(problem)
+    one = one_shot.single(states, leaf)
+    return one_shot.trained_of(problem, programs, judges, one, selection.recalibrate, selection.tune_epochs)
+
+
+def _taken(
+    problem: Problem, view: Trained, mask: np.ndarray, drawn: np.ndarray, budget: int, rng: np.random.Generator
+) -> Evaluated:
+    """What the selector takes from a leaf, after what was `drawn` of it, int [A, E], is evaluated."""
+    looked: dict[tuple[int, ...], float] = {}  # paths in the order in which they were first evaluated
+
+    def accuracy(choices: np.ndarray) -> np.ndarray:
+        found = view.accuracy(choices)
+        if np.issubdtype(np.asarray(choices).dtype, np.integer):
+            for row, value in zip(np.asarray(choices).tolist(), found.tolist(), strict=True):
+                looked.setdefault(tuple(row), value)
+        return found
+
+    watched = view._replace(accuracy=accuracy)
+    if len(drawn):
+        watched.accuracy(drawn)
+    found = selector_of(problem, budget)(rng, watched, mask, budget)
+    own, evaluations = tuple(found.op_ids.tolist()), len(drawn) + found.evaluations
+    if own not in looked:
+        watched.accuracy(found.op_ids[None].astype(np.int32))
+        evaluations += 1
+    taken = Taken(list(looked).index(own), len(drawn), evaluations)
+    return Evaluated(np.array(list(looked), np.int32), np.array(list(looked.values())), taken=taken)

@@ -1,0 +1,148 @@
+"""A few-shot run in its work directory: the stages in order, what each writes, and how several seeds are joined."""
+
+from collections.abc import Callable, Collection
+from dataclasses import replace
+from functools import partial
+from hashlib import sha256
+from pathlib import Path
+from typing import Any
+
+from jaxnas import config as configs
+from jaxnas.benchmarks import Table
+from jaxnas.data import Dataset
+from jaxnas.distributed import hosts, parallel
+from jaxnas.few_shot import controls
+from jaxnas.few_shot import results as records
+from jaxnas.few_shot import stages as few_shot
+from jaxnas.few_shot.config import FewShotConfig
+from jaxnas.few_shot.context import ALONE, LEAVES, SEARCH, Problem, prepare
+from jaxnas.few_shot.curves import curve_rows
+from jaxnas.few_shot.fusion import fuse, fusion_rows
+from jaxnas.few_shot.judge import architectures_to_train, judge
+from jaxnas.few_shot.leaves import search_leaves, train_leaves
+from jaxnas.few_shot.rehearsal import check_leaves
+from jaxnas.few_shot.sample import uniform_cells
+from jaxnas.few_shot.standalone import train_alone
+from jaxnas.predictor import FILE, Description, save_network
+from jaxnas.types import Stages
+from jaxnas.workdir import (
+    Progress,
+    changes,
+    open_stage,
+    open_workdir,
+    read_json,
+    read_rows,
+    read_stages,
+    write_arrays,
+    write_csv,
+    write_json,
+)
+
+MAY_CHANGE = ("strategy", "data.root", "truth.table")  # of a config; what is read there is told by its digest
+
+
+def run_few_shot(
+    config: FewShotConfig,
+    workdir: Path,
+    dataset: Dataset,
+    table: Table | None,
+    note: Callable[[list[dict[str, Any]]], str],
+    show: Progress,
+    seeds: Collection[int] = (),
+) -> dict[str, Any]:
+    """All stages and their artefacts, going on from what the directory holds; returns what `result.json` holds.
+
+    `note(rows)` is shown beside the progress. Controls are checked first, also those of other `seeds` that are to run.
+    Raises UserError and NonFiniteLoss; what was complete stays.
+    """
+    problem = prepare(config, dataset)
+    if table is not None:
+        table.check(config.data.name)
+    inputs = _fingerprints(config.data.name, dataset, table)
+    strategy = problem.config.strategy
+    alike = replace(config, data=replace(config.data, root=Path()), truth=replace(config.truth, table=None))
+    hosts.check_same([configs.to_dict(alike), inputs], "config or data")
+    controls.check(problem, {config.seed, *seeds})
+    with hosts.entered_by_first(open_workdir(workdir, configs.to_dict(config), inputs, MAY_CHANGE, strategy=strategy)):
+        if hosts.first((workdir / "result.json").exists):
+            return dict(hosts.first(read_json, workdir / "result.json"))
+        stages = partial(open_stage, workdir, note=note, show=show)
+        return _stages(problem, workdir, dataset, table, stages)
+
+
+def finished_seeds(config: FewShotConfig, workdir: Path) -> list[dict[str, Any]]:
+    """What the finished seeds of this config in `workdir` hold in `result.json`, in the order of their names.
+
+    Seeds of another config, which a run would refuse to go on with, are left out.
+    """
+    free, now = (*MAY_CHANGE, "seed"), configs.to_dict(config)
+    alike = [path for path in sorted(workdir.glob("seed-*/config.json")) if not changes(read_json(path), now, free)]
+    results = [path.with_name("result.json") for path in alike]
+    return [read_json(path) for path in results if path.exists()]
+
+
+def _stages(problem: Problem, workdir: Path, dataset: Dataset, table: Table | None, stage: Stages) -> dict[str, Any]:
+    config = problem.config
+    with stage("warm_up") as at:
+        params = few_shot.warm_up(problem, at)
+    with stage("split") as at:
+        tree, scores = few_shot.split(problem, params, at)
+        hosts.first(write_json, workdir / "split_tree.json", tree.to_json())
+        hosts.first(write_arrays, workdir / "similarities.npz", records.score_arrays(scores))
+    masks = tree.masks()
+    with stage("leaves") as at:
+        check_leaves(problem, masks, config.search.budget, "the split")
+        controls.check_unsplit(problem, len(masks))  # fewer leaves, and a smaller budget, where nodes stay whole
+        states = train_leaves(problem, params, masks, config.leaf_epochs, (LEAVES, 0), at)
+    cells = uniform_cells(problem)
+    with stage("search") as at:
+        histories = search_leaves(problem, states, params, masks, config.search, (SEARCH, 0), at)
+        hosts.first(write_csv, workdir / "architectures.csv", records.architecture_rows(problem, histories, None))
+        name, images = f"split by {config.split.metric}", controls.method_images(problem, tree)
+        tuned = controls.tuning_images(problem, masks, config.search.budget)
+        method = controls.contend(problem, name, "method", tree, states.subnet.params, histories, images, tuned)
+    del states
+    contenders = [method, *controls.controls(problem, params, tree, stage)]
+    fusions = {c.name: fuse(problem, c, i) for i, c in enumerate(contenders) if config.fusion and c.supernets}
+    op_ids = architectures_to_train(contenders, cells if table is None else cells[:0])
+    with stage("alone") as at:
+        trained = train_alone(problem, op_ids, config.alone_epochs, ALONE, at)
+    with stage("judge"):
+        verdicts, ranking = judge(problem, contenders, tree, cells, (op_ids, trained), dataset.test, table)
+        rows = records.contender_rows(problem, contenders, verdicts)
+        hosts.first(write_csv, workdir / "architectures.csv", records.architecture_rows(problem, histories, table))
+        hosts.first(write_csv, workdir / "contenders.csv", records.flat_rows(rows))
+        if ranking is not None:
+            hosts.first(write_csv, workdir / "ranking.csv", records.ranking_rows(problem, contenders, ranking))
+            if config.truth.every:
+                metrics = hosts.first(read_rows, workdir / "metrics.jsonl")
+                curves = curve_rows(problem, contenders, metrics, ranking.parts[0].truth)
+                hosts.first(write_csv, workdir / "curves.csv", curves)
+        fused = fusion_rows(problem, contenders, fusions, ranking.parts[0], table) if ranking is not None else []
+        if fused:
+            hosts.first(write_csv, workdir / "fusion.csv", fused)
+        network = Description(
+            architecture=rows[0]["architecture"],
+            space=problem.space.name,
+            channels=config.net.channels,
+            cells=config.net.cells,
+            image_shape=dataset.train.images.shape[1:],
+            classes=dataset.classes,
+            colours=dataset.colours,
+            data=config.data,
+            test_accuracy=rows[0]["test_accuracy"],
+        )
+        chosen = parallel.item((trained.params, trained.stats), 0)  # the method is the first contender
+        hosts.first(save_network, workdir / FILE, network, *chosen)
+    seconds = {name: record["seconds"] for name, record in hosts.first(read_stages, workdir).items()}
+    result = {**records.result_object(rows, ranking, verdicts[0].test.n, seconds), "fusion": fused}
+    hosts.first(write_json, workdir / "result.json", result)
+    return result
+
+
+def _fingerprints(name: str, dataset: Dataset, table: Table | None) -> dict[str, Any]:
+    """Digests of what the run on data set `name` reads, and what is not as its distributor published it."""
+    parts = {"train": dataset.train, "valid": dataset.valid}
+    digests = {name: sha256(p.images.tobytes() + p.labels.tobytes()).hexdigest() for name, p in parts.items()}
+    truth = None if table is None else sha256(table.accuracies[name].tobytes()).hexdigest()
+    return {**digests, "truth": truth, "warnings": list(dataset.warnings)}

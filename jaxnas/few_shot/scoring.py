@@ -1,0 +1,130 @@
+"""Scoring the operations of a node: by which keys and batches, and what the measurements say of its edges."""
+
+from collections.abc import Sequence
+from typing import NamedTuple
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+from jaxnas.few_shot.context import SCORE, Problem, purpose_key
+from jaxnas.metrics import Metric, Readings, counted, edge_readings
+from jaxnas.metrics.pooling import Values, pooled
+from jaxnas.metrics.probes import check_readings
+from jaxnas.spaces.base import SearchSpace
+from jaxnas.spaces.tree import Node, as_mask
+from jaxnas.splitting import EdgeReading, looked_at, scored_edges
+from jaxnas.types import Array, Key, Mask, Params
+
+
+class NodeScores(NamedTuple):
+    """What scoring a node gave, on the host."""
+
+    similarity: np.ndarray  # [E, O, O], all batches pooled; NaN where nothing was compared
+    values: Values  # as in `Readings`, with a leading axis [E, ...]
+
+
+def scoring_key(problem: Problem, node: Node, first: int) -> Key:
+    """The key by which batches of a node from `first` on are scored."""
+    key = purpose_key(problem, SCORE, 1 + node.id)
+    return key if first == 0 else jax.random.fold_in(key, first)
+
+
+def scoring_batches(problem: Problem) -> tuple[Array, Array]:
+    """R augmented training batches, float [R, B, H, W, C], and labels [R, B]; the same for every node and edge."""
+    repeats, size = problem.config.split.batches, problem.config.data.batch
+    order_key, augment_key = jax.random.split(purpose_key(problem, SCORE, 0))
+    examples = problem.train.labels.shape[0]
+    # With fewer than R whole batches in the training set, they are drawn again, in another order.
+    passes = -(-repeats * size // examples)
+    orders = [jax.random.permutation(k, examples) for k in jax.random.split(order_key, passes)]
+    indices = jnp.concatenate(orders)[: repeats * size].reshape(repeats, size)
+    augment = jax.vmap(problem.programs.pipeline.augment)
+    return augment(jax.random.split(augment_key, repeats), problem.train.images[indices]), problem.train.labels[indices]
+
+
+def blank_readings(
+    problem: Problem, metric: Metric, params: Params, nodes: int, batches: tuple[Array, Array]
+) -> Readings:
+    """Zeros for what the `batches` of `scoring_batches` will say of so many nodes, leaves [N, E, R, ...]."""
+    space, (images, labels) = problem.space, batches
+    one = edge_readings(metric, space, problem.config.split.background)
+
+    def of_edge(key: Key) -> Readings:
+        return one(key, params=params, mask=space.full_mask(), edge=jnp.int32(0), images=images, labels=labels)
+
+    shapes = jax.eval_shape(of_edge, jax.random.key(0))
+    return jax.tree.map(lambda leaf: np.zeros((nodes, len(space.edges), *leaf.shape), leaf.dtype), shapes)
+
+
+def of_place(readings: Readings, place: int, end: int) -> Readings:
+    """Of readings [N, E, R, ...] the first `end` batches of one node, [E, end, ...]; a view."""
+    return jax.tree.map(lambda whole: whole[place, :, :end], readings)
+
+
+def score_node(
+    problem: Problem, metric: Metric, params: Params, node: Node, first: int, batches: tuple[Array, Array]
+) -> Readings:
+    """What `batches`, images [r, ...] and labels [r, B], say of the edges of a node, numpy leaves [E, r, ...].
+
+    The first of them is batch `first` of the node. Edges that the rule does not look at have zeros. Raises UserError
+    naming metric, edge and operation if a connected probe gives a measurement that is not finite.
+    """
+    settings, space, mask = problem.config.split, problem.space, as_mask(node)
+    asked, edges = np.array(looked_at(settings, mask)), len(space.edges)
+    keys = jax.random.split(scoring_key(problem, node, first), edges)[asked]
+    found = problem.programs.readings((keys, jnp.array(asked)), params, jnp.asarray(mask), *batches)
+
+    def of_all(part: np.ndarray) -> np.ndarray:
+        whole = np.zeros((edges, *part.shape[1:]), part.dtype)
+        whole[asked] = part
+        return whole
+
+    readings = jax.tree.map(of_all, jax.device_get(found))
+    scored = np.isin(np.arange(edges), scored_edges(space, settings, mask))
+    measured = readings.connected & (scored[:, None] & space.comparable(mask))[:, None]
+    check_readings(space, settings.metric, metric, readings.values, measured)
+    return readings
+
+
+def scored_readings(problem: Problem, metric: Metric, node: Node, found: Readings) -> list[EdgeReading | None]:
+    """What splitting is told of a node, from its readings [E, R, ...]; None of edges that were not scored."""
+    settings, space, mask = problem.config.split, problem.space, as_mask(node)
+    return readings_of(space, metric, mask, found, scored_edges(space, settings, mask))
+
+
+def node_scores(problem: Problem, metric: Metric, node: Node, found: Readings) -> NodeScores:
+    """What is put on record of a node, from its readings [E, R, ...]."""
+    readings = scored_readings(problem, metric, node, found)
+    return NodeScores(similarity_of(problem.space, as_mask(node), readings), found.values)
+
+
+def readings_of(
+    space: SearchSpace, metric: Metric, mask: Mask, found: Readings, scored: list[int]
+) -> list[EdgeReading | None]:
+    """What splitting is told of the edges of a node, from numpy readings [E, R, ...]; None of those not `scored`."""
+    comparable = space.comparable(mask)
+
+    def of_edge(edge: int) -> EdgeReading:
+        counts = counted(found.connected[edge], comparable[edge])
+        values = jax.tree.map(lambda part: part[edge][counts].astype(float), found.values)
+        backgrounds = found.backgrounds[edge][counts].reshape(counts.sum(), -1)
+        return EdgeReading(
+            pool=lambda shares: np.asarray(pooled(metric, values, shares, comparable[edge])),
+            counted=int(counts.sum()),
+            scored=len(counts),
+            backgrounds=len(np.unique(backgrounds, axis=0)),
+        )
+
+    return [of_edge(edge) if edge in scored else None for edge in range(len(comparable))]
+
+
+def similarity_of(space: SearchSpace, mask: Mask, readings: Sequence[EdgeReading | None]) -> np.ndarray:
+    """Similarities [E, O, O] in which all batches that count do so alike; NaN where nothing is compared."""
+    comparable = space.comparable(mask)
+    found = np.full((*mask.shape, mask.shape[1]), np.nan)
+    for edge, reading in enumerate(readings):
+        if reading is not None and reading.counted:
+            pairs = comparable[edge][:, None] & comparable[edge][None, :]
+            found[edge] = np.where(pairs, reading.mean(), np.nan)
+    return found

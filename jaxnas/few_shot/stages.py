@@ -1,0 +1,224 @@
+"""Few-shot NAS, stage by stage: warm up, score and split, train the leaves, search, select.
+
+The method of the metric-driven few-shot literature (Zhao et al., ICML 2021; Hu et al., ICLR 2022; Ly-Manson et al.,
+AutoML 2024). Every stage is a function of arrays that goes on from what its `Stage` kept; none of them sees true
+accuracies or test images.
+"""
+
+from functools import partial
+from typing import NamedTuple
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+from jaxnas.config import SearchConfig
+from jaxnas.distributed import parallel
+from jaxnas.few_shot.context import SCORE, WARM_UP, Problem, purpose_key, steps_per_epoch
+from jaxnas.few_shot.follow import follower
+from jaxnas.few_shot.one_shot import calibration_of
+from jaxnas.few_shot.scoring import (
+    NodeScores,
+    blank_readings,
+    node_scores,
+    of_place,
+    score_node,
+    scored_readings,
+    scoring_batches,
+)
+from jaxnas.metrics import METRICS
+from jaxnas.search import ALGORITHMS
+from jaxnas.selection import ESTIMATES, Evaluated, evaluations, leaf_bias, propose
+from jaxnas.spaces.base import mask_size
+from jaxnas.spaces.tree import Node, SplitTree
+from jaxnas.splitting import FEWEST, Readings, by_batches, grow
+from jaxnas.training import SubnetState, initial_weights, new_states, train
+from jaxnas.types import Key, Params, Stage
+
+
+class Chosen(NamedTuple):
+    """The selected architecture."""
+
+    leaf: int | None  # None: not taken from a supernet
+    op_ids: np.ndarray  # [E]
+    score: float  # validation accuracy in its leaf, percent
+
+
+def warm_up(problem: Problem, stage: Stage) -> Params:
+    """Weights of the full supernet after training it on uniform connected single paths."""
+    params = initial_weights(problem.programs.network, purpose_key(problem, WARM_UP, 0))
+    keys = jnp.stack([purpose_key(problem, WARM_UP, 1)])
+    masks = problem.space.full_mask()[None]
+    states = train_supernets(problem, keys, masks, params, problem.config.warmup_epochs, stage)
+    return parallel.item(states.params, 0)
+
+
+def split(problem: Problem, params: Params, stage: Stage) -> tuple[SplitTree, dict[int, NodeScores]]:
+    """The split tree, and what every scored node gave.
+
+    Every node is scored with the same warmed-up weights and the same R training batches, or with `split.stability` as
+    many of them as settle its split; their spread says how far to trust it. Raises UserError naming metric, edge and
+    operation if a connected probe gives a measurement that is not finite.
+    """
+    config, space = problem.config.split, problem.space
+    metric = METRICS[config.metric](problem.programs.network, space)
+    images, labels = scoring_batches(problem)
+    nodes = 1 + sum(int(np.prod(config.groups[:level])) for level in range(1, len(config.groups)))
+    chunk = config.batches if config.stability is None else FEWEST
+    looks = config.batches // chunk  # at most, of every node
+    total, blank = nodes * looks, blank_readings(problem, metric, params, nodes, (images, labels))
+    done, kept = stage.resume({"readings": blank, "counts": np.zeros(nodes, np.int32)})
+    kept = jax.tree.map(np.array, kept)
+    places: dict[int, int] = {}  # of nodes in the order the tree asks for them, which what was kept determines again
+
+    def measure(node: Node, end: int) -> Readings:
+        nonlocal done
+        place = places.setdefault(node.id, len(places))
+        if end > kept["counts"][place]:
+            first = end - chunk
+            found = score_node(problem, metric, params, node, first, (images[first:end], labels[first:end]))
+            for whole, part in zip(jax.tree.leaves(kept["readings"]), jax.tree.leaves(found), strict=True):
+                whole[place, :, first:end] = part
+            kept["counts"][place] = end
+            done = place * looks + end // chunk
+            stage.advance(done, total, kept, [])
+        return scored_readings(problem, metric, node, of_place(kept["readings"], place, end))
+
+    rng = np.random.default_rng([problem.config.seed, SCORE])
+    tree = grow(space, config.groups, by_batches(space, measure, config, rng))
+    if done < total:  # below a node that stays whole nothing is scored, nor after a split is settled
+        stage.advance(total, total, kept, [])
+    found = {i: of_place(kept["readings"], place, int(kept["counts"][place])) for i, place in places.items()}
+    return tree, {i: node_scores(problem, metric, tree.nodes[i], readings) for i, readings in found.items()}
+
+
+def search(
+    problem: Problem,
+    params: Params,
+    parent: Params,
+    masks: np.ndarray,
+    config: SearchConfig,
+    purpose: tuple[int, int],
+    stage: Stage,
+) -> list[Evaluated]:
+    """What evolution evaluated in every leaf, on validation accuracy. params: leaves [K, ...].
+
+    With `config.leaf_bias` and several leaves, the first generation of each is evaluated by `parent` as well, the
+    weights of the warmed-up supernet, which puts architectures of all leaves on one scale.
+    """
+    space, seed = problem.space, problem.config.seed
+    total = sum(evaluations(space, mask, config) for mask in masks)
+    # What is kept has a fixed shape: rows are filled as architectures are evaluated, in `counts` of each leaf.
+    start = {
+        "op_ids": np.zeros((len(masks), config.budget, len(space.edges)), np.int32),
+        "scores": np.zeros((len(masks), config.budget), np.float32),
+        "counts": np.zeros(len(masks), np.int32),
+        "generation": np.zeros((), np.int32),
+    }
+    if compared(config, len(masks)):
+        start["parent"] = np.zeros((len(masks), first_generation(config)), np.float32)
+    _, kept = stage.resume(start)
+    kept = {name: np.array(value) for name, value in kept.items()}
+    by_parent = kept.get("parent", np.zeros((len(masks), 0)))
+    while True:
+        histories = [
+            Evaluated(kept["op_ids"][k, :n], kept["scores"][k, :n].astype(float), by_parent[k, :n].astype(float))
+            for k, n in enumerate(kept["counts"])
+        ]
+        draws = [np.random.default_rng([seed, *purpose, int(kept["generation"]), k]) for k in range(len(masks))]
+        proposals = [
+            propose(draw, space, mask, history, config)
+            for draw, mask, history in zip(draws, masks, histories, strict=True)
+        ]
+        if not any(len(proposal) for proposal in proposals):
+            return histories
+        scores = score_paths(problem, params, proposals)
+        if kept["generation"] == 0 and "parent" in kept:
+            # As many copies as leaves, so that the program of the leaves serves.
+            for k, values in enumerate(score_paths(problem, parallel.copies(parent, len(masks)), proposals, 1)):
+                by_parent[k, : len(values)] = values
+        for k, (proposal, values) in enumerate(zip(proposals, scores, strict=True)):
+            rows = slice(kept["counts"][k], kept["counts"][k] + len(proposal))
+            kept["op_ids"][k, rows], kept["scores"][k, rows] = proposal, values
+            kept["counts"][k] += len(proposal)
+        kept["generation"] += 1
+        best = [float(kept["scores"][k, :n].max()) for k, n in enumerate(kept["counts"])]
+        rows_of = [
+            {"generation": int(kept["generation"]), "leaf": k, "evaluated": int(n), "best_accuracy": best[k]}
+            for k, n in enumerate(kept["counts"])
+        ]
+        stage.advance(int(kept["counts"].sum()), total, kept, rows_of)
+
+
+def compared(config: SearchConfig, leaves: int) -> bool:
+    """Whether the parent scores the first generation: asked for, and there is more than one leaf to compare."""
+    return config.leaf_bias and leaves > 1
+
+
+def first_generation(config: SearchConfig) -> int:
+    """Most architectures of the first generation of a leaf, which is drawn at random."""
+    return min(config.population, config.budget)
+
+
+def score_paths(
+    problem: Problem, params: Params, paths: list[np.ndarray], partial: int | None = None
+) -> list[np.ndarray]:
+    """Validation accuracies, percent, of paths[k], int [a_k, E], in sub-supernet k. params: leaves [K, ...].
+
+    Norms use the statistics of each batch, or those of `selection.recalibrate` training batches. The supernets are on
+    1/partial of the channels; by default, as the algorithm of the leaves has it. In parts of one shape, as many at once
+    as there are lanes, so that one program serves all and no leaf waits for a fuller one; repeats fill the last parts
+    up and are dropped.
+    """
+    config = problem.config
+    evaluate = problem.programs.evaluate_in(partial or ALGORITHMS[config.search.algorithm](problem.space).partial)
+    recalibrate = config.selection.recalibrate
+    calibration = (calibration_of(problem, recalibrate),) if recalibrate else ()
+    size, lanes = min(config.search.population, config.search.budget), parallel.lanes(config.strategy)
+    parts = [(k, first) for k, rows in enumerate(paths) for first in range(0, len(rows), size)]
+    weights = jax.device_get(params)  # to cut what is spread over devices would be a collective for each leaf
+    found = [np.zeros(len(rows), np.float32) for rows in paths]
+    for start in range(0, len(parts), lanes):
+        now = [parts[i % len(parts)] for i in range(start, start + lanes)]
+        batch = np.stack([np.resize(paths[k][first : first + size], (size, paths[k].shape[1])) for k, first in now])
+        own = parallel.item(weights, np.array([k for k, _ in now]))
+        scores = np.asarray(evaluate((own, jnp.asarray(batch)), problem.valid, *calibration))
+        for (k, first), row in zip(now, scores, strict=True):
+            found[k][first : first + size] = row[: len(found[k]) - first]
+    return found
+
+
+def select(histories: list[Evaluated], tree: SplitTree, config: SearchConfig) -> Chosen:
+    """What is taken from one leaf, the best validation accuracy or a selector's choice; of ties the first.
+
+    The leaf is the one whose own is the most accurate, or by `config.leaf` the one that an estimate on what was drawn
+    at random in it (the first generation) puts first: scores of different supernets are not on one scale, and the best
+    of many is the luckiest too. With `config.leaf_bias`, either compares scores less the `leaf_bias` of their leaf,
+    which the same random ones tell; the score that is returned is that of the leaf itself.
+    """
+    rows = [int(of.scores.argmax()) if of.taken is None else of.taken.row for of in histories]
+    scores = [history.scores for history in histories]
+    if compared(config, len(histories)):
+        first = [history.scores[: len(history.parent)] for history in histories]
+        bias = leaf_bias(first, [history.parent for history in histories])
+        scores = [of - taken for of, taken in zip(scores, bias, strict=True)]
+    if config.leaf == "best" or len(histories) == 1:
+        worth = [float(of[row]) for of, row in zip(scores, rows, strict=True)]
+    else:
+        sizes = np.array([mask_size(mask) for mask in tree.masks()])
+        estimate = ESTIMATES[config.leaf]
+        counts = [config.population if of.taken is None else of.taken.drawn for of in histories]
+        drawn = [of[:count] for of, count in zip(scores, counts, strict=True)]
+        worth = [estimate(of, size / sizes.sum()) for of, size in zip(drawn, sizes, strict=True)]
+    leaf = int(np.argmax(worth))
+    return Chosen(leaf, histories[leaf].op_ids[rows[leaf]], float(histories[leaf].scores[rows[leaf]]))
+
+
+def train_supernets(
+    problem: Problem, keys: Key, masks: np.ndarray, params: Params, epochs: int, stage: Stage
+) -> SubnetState:
+    """K sub-supernets, masks [K, E, O], trained for `epochs` from the same weights."""
+    programs = problem.programs
+    states = new_states(keys, masks, params, programs.optimizer, epochs * steps_per_epoch(problem))
+    follow = follower(problem, masks, epochs, partial(score_paths, partial=1))
+    return train(states, problem.train, programs.epoch, epochs, stage, describe=follow)

@@ -1,1 +1,0 @@
-"""Methods: stages of a search as functions of arrays."""

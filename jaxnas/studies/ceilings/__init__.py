@@ -1,0 +1,1 @@
+"""How far rankings agree at best in one setting."""

@@ -1,0 +1,1 @@
+"""How well metrics of untrained networks rank architectures."""

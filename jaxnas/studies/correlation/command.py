@@ -1,0 +1,105 @@
+"""How well metrics of untrained networks rank architectures whose true accuracy is known.
+
+    python -m experiments.correlate_metrics cifar10 --benchmark TABLE.csv --workdir out/correlate --data.root DATA
+
+Draws architectures from the whole space, gives each weights of its own, scores it with every metric on one batch of
+training images, and correlates scores and truth. The same command goes on where it was stopped. The work directory
+then holds `scores.csv`, a row for each architecture, and `correlations.csv`, a row for each metric.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Annotated, Any
+
+import tyro
+from rich import box
+from rich.console import Console
+from rich.table import Table
+
+from jaxnas import benchmarks
+from jaxnas.config import DataConfig, NetConfig, to_dict
+from jaxnas.console import GOES_ON, cli_main
+from jaxnas.data import load
+from jaxnas.distributed.parallel import use_wide_vectors
+from jaxnas.spaces import Architecture
+from jaxnas.studies.correlation.config import CorrelationConfig
+from jaxnas.studies.correlation.run import build_scorer, check, correlations, drawn_architectures
+from jaxnas.workdir import Progress, append_rows, open_workdir, progress, read_rows, write_csv
+
+PRESETS: dict[str, CorrelationConfig] = {
+    # As zero-cost proxies are published, but with 8 channels instead of 16.
+    "cifar10": CorrelationConfig(),
+    # Every metric in minutes, on real images that ship with scikit-learn; its truth is that of another data set.
+    "digits": CorrelationConfig(
+        data=DataConfig(name="digits", train=1024, valid=384, batch=32),
+        net=NetConfig(channels=4, cells=1),
+        architectures=40,
+    ),
+}
+
+
+@dataclass(frozen=True)
+class Command:
+    """Correlate metrics of untrained networks with true accuracies."""
+
+    benchmark: Path
+    """table of true accuracies: CSV, or a file written by experiments.import_benchmark"""
+    workdir: Path
+    """directory for the scores; a stopped run goes on there"""
+    config: Annotated[CorrelationConfig, tyro.conf.arg(name="")]
+    truth: str | None = None
+    """data set of the table to compare with; None: the one whose images are scored"""
+
+
+def run(command: Command, show: Progress) -> list[dict[str, Any]]:
+    """Scores what is missing, writes both tables, and returns the second. Raises UserError before work starts."""
+    config = command.config
+    space = check(config)
+    table = benchmarks.read_table(space, command.benchmark)
+    truth = command.truth or config.data.name
+    table.check(truth)
+    dataset = load(config.data, config.seed)
+    inputs = {"table": table.source, "table_sha256": table.sha256, "truth": truth}
+    with open_workdir(command.workdir, to_dict(config), inputs) as workdir:
+        drawn = drawn_architectures(config)
+        rows = read_rows(workdir / "scores.jsonl")
+        if len(rows) < len(drawn):
+            scorer = build_scorer(config, dataset)
+            for number in range(len(rows), len(drawn)):
+                show("score", number, len(drawn), "")
+                rows.append(scorer.run(number, drawn[number]))
+                append_rows(workdir / "scores.jsonl", rows[-1:])
+        show("score", len(drawn), len(drawn), "")
+        true = table.query(drawn, truth)
+        texts = [space.encode(Architecture(tuple(op_ids.tolist()))) for op_ids in drawn]
+        named = zip(texts, true.tolist(), rows, strict=True)
+        write_csv(workdir / "scores.csv", [{"architecture": a, "true_accuracy": t, **row} for a, t, row in named])
+        found = correlations(rows, true)
+        write_csv(workdir / "correlations.csv", found)
+        return found
+
+
+def shown(found: Sequence[dict[str, Any]]) -> Table:
+    """The correlations with their intervals beside the published ones."""
+    table = Table("metric", "Spearman", "95 %", "published", "Kendall", "95 %", box=box.SIMPLE)
+    for row in found:
+        cells = []
+        for kind in ("spearman", "kendall"):
+            value, low, high = (row[name] for name in (kind, f"{kind}_low", f"{kind}_high"))
+            cells += ["-" if value is None else f"{value:.2f}", "-" if low is None else f"{low:.2f} .. {high:.2f}"]
+        published = "-" if row["published"] is None else f"{row['published']:.2f}"
+        table.add_row(row["metric"], *cells[:2], published, *cells[2:])
+    return table
+
+
+@cli_main(stopped=GOES_ON)
+def main(arguments: Sequence[str], prog: str = "jaxnas correlate-metrics") -> None:
+    """Scores and prints. 0, 2 for bad input, or 130 for a run stopped at the keyboard."""
+    console = Console()
+    commands = {name: (name, Command(tyro.MISSING, tyro.MISSING, preset)) for name, preset in PRESETS.items()}
+    command = tyro.extras.overridable_config_cli(commands, prog=prog, args=arguments)
+    use_wide_vectors()
+    with progress(console) as show:
+        found = run(command, show)
+    console.print(shown(found))

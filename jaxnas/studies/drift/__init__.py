@@ -1,0 +1,1 @@
+"""Which operations a search favours as it goes on."""

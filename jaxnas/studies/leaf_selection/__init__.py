@@ -1,0 +1,1 @@
+"""Which rule picks the right sub-supernet, and at what budget."""

@@ -1,0 +1,136 @@
+"""What every metric says of every edge of a supernet, and how far to trust it.
+
+    python -m experiments.ablate_metrics digits --workdir out/metrics
+    python -m experiments.ablate_metrics cifar10-small --workdir out/metrics --data.root DATA
+    python -m experiments.ablate_metrics cifar10-small --workdir out/dice --data.root DATA --backgrounds 2
+
+Scores all operations of all edges by every metric, on supernets of several seeds, new and warmed up, and says which
+groups each metric would make of an edge, how far noise between batches reaches, and how far metrics, seeds and
+warm-ups agree; with `--backgrounds 2`, whether another draw of backgrounds takes another edge. The same command goes on
+where it was stopped; with more `--metrics` it adds those. Writes `scores.csv`, `similarity.csv`, `groupings.csv`,
+`edges.csv`, `agreement.csv`, `cost.csv`, `trees/` and `report.html`; docs/reading-a-run.md names their columns.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from functools import partial
+from hashlib import sha256
+from pathlib import Path
+from typing import Annotated
+
+import jax
+import tyro
+from rich import box
+from rich.console import Console
+from rich.table import Table
+
+from jaxnas.config import SplitConfig, to_dict
+from jaxnas.console import GOES_ON, cli_main
+from jaxnas.data import load
+from jaxnas.distributed.parallel import use_every_core
+from jaxnas.few_shot.presets import PRESETS as RUNS
+from jaxnas.report.document import write_page
+from jaxnas.report.format import note
+from jaxnas.studies.metric_ablation.config import MetricAblationConfig
+from jaxnas.studies.metric_ablation.page import Material, answer, metric_page
+from jaxnas.studies.metric_ablation.run import check, measure_units, prepare_ablation
+from jaxnas.studies.metric_ablation.tables import COLUMNS, Tables, tables
+from jaxnas.studies.split_ablation.presets import METRICS
+from jaxnas.training import NonFiniteLoss
+from jaxnas.workdir import Progress, open_stage, open_workdir, progress, write_csv, write_json
+
+_SMALL = RUNS["cifar10-small"]
+PRESETS: dict[str, MetricAblationConfig] = {
+    # The toy space on real digits: a first look.
+    "smoke": MetricAblationConfig(
+        data=replace(RUNS["smoke"].data, train=128, batch=32),
+        net=RUNS["smoke"].net,
+        split=SplitConfig(groups=(2, 2), batches=4),
+        metrics=("gradient_matching", "grad_norm", "random"),
+        tree_metrics=("gradient_matching",),
+        seeds=(0, 1),
+        warmups=(0, 1),
+        quick_compile=True,
+    ),
+    # NAS-Bench-201 on scikit-learn's digits, every metric; trees of four leaves, as experiments.ablate_splits takes.
+    "digits": MetricAblationConfig(
+        data=RUNS["digits"].data,
+        net=RUNS["digits"].net,
+        optimizer=RUNS["digits"].optimizer,
+        split=RUNS["digits"].split,
+        tree_metrics=METRICS,
+        seeds=(0, 1, 2),
+        warmups=(0, 50),
+    ),
+    # CIFAR-10 averaged to 16x16, every metric.
+    "cifar10-small": MetricAblationConfig(
+        data=_SMALL.data,
+        net=_SMALL.net,
+        optimizer=_SMALL.optimizer,
+        split=replace(_SMALL.split, groups=(2, 2), batches=4),
+        tree_metrics=METRICS,
+    ),
+}
+
+
+@dataclass(frozen=True)
+class Command:
+    """Compare metrics edge by edge."""
+
+    workdir: Path
+    """directory for the results; a stopped run goes on there"""
+    config: Annotated[MetricAblationConfig, tyro.conf.arg(name="")]
+
+
+def run(command: Command, show: Progress) -> tuple[Tables, list[str]]:
+    """Measures what is missing and writes all files; the tables and the sentences of the page. Raises UserError."""
+    config, path = command.config, command.workdir
+    space = check(config)
+    if config.quick_compile:
+        jax.config.update("jax_disable_most_optimizations", True)
+    dataset = load(config.data, config.seeds[0])
+    problem = prepare_ablation(config, dataset)
+    digest = sha256(dataset.train.images.tobytes()).hexdigest()
+    with open_workdir(path, to_dict(config), {"images": digest}, ("metrics", "strategy", "data.root")):
+        rows = measure_units(problem, config, path, partial(open_stage, path, note=note, show=show), show)
+        found = tables(space, config, rows)
+        for name, lines in found._asdict().items():
+            write_csv(path / f"{name}.csv", lines, COLUMNS[name])
+        (path / "trees").mkdir(exist_ok=True)
+        for row in [row for row in rows if "tree" in row]:
+            write_json(path / "trees" / f"{row['metric']}-{row['seed']}.json", row["tree"])
+        edges = [space.edge_name(edge) for edge in range(len(space.edges))]
+        rows_of = (found.similarity, found.groupings, found.edges, found.agreement, found.cost)
+        material = Material(space.ops, edges, *rows_of)
+        write_page(path / "report.html", metric_page(material))
+    return found, answer(material)
+
+
+def shown(found: Tables, longest: int) -> Table:
+    """After the longest warm-up: edges that are decided, agreement between seeds beside chance, seconds."""
+    table = Table("metric", "decided edges", "seeds agree", "95 % of chance", "s a node", box=box.SIMPLE)
+    for cost in found.cost:
+        mine = [row for row in found.groupings if (row["metric"], row["warmup"]) == (cost["metric"], longest)]
+        decided = [row for row in mine if row["margin_low"] is not None and row["margin_low"] > 0]
+        seeds = [
+            f"{row['value']:z.2f}|{row['chance_low']:z.2f} .. {row['chance_high']:z.2f}"
+            for row in found.agreement
+            if (row["kind"], row["metric_a"], row["warmup_a"]) == ("seeds", cost["metric"], longest)
+        ]
+        seconds = "-" if cost["node_seconds"] is None else f"{cost['node_seconds']:.2f}"
+        table.add_row(cost["metric"], f"{len(decided)} of {len(mine)}", *next(iter(seeds), "-|-").split("|"), seconds)
+    return table
+
+
+@cli_main({NonFiniteLoss: 3}, GOES_ON)
+def main(arguments: Sequence[str], prog: str = "jaxnas ablate-metrics") -> None:
+    """Runs and prints. 0, 2 for bad input, 3 where every supernet diverged, 130 when stopped at the keyboard."""
+    console = Console()
+    commands = {name: (name, Command(tyro.MISSING, preset)) for name, preset in PRESETS.items()}
+    command = tyro.extras.overridable_config_cli(commands, prog=prog, args=arguments)
+    use_every_core()
+    with progress(console) as show:
+        found, said = run(command, show)
+    console.print(shown(found, max(command.config.warmups)))
+    for line in [*said, f"written to {command.workdir / 'report.html'}"]:
+        console.print(line, highlight=False, markup=False, soft_wrap=True)

@@ -1,0 +1,1 @@
+"""In which setting supernets rank at all."""

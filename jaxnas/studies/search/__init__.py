@@ -1,0 +1,1 @@
+"""Which search algorithm, with which selector: all pairs, over seeds."""

@@ -1,0 +1,196 @@
+"""Algorithms crossed with selectors, seeds and sub-spaces: every cell is one architecture and what it cost."""
+
+import time
+from collections.abc import Sequence
+from dataclasses import replace
+from functools import cache, partial
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import jax
+import numpy as np
+
+from jaxnas.data import Dataset
+from jaxnas.few_shot.config import FewShotConfig
+from jaxnas.few_shot.context import Problem, prepare
+from jaxnas.few_shot.context import check as check_few_shot
+from jaxnas.few_shot.one_shot import Programs, build_judges, build_programs, single
+from jaxnas.few_shot.validation import check_channels, check_images, scalar_metrics
+from jaxnas.search import ALGORITHMS
+from jaxnas.selection import SELECTORS, Trained
+from jaxnas.selection.magnitude import path_probabilities
+from jaxnas.spaces.base import SearchSpace
+from jaxnas.studies.search.config import StudyConfig
+from jaxnas.studies.shared import train_supernets, trained_of
+from jaxnas.training import NonFiniteLoss, Searching
+from jaxnas.types import Mask, Stages, UserError
+from jaxnas.workdir import append_rows, read_rows
+
+EPOCHS, IMAGES, ARITHMETIC = EQUAL = ("epochs", "images", "arithmetic")  # what a comparison holds equal
+RANKED, SELECT = range(2)  # what is drawn for
+CELLS, SUPERNETS = "cells.jsonl", "supernets.jsonl"  # what is kept, a row as soon as it is known
+Row = dict[str, Any]
+
+
+class Scope(NamedTuple):
+    """A sub-space that is searched."""
+
+    name: str  # whole, or the number of a leaf
+    mask: Mask
+
+
+def check(config: StudyConfig) -> SearchSpace:
+    """The space of a config. Raises UserError, before any work, for names and sizes that cannot be."""
+    for given, allowed, what in (
+        (config.algorithms, [*ALGORITHMS], "algorithms"),
+        (config.selectors, [*SELECTORS], "selectors"),
+        ((config.score,), scalar_metrics(), "score"),
+        (config.equal, [*EQUAL], "equal"),
+    ):
+        if not given or len(set(given)) < len(given) or not set(given) <= set(allowed):
+            raise UserError(f"{what} must be different ones of {allowed}, not {list(given)}")
+    if not config.seeds or len(set(config.seeds)) < len(config.seeds) or min(config.seeds) < 0:
+        raise UserError(f"seeds must be different numbers from 0 on, not {list(config.seeds)}")
+    for name, low in {"epochs": 1, "tune_epochs": 0, "budget": 1, "recalibrate": 0, "ranked": 0, "random": 0}.items():
+        if getattr(config, name) < low:
+            raise UserError(f"{name} must be at least {low}, it is {getattr(config, name)}")
+    space = check_few_shot(_few_shot(config))
+    for name in config.algorithms:
+        check_channels(space, config.net.channels, name)
+    return space
+
+
+def prepare_study(config: StudyConfig, dataset: Dataset) -> Problem:
+    """What all cells share: images, network, and how architectures are trained alone. Raises UserError."""
+    check(config)
+    problem = prepare(_few_shot(config), dataset)
+    check_images(problem.train, problem.valid, config.recalibrate, config.data.batch)
+    return problem
+
+
+def search_scopes(
+    problem: Problem,
+    config: StudyConfig,
+    workdir: Path,
+    scopes: list[Scope],
+    lengths: Sequence[tuple[str, int]],
+    stages: Stages,
+) -> None:
+    """Trains every supernet, and appends to the work directory what each is worth and what each selector takes from it.
+
+    lengths: algorithms, each with epochs; no pair twice.
+
+    What the files hold already is not computed again. A supernet that diverged and a selector that cannot be have rows
+    with an `error`.
+    """
+    base, settings = problem.programs, problem.config
+    judges_of = cache(partial(build_judges, base, settings, score=config.score))  # shared by algorithms of one network
+    made: dict[str, Programs] = {}  # of each algorithm, for any length of training
+    masks = np.stack([scope.mask for scope in scopes])
+    items = [(seed, scope) for seed in config.seeds for scope in scopes]
+    known = {_name(row) for name in (CELLS, SUPERNETS) for row in read_rows(workdir / name)}
+    for name, epochs in lengths:
+        told = (*config.selectors, None)
+        if {(name, epochs, scope.name, seed, selector) for seed, scope in items for selector in told} <= known:
+            continue
+        config = replace(config, epochs=epochs)
+        algorithm = ALGORITHMS[name](problem.space)
+        if name not in made:
+            made[name] = build_programs(base, settings, algorithm)
+        programs = made[name]
+        judges = judges_of(base.supernet(algorithm.partial))
+        states, error = None, "the training diverged"
+        try:
+            with stages(f"train_{name}_{epochs}") as stage:
+                states = train_supernets(problem, config, programs, masks, stage)
+        except NonFiniteLoss as every_one:
+            error = str(every_one)
+        with stages(f"select_{name}_{epochs}") as stage:
+            stage.resume(np.zeros(()))
+            for number, (seed, scope) in enumerate(items):
+                view = None
+                if states is not None and is_finite(one := single(states, number)):
+                    view = trained_of(problem, config, programs, judges, one)
+                cell = {"algorithm": name, "epochs": epochs, "scope": scope.name, "seed": seed}
+                _record(workdir, config, view, error, cell, scope, known)
+                stage.advance(number + 1, len(items), np.zeros(()), [])
+
+
+def is_finite(states: Searching) -> bool:
+    """Whether the weights are numbers."""
+    return all(bool(np.isfinite(leaf).all()) for leaf in jax.tree.leaves(states.subnet.params))
+
+
+def _record(
+    workdir: Path,
+    config: StudyConfig,
+    view: Trained | None,
+    error: str,
+    cell: Row,
+    scope: Scope,
+    known: set[tuple[Any, ...]],
+) -> None:
+    """Appends the rows of one supernet that are not `known` yet; without a view of it, they hold the error."""
+    if _name(cell) not in known:
+        said = {"error": error} if view is None else {"error": "", **statistics(view, scope, config.ranked)}
+        append_rows(workdir / SUPERNETS, [{**cell, **said}])
+    for selector in config.selectors:
+        row = {**cell, "selector": selector}
+        if _name(row) not in known:
+            found = _failed(error) if view is None else select(view, config, row, scope)
+            append_rows(workdir / CELLS, [{**row, **found}])
+
+
+def statistics(view: Trained, scope: Scope, ranked: int) -> Row:
+    """What a supernet says of a random sample of its architectures: accuracy of each path, and its probability."""
+    op_ids = sample(view.space, scope, ranked)
+    if not len(op_ids):
+        return {"op_ids": [], "accuracy": [], "probability": []}
+    return {
+        "op_ids": op_ids.tolist(),
+        "accuracy": view.accuracy(op_ids).tolist(),
+        "probability": path_probabilities(view.probabilities, op_ids).tolist(),
+    }
+
+
+def sample(space: SearchSpace, scope: Scope, wanted: int) -> np.ndarray:
+    """Connected architectures of a sub-space drawn at random, the same for every supernet; int [A, E]."""
+    return space.draw_connected(np.random.default_rng([RANKED]), wanted, scope.mask)
+
+
+def select(view: Trained, config: StudyConfig, cell: Row, scope: Scope) -> Row:
+    """What one selector takes from one supernet, and what that cost.
+
+    What it draws depends on seed, selector and, of several supernets of the same architectures, which it is (`run`).
+    """
+    rng = np.random.default_rng([SELECT, cell["seed"], config.selectors.index(cell["selector"]), cell.get("run", 0)])
+    began = time.monotonic()
+    try:
+        found = SELECTORS[cell["selector"]]()(rng, view, scope.mask, config.budget)
+    except UserError as error:
+        return _failed(str(error))
+    return {
+        "error": "",
+        "op_ids": found.op_ids.tolist(),
+        "validation_score": found.score,
+        "evaluations": found.evaluations,
+        "seconds": round(time.monotonic() - began, 2),
+    }
+
+
+def _failed(error: str) -> Row:
+    return {"error": error, "op_ids": None, "validation_score": None, "evaluations": 0, "seconds": 0.0}
+
+
+def _name(row: Row) -> tuple[Any, ...]:
+    return row["algorithm"], row["epochs"], row["scope"], row["seed"], row.get("selector")
+
+
+def _few_shot(config: StudyConfig) -> FewShotConfig:
+    return FewShotConfig(
+        data=config.data,
+        net=config.net,
+        optimizer=config.optimizer,
+        alone_epochs=config.alone_epochs,
+        strategy=config.strategy,
+    )

@@ -1,0 +1,1 @@
+"""Which split, with which search, and whether it helps beyond its controls."""

@@ -1,0 +1,1 @@
+"""What splits are worth by true accuracies, beside random splits of the same shape."""

@@ -1,0 +1,58 @@
+"""The command `jaxnas` and the package's public names."""
+
+import subprocess
+import sys
+from importlib import import_module
+from pathlib import Path
+
+import pytest
+
+import jaxnas
+from jaxnas import cli
+
+ROOT = Path(__file__).parent.parent
+
+
+def test_without_a_command_all_are_listed_with_a_line_each(capsys) -> None:
+    assert cli.main([]) == cli.main(["--help"]) == 0
+    shown = capsys.readouterr().out
+    assert all(name in shown and entry.line[:30] in shown for name, entry in cli.COMMANDS.items())
+    assert cli.main(["--version"]) == 0
+    assert capsys.readouterr().out == f"{jaxnas.__version__}\n"
+
+
+def test_an_unknown_command_is_one_sentence_and_exit_code_2(capsys) -> None:
+    assert cli.main(["few_shot"]) == 2
+    error = capsys.readouterr().err
+    assert error.startswith("error: there is no command 'few_shot'; allowed: few-shot, ") and error.count("\n") == 1
+
+
+@pytest.mark.parametrize("name", cli.COMMANDS)
+def test_every_command_calls_itself_by_its_name_and_has_a_module_for_clones(name, capsys) -> None:
+    with pytest.raises(SystemExit) as stopped:
+        cli.main([name, "--help"])
+    assert stopped.value.code == 0
+    assert f"jaxnas {name}" in capsys.readouterr().out.replace("\n", " ")
+    thin = (ROOT / "experiments" / f"{name.replace('-', '_')}.py").read_text()
+    assert f'run("{name}", sys.argv[1:], prog="python -m experiments.{name.replace("-", "_")}")' in thin
+
+
+def test_a_command_of_the_list_runs_with_what_follows_its_name(tmp_path, capsys) -> None:
+    assert cli.main(["report", str(tmp_path)]) == 2
+    assert f"{tmp_path} holds no run" in capsys.readouterr().err
+
+
+def test_public_names_are_there_and_importing_the_package_alone_imports_no_jax() -> None:
+    for name in jaxnas.__all__:
+        assert getattr(jaxnas, name) is not None and name in dir(jaxnas)
+    with pytest.raises(AttributeError, match="no attribute 'nothing'"):
+        _ = jaxnas.nothing
+    lines = "import sys, jaxnas, jaxnas.cli; print(sorted({'jax', 'flax', 'tyro', 'scipy'} & set(sys.modules)))"
+    found = subprocess.run([sys.executable, "-c", lines], cwd=ROOT, capture_output=True, text=True, check=True)
+    assert found.stdout == "[]\n"
+
+
+@pytest.mark.parametrize("entry", cli.COMMANDS.values(), ids=cli.COMMANDS)
+def test_a_command_says_in_its_module_how_it_is_run(entry) -> None:
+    text = import_module(f"jaxnas.{entry.module}").__doc__ or ""
+    assert "python -m experiments." in text
