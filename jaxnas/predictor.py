@@ -14,7 +14,7 @@ from jaxnas.config import DataConfig, from_dict, to_dict
 from jaxnas.data import Colours, Split, build_pipeline
 from jaxnas.nets import build_network
 from jaxnas.spaces import SPACES
-from jaxnas.types import Params, Stats, UserError, brief
+from jaxnas.types import Params, Stats, UserError, truncated_repr
 from jaxnas.workdir import write_arrays
 
 FILE = "network.npz"
@@ -68,7 +68,7 @@ def load(path: Path | str) -> Predictor:
         why = "the run has not ended, or is of several seeds (name one of them)"
         raise UserError(f"no trained network at {file}: {why}") from error
     except Exception as error:  # a damaged archive raises almost anything
-        reason = f"{type(error).__name__}: {brief(str(error))}"
+        reason = f"{type(error).__name__}: {truncated_repr(str(error))}"
         raise UserError(f"{file} is damaged, or no network of jaxnas ({reason})") from error
 
 
@@ -142,11 +142,13 @@ def _description(values: Any) -> Description:
     colours = Colours(*(tuple(float(x) for x in row) for row in about.colours))
     sizes = [*about.image_shape, about.channels, about.cells, data.downsample]
     if len(sizes) != 6 or any(type(size) is not int or size < 1 for size in sizes):
-        raise ValueError(f"image shape, channels, cells and downsample must be 6 positive numbers, not {brief(sizes)}")
+        raise ValueError(
+            f"image shape, channels, cells and downsample must be 6 positive numbers, not {truncated_repr(sizes)}"
+        )
     if {len(row) for row in colours} != {about.image_shape[2]} or not np.isfinite(colours).all():
-        raise ValueError(f"colours must be {about.image_shape[2]} means and deviations, not {brief(colours)}")
+        raise ValueError(f"colours must be {about.image_shape[2]} means and deviations, not {truncated_repr(colours)}")
     if not about.classes or not all(isinstance(name, str) for name in about.classes):
-        raise ValueError(f"classes must be names, not {brief(about.classes)}")
+        raise ValueError(f"classes must be names, not {truncated_repr(about.classes)}")
     return about._replace(
         image_shape=tuple(about.image_shape),  # type: ignore[arg-type]
         classes=tuple(about.classes),

@@ -42,7 +42,7 @@ class UserError(ValueError):
     """Bad input, told in one sentence: what was given and what is allowed."""
 
 
-def brief(value: object, most: int = 120) -> str:
+def truncated_repr(value: object, most: int = 120) -> str:
     """The repr of something foreign for an error message, cut in the middle when it is long."""
     text = repr(value)
     return text if len(text) <= most else f"{text[: most // 2]} ... {text[-most // 4 :]}"

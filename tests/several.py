@@ -43,20 +43,20 @@ def together(folder: Path) -> None:
         np.testing.assert_array_equal(jax.random.key_data(found["key"]), jax.random.key_data(keys))
         assert np.asarray(found["odd"]).tobytes() == odd.tobytes()
 
-    assert hosts.first(lambda: {"long": [own] * 5000}) == {"long": [0] * 5000}
+    assert hosts.on_process_zero(lambda: {"long": [own] * 5000}) == {"long": [0] * 5000}
     kind, told = [(OSError, "^the disk is full"), (UserError, "^process 0 stopped: the disk is full")][own]
     with pytest.raises(kind, match=told):
-        hosts.first(fail)
+        hosts.on_process_zero(fail)
     hosts.check_same([1, {"a": 2.5}], "config")
     if own == 0:
         hosts.check_same([own], "config")
     else:
         with pytest.raises(UserError, match="process 1 has another config than process 0"):
             hosts.check_same([own], "config")
-    assert hosts.each(lambda: own + 2) == [2, 3]
+    assert hosts.on_each_process(lambda: own + 2) == [2, 3]
     told = ["^the disk is full", "^process 0 stopped: the disk is full"][1 - own]
     with pytest.raises((OSError, UserError), match=told.replace("0", "1")):
-        hosts.each(fail if own else int)
+        hosts.on_each_process(fail if own else int)
     checkpoints(own, folder)
 
 
@@ -74,7 +74,7 @@ def states(seed: int) -> dict[str, Any]:
 
 
 def raw(tree: Any) -> list[tuple[str, bytes]]:
-    return [(str(words.dtype), words.tobytes()) for words in map(hosts.words, jax.tree.leaves(tree))]
+    return [(str(words.dtype), words.tobytes()) for words in map(hosts.key_data, jax.tree.leaves(tree))]
 
 
 def checkpoints(own: int, folder: Path) -> None:
@@ -84,19 +84,19 @@ def checkpoints(own: int, folder: Path) -> None:
         held = stages.enter_context(open_stage(folder / name, "leaves", lambda rows: "", lambda *shown: None))
         return held, *held.resume(start)
 
-    start = parallel.apart(states(0))
+    start = parallel.keep_local(states(0))
     assert raw(start.own["mask"]) == raw(states(0)["mask"][[[0, 1, 2], [3, 4, 0]][own]])
-    assert raw(parallel.everywhere(start)) == raw(states(0))
+    assert raw(parallel.gather_all(start)) == raw(states(0))
     for name in ("one", f"apart{own}"):  # the second: a directory that the other process does not see
         with ExitStack() as stages:
             stage, done, state = opened(name, start)
-            assert (done, raw(parallel.everywhere(state))) == (
+            assert (done, raw(parallel.gather_all(state))) == (
                 (1, raw(states(1))) if name == "one" else (0, raw(states(0)))
             )
-            stage.advance(2, 3, parallel.apart(states(2)), [{"epoch": 2}])
-            stage.advance(3, 3, parallel.apart(states(3)), [{"epoch": 3}])
+            stage.advance(2, 3, parallel.keep_local(states(2)), [{"epoch": 2}])
+            stage.advance(3, 3, parallel.keep_local(states(3)), [{"epoch": 3}])
             _, done, state = opened(name, start)
-            assert (done, raw(parallel.everywhere(state))) == (3, raw(states(3)))
+            assert (done, raw(parallel.gather_all(state))) == (3, raw(states(3)))
     with ExitStack() as stages:  # what all have alike is kept by the first one
         stage, done, state = opened("alike", {"x": np.arange(3, dtype=np.int32) + 10 * own})
         stage.advance(1, 1, {"x": np.arange(5, 8, dtype=np.int32) + 10 * own}, [])
@@ -106,7 +106,7 @@ def checkpoints(own: int, folder: Path) -> None:
 
 def wait(folder: Path) -> None:
     """Works on without a word to the other one."""
-    hosts.first(lambda: None)
+    hosts.on_process_zero(lambda: None)
     print("waiting", flush=True)
     time.sleep(120)
 

@@ -12,7 +12,7 @@ from experiments.bench.rows import Setting
 from jaxnas.arithmetic import minimum
 from jaxnas.data import Images
 from jaxnas.few_shot.config import FewShotConfig
-from jaxnas.few_shot.context import Problem, steps_per_epoch
+from jaxnas.few_shot.context import RunContext, steps_per_epoch
 from jaxnas.spaces import Architecture
 from jaxnas.spaces.counts import supernet_parameters
 from jaxnas.studies.split_ablation.config import SplitAblationConfig
@@ -78,7 +78,7 @@ def study(config: SplitAblationConfig, named: int = 0) -> list[Part]:
     assert shared.data.train is not None and shared.data.valid is not None
     mixed, path = mixed_step(setting), path_step(setting)
     labels: Any = jax.ShapeDtypeStruct((shared.data.train,), jnp.int32)
-    problem = Problem(FewShotConfig(data=shared.data), space, *[None] * 3)._replace(train=Images(labels, labels))  # type: ignore[arg-type]
+    problem = RunContext(FewShotConfig(data=shared.data), space, *[None] * 3)._replace(train=Images(labels, labels))  # type: ignore[arg-type]
     steps = steps_per_epoch(problem)
     leaves = seeds * k * (len(expanded(config.splits)) + named)
     parts = [Part("warm-up", 1, seeds, config.warmup_epochs * steps * path)]

@@ -12,7 +12,7 @@ import numpy as np
 from jaxnas.benchmarks.contents import LIMIT, read_bytes, zip_names
 from jaxnas.benchmarks.table import Table
 from jaxnas.spaces.base import SearchSpace
-from jaxnas.types import UserError, brief
+from jaxnas.types import UserError, truncated_repr
 
 FORM = "jaxnas accuracies 1"
 FIELDS = ("form", "space", "ops", "edges", "source", "sha256", "datasets", "accuracies")
@@ -56,7 +56,9 @@ def read_compact(space: SearchSpace, path: Path) -> Table:
     of = {"space": space.name, "ops": list(space.ops), "edges": [list(edge) for edge in space.edges]}
     for name, wanted in of.items():
         if fields[name].tolist() != wanted:
-            raise UserError(f"{path} has {name} {brief(fields[name].tolist())}, {space.name} has {brief(wanted)}")
+            raise UserError(
+                f"{path} has {name} {truncated_repr(fields[name].tolist())}, {space.name} has {truncated_repr(wanted)}"
+            )
     names, values = fields["datasets"].tolist(), fields["accuracies"]
     if not isinstance(names, list) or not names or not all(isinstance(n, str) for n in names):
         raise UserError(f"{path} names no data sets")
@@ -67,7 +69,9 @@ def read_compact(space: SearchSpace, path: Path) -> Table:
     if len(wrong):
         dataset, index = wrong[0]
         value = float(values[dataset, index])
-        raise UserError(f"{path}: {brief(names[dataset])} of architecture {index} is no percentage, but {value}")
+        raise UserError(
+            f"{path}: {truncated_repr(names[dataset])} of architecture {index} is no percentage, but {value}"
+        )
     source, sha256 = fields["source"].tolist(), fields["sha256"].tolist()
     if not isinstance(source, str) or not isinstance(sha256, str) or not re.fullmatch("([0-9a-f]{64})?", sha256):
         raise UserError(f"{path} does not tell its source and the sha256 of it")
@@ -93,5 +97,5 @@ def _fields(path: Path) -> dict[str, np.ndarray]:
     except Exception as error:  # a damaged archive raises almost anything
         raise UserError(f"{path} is damaged, or no compact table ({type(error).__name__})") from error
     if fields["form"].tolist() != FORM:
-        raise UserError(f"{path} has form {brief(fields['form'].tolist())}, this version reads {FORM!r}")
+        raise UserError(f"{path} has form {truncated_repr(fields['form'].tolist())}, this version reads {FORM!r}")
     return fields

@@ -9,7 +9,7 @@ from pathlib import Path
 from jaxnas.benchmarks.contents import read_bytes
 from jaxnas.benchmarks.table import Row, Table, build, decode
 from jaxnas.spaces.base import SearchSpace
-from jaxnas.types import UserError, brief
+from jaxnas.types import UserError, truncated_repr
 
 
 def read_csv(space: SearchSpace, path: Path) -> Table:
@@ -23,9 +23,11 @@ def read_csv(space: SearchSpace, path: Path) -> Table:
         reader = csv.DictReader(io.StringIO(content.decode("utf-8-sig"), newline=""))
         columns = [c for c in reader.fieldnames or [] if c not in ("index", "architecture")]
         if "architecture" not in (reader.fieldnames or []) or not columns:
-            raise UserError(f"{path} needs columns 'architecture' and data sets, it has {brief(reader.fieldnames)}")
+            raise UserError(
+                f"{path} needs columns 'architecture' and data sets, it has {truncated_repr(reader.fieldnames)}"
+            )
         if len({c.lower() for c in columns}) < len(columns):
-            raise UserError(f"{path} has a data set in two columns: {brief(columns)}")
+            raise UserError(f"{path} has a data set in two columns: {truncated_repr(columns)}")
         rows = _rows(space, path, reader, columns)
         return build(space, str(path), path.name, rows, hashlib.sha256(content).hexdigest())
     except (csv.Error, UnicodeDecodeError) as error:

@@ -11,7 +11,7 @@ from jaxnas.benchmarks.nas_bench_201 import read_nas_bench_201, recognises_nas_b
 from jaxnas.benchmarks.nats import read_nats, recognises_nats
 from jaxnas.benchmarks.table import Table
 from jaxnas.spaces.base import SearchSpace
-from jaxnas.types import UserError, brief
+from jaxnas.types import UserError, truncated_repr
 
 
 class Reader(NamedTuple):
@@ -40,7 +40,7 @@ def read_table(space: SearchSpace, path: Path, format: str = "auto") -> Table:
     Raises UserError for an unknown format, for what is no format of these, and as the readers do.
     """
     if format != "auto" and format not in READERS:
-        raise UserError(f"there is no format {brief(format)}; allowed: {['auto', *READERS]}")
+        raise UserError(f"there is no format {truncated_repr(format)}; allowed: {['auto', *READERS]}")
     if format == "auto":
         try:
             if not path.exists():

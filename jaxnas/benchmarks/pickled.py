@@ -11,7 +11,7 @@ from typing import IO, Any
 
 import numpy as np
 
-from jaxnas.types import UserError, brief
+from jaxnas.types import UserError, truncated_repr
 
 Name = tuple[str, str]  # module, attribute
 
@@ -26,7 +26,9 @@ def load_plain(stream: IO[bytes], where: str, records: Collection[Name] = ()) ->
     except UserError as error:
         raise UserError(f"{where} is refused: {error}") from error
     except Exception as error:  # a damaged pickle raises almost anything
-        raise UserError(f"{where} is damaged or truncated ({type(error).__name__}: {brief(str(error))})") from error
+        raise UserError(
+            f"{where} is damaged or truncated ({type(error).__name__}: {truncated_repr(str(error))})"
+        ) from error
 
 
 class _PlainOnly(pickle.Unpickler):
@@ -36,7 +38,7 @@ class _PlainOnly(pickle.Unpickler):
 
     def find_class(self, module: str, name: str) -> Any:
         if (module, name) not in self._stand_ins:
-            raise UserError(f"it names {brief(f'{module}.{name}')}, and only results are allowed, no code")
+            raise UserError(f"it names {truncated_repr(f'{module}.{name}')}, and only results are allowed, no code")
         return self._stand_ins[module, name]
 
     def persistent_load(self, pid: Any) -> Any:

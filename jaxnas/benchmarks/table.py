@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from jaxnas.spaces.base import Architecture, SearchSpace
-from jaxnas.types import UserError, brief
+from jaxnas.types import UserError, truncated_repr
 
 
 @dataclass(frozen=True)
@@ -69,7 +69,7 @@ def build(space: SearchSpace, where: str, source: str, rows: Iterable[Row], sha2
         index = functools.reduce(lambda high, op: high * len(space.ops) + op, row.op_ids, 0)  # `position`, of one
         if seen[index]:
             name = space.encode(Architecture(row.op_ids))
-            raise UserError(f"{row.place}: {brief(name)} is given twice")
+            raise UserError(f"{row.place}: {truncated_repr(name)} is given twice")
         seen[index] = True
         for dataset, value in row.accuracies.items():
             number = isinstance(value, int | float) and not isinstance(value, bool)
@@ -83,4 +83,4 @@ def build(space: SearchSpace, where: str, source: str, rows: Iterable[Row], sha2
 
 def _told(value: Any) -> str:
     # Only plain values are shown: the repr of a deeply nested one would itself fail.
-    return brief(value) if isinstance(value, str | int | float) else f"a {type(value).__name__}"
+    return truncated_repr(value) if isinstance(value, str | int | float) else f"a {type(value).__name__}"

@@ -31,7 +31,7 @@ from jaxnas.console import cli_main
 from jaxnas.data import read_images
 from jaxnas.data.folder import SUFFIXES
 from jaxnas.predictor import delivered_shape
-from jaxnas.types import UserError, brief
+from jaxnas.types import UserError, truncated_repr
 from jaxnas.workdir import write_csv
 
 COLUMNS = ("file", "class", "probability")
@@ -105,17 +105,17 @@ def _array(path: Path, shape: tuple[int, int, int]) -> np.ndarray:
             content = np.load(handle, allow_pickle=False)
             if not isinstance(content, np.ndarray):
                 if len(content.files) != 1:
-                    raise UserError(f"{path} must hold one array, of images, and holds {brief(content.files)}")
+                    raise UserError(f"{path} must hold one array, of images, and holds {truncated_repr(content.files)}")
                 content = content[content.files[0]]
     except UserError:
         raise
     except Exception as error:  # a damaged archive raises almost anything
-        reason = f"{type(error).__name__}: {brief(str(error))}"
+        reason = f"{type(error).__name__}: {truncated_repr(str(error))}"
         raise UserError(f"cannot read the array {path}: absent, damaged or no plain array ({reason})") from error
     pixels = content[..., None] if content.ndim == 3 and shape[2] == 1 else content
     if pixels.dtype != np.uint8 or pixels.shape[1:] != shape:
         wanted = f"uint8 [n, {shape[0]}, {shape[1]}, {shape[2]}]"
-        raise UserError(f"{path} must hold images {wanted}, not {brief(f'{content.dtype} {content.shape}')}")
+        raise UserError(f"{path} must hold images {wanted}, not {truncated_repr(f'{content.dtype} {content.shape}')}")
     return pixels
 
 

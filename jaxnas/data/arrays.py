@@ -8,7 +8,7 @@ import numpy as np
 from numpy.lib import format as npy
 
 from jaxnas.data.split import Split
-from jaxnas.types import UserError, brief
+from jaxnas.types import UserError, truncated_repr
 
 FILE = "data.npz"
 SPELLINGS = (  # part -> names of its images and labels
@@ -36,7 +36,7 @@ def read_arrays(root: Path, part: str) -> Split:
     except UserError:
         raise
     except Exception as error:  # a damaged archive raises almost anything
-        reason = f"{type(error).__name__}: {brief(str(error))}"
+        reason = f"{type(error).__name__}: {truncated_repr(str(error))}"
         raise UserError(f"cannot read {path}: damaged or truncated ({reason})") from error
 
 
@@ -45,11 +45,11 @@ def _read(archive: zipfile.ZipFile, path: Path, part: str) -> Split:
     spelling = next((s for s in SPELLINGS if present >= {*s["train"], *s["test"]}), None)
     if spelling is None:
         wanted = " or ".join(str([*s["train"], *s["test"]]) for s in SPELLINGS)
-        raise UserError(f"{path} must hold {wanted}, and holds {brief(sorted(present))}")
+        raise UserError(f"{path} must hold {wanted}, and holds {truncated_repr(sorted(present))}")
     shapes = {name: _claimed(archive, path, name, IMAGES) for name in (spelling["train"][0], spelling["test"][0])}
     one, other = shapes.values()
     if len(one) not in (3, 4) or one[1:] != other[1:] or 0 in (*one, *other):
-        raise UserError(f"{path}: images must be [n, H, W, C] or [n, H, W] of one size, not {brief(shapes)}")
+        raise UserError(f"{path}: images must be [n, H, W, C] or [n, H, W] of one size, not {truncated_repr(shapes)}")
     images = _array(archive, path, spelling[part][0], IMAGES)
     train_labels = _labels(archive, path, spelling["train"][1], one[0])
     names = _names(archive, path) if NAMES in present else ()
@@ -73,7 +73,7 @@ def _labels(archive: zipfile.ZipFile, path: Path, name: str, n: int) -> np.ndarr
 def _names(archive: zipfile.ZipFile, path: Path) -> tuple[str, ...]:
     names = _array(archive, path, NAMES, TEXTS)
     if names.ndim != 1 or not all(str(name).isprintable() for name in names):
-        raise UserError(f"{path}: {NAMES} must be a list of printable texts, not {brief(names.tolist())}")
+        raise UserError(f"{path}: {NAMES} must be a list of printable texts, not {truncated_repr(names.tolist())}")
     return tuple(str(name) for name in names)
 
 
@@ -90,10 +90,10 @@ def _claimed(archive: zipfile.ZipFile, path: Path, name: str, kinds: tuple[str, 
         shape, _, dtype = readers[version](stream)
         begin = stream.tell()
     if not dtype.str[1:].startswith(kinds):
-        raise UserError(f"{where} must be an array of {' or '.join(kinds)}, not of {brief(str(dtype))}")
+        raise UserError(f"{where} must be an array of {' or '.join(kinds)}, not of {truncated_repr(str(dtype))}")
     size = math.prod(shape) * dtype.itemsize
     if min(shape, default=0) < 0 or begin + size != member.file_size or size > LARGEST:
-        lies = f"claims {brief(shape)} in a member of {member.file_size} bytes"
+        lies = f"claims {truncated_repr(shape)} in a member of {member.file_size} bytes"
         raise UserError(f"{where} {lies}; the two must agree and be at most {LARGEST} bytes")
     return shape
 

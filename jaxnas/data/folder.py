@@ -13,7 +13,7 @@ import numpy as np
 
 from jaxnas.config import DataConfig
 from jaxnas.data.split import Split
-from jaxnas.types import UserError, brief
+from jaxnas.types import UserError, truncated_repr
 
 SUFFIXES = (".png", ".jpg", ".jpeg", ".bmp", ".gif", ".webp", ".tif", ".tiff")
 FORMATS = ("PNG", "JPEG", "BMP", "GIF", "WEBP", "TIFF")  # Pillow opens nothing else, whatever a file is called
@@ -36,7 +36,9 @@ def read_folder(config: DataConfig, part: str) -> Split:
         parts = {name: _classes(root / name) for name in ("train", "test")}
         if parts["train"].keys() != parts["test"].keys():
             differing = sorted(parts["train"].keys() ^ parts["test"].keys())
-            raise UserError(f"{root}: train and test must hold the same classes, they differ in {brief(differing)}")
+            raise UserError(
+                f"{root}: train and test must hold the same classes, they differ in {truncated_repr(differing)}"
+            )
         files = parts[part]
     else:
         files = {name: _share(paths, part) for name, paths in _classes(root).items()}
@@ -62,19 +64,19 @@ def _classes(root: Path) -> dict[str, list[Path]]:
     """Class -> its image files, both sorted by name."""
     folders = [path for path in _visible(root) if path.is_dir()]
     if len(folders) < 2:
-        found = brief([folder.name for folder in folders])
+        found = truncated_repr([folder.name for folder in folders])
         raise UserError(f"{root} must hold one folder for each of at least 2 classes, it holds the folders {found}")
     return {folder.name: _images_of(folder) for folder in folders}
 
 
 def _images_of(folder: Path) -> list[Path]:
     if not folder.name.isprintable():
-        raise UserError(f"the name of a class must be printable, and {brief(str(folder))} is not")
+        raise UserError(f"the name of a class must be printable, and {truncated_repr(str(folder))} is not")
     seen = _visible(folder)
     inner = [path.name for path in seen if path.is_dir()]
     if inner:
         hint = " (folders train and test must both be there)" if folder.name in ("train", "test") else ""
-        raise UserError(f"{folder} must hold the images of one class, and holds folders: {brief(inner)}{hint}")
+        raise UserError(f"{folder} must hold the images of one class, and holds folders: {truncated_repr(inner)}{hint}")
     images = [path for path in seen if path.suffix.lower() in SUFFIXES]
     if not images:
         raise UserError(f"{folder} holds no image of the class {folder.name!r}; allowed: {', '.join(SUFFIXES)}")
@@ -122,5 +124,5 @@ def _decoded(path: Path, size: int, grey: bool) -> np.ndarray:
     except UserError:
         raise
     except Exception as error:  # a damaged image raises almost anything
-        reason = f"{type(error).__name__}: {brief(str(error))}"
+        reason = f"{type(error).__name__}: {truncated_repr(str(error))}"
         raise UserError(f"cannot read the image {path}: damaged, too large or no image ({reason})") from error

@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from jaxnas.types import UserError, brief
+from jaxnas.types import UserError, truncated_repr
 
 
 def read_pickled_batch(content: bytes, where: str, label: str, pixels: int) -> tuple[np.ndarray, np.ndarray]:
@@ -21,7 +21,9 @@ def read_pickled_batch(content: bytes, where: str, label: str, pixels: int) -> t
     except UserError as error:
         raise UserError(f"{where} is refused: {error}") from error
     except Exception as error:  # a damaged pickle raises almost anything
-        raise UserError(f"{where} is damaged or truncated ({type(error).__name__}: {brief(str(error))})") from error
+        raise UserError(
+            f"{where} is damaged or truncated ({type(error).__name__}: {truncated_repr(str(error))})"
+        ) from error
     if not isinstance(batch, dict):
         raise UserError(f"{where} holds a {type(batch).__name__}, expected a dict of images and labels")
     named = {key.decode("latin-1") if isinstance(key, bytes) else key: value for key, value in batch.items()}
@@ -64,12 +66,12 @@ class _ArraysOnly(pickle.Unpickler):
         }
         if (module, name) in allowed:
             return allowed[module, name]
-        raise UserError(f"it names {brief(f'{module}.{name}')}, and only numpy arrays are allowed")
+        raise UserError(f"it names {truncated_repr(f'{module}.{name}')}, and only numpy arrays are allowed")
 
 
 def _latin1(text: str, encoding: str) -> bytes:
     if encoding not in ("latin1", "latin-1"):
-        raise UserError(f"it asks for encoding {brief(encoding)}")
+        raise UserError(f"it asks for encoding {truncated_repr(encoding)}")
     return text.encode("latin-1")
 
 

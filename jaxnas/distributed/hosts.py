@@ -21,7 +21,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from jaxnas.types import UserError, brief
+from jaxnas.types import UserError, truncated_repr
 
 MEET = 300  # seconds that the processes have to start
 SILENT = 30  # seconds without a sign of life after which a process counts as dead
@@ -30,7 +30,7 @@ ENDED = 4  # exit code of a process that stops because another one ended
 ADVICE = "another process of the run ended, this one stops; start the same command again on every host, or with fewer"
 
 
-class Lost(RuntimeError):
+class PeerLost(RuntimeError):
     """Another process ended while this one needed it."""
 
 
@@ -75,7 +75,7 @@ def join(hosts: Hosts) -> None:
             shutdown_timeout_seconds=LEAVING,
         )
     except RuntimeError as error:
-        raise UserError(f"{apart} ({brief(str(error))})") from error
+        raise UserError(f"{apart} ({truncated_repr(str(error))})") from error
     _on_abort(lambda: _stop(ENDED, ADVICE))
 
 
@@ -107,22 +107,22 @@ def process() -> int:
 def gather(stacked: Any) -> Any:
     """Arrays [k, ...] and typed keys of every process, one after the other [processes k, ...], the same on all.
 
-    One collective, of bytes: exact, and compiled once for each size. Raises Lost.
+    One collective, of bytes: exact, and compiled once for each size. Raises PeerLost.
     """
     flat, unpack = _packed(stacked)
     return jax.tree.map(lambda leaf: leaf.reshape(-1, *leaf.shape[2:]), unpack(_exchange("process_allgather", flat)))
 
 
-def first(do: Callable[..., Any], *arguments: Any) -> Any:
-    """`do(*arguments)` by the first process; its value, plain JSON, on every one. Raises Lost.
+def on_process_zero(do: Callable[..., Any], *arguments: Any) -> Any:
+    """`do(*arguments)` by the first process; its value, plain JSON, on every one. Raises PeerLost.
 
     What it raises there is a UserError elsewhere.
     """
-    return each(do, *arguments)[0] if process() == 0 else each(lambda: None)[0]
+    return on_each_process(do, *arguments)[0] if process() == 0 else on_each_process(lambda: None)[0]
 
 
-def each(do: Callable[..., Any], *arguments: Any) -> list[Any]:
-    """`do(*arguments)` by every process; their values, plain JSON, in order, on every one. Raises Lost.
+def on_each_process(do: Callable[..., Any], *arguments: Any) -> list[Any]:
+    """`do(*arguments)` by every process; their values, plain JSON, in order, on every one. Raises PeerLost.
 
     What one of them raises is a UserError in the others.
     """
@@ -149,30 +149,30 @@ def share(folder: Path) -> bool:
     """Whether every process can write to what the first one makes in `folder`: they share a file system."""
     if processes() == 1:
         return True
-    mark = first(lambda: Path(tempfile.mkdtemp(prefix=".shared-", dir=folder)).name)
-    found = each(os.access, folder / mark, os.W_OK)
-    first((folder / mark).rmdir)
+    mark = on_process_zero(lambda: Path(tempfile.mkdtemp(prefix=".shared-", dir=folder)).name)
+    found = on_each_process(os.access, folder / mark, os.W_OK)
+    on_process_zero((folder / mark).rmdir)
     return all(found)
 
 
 def check_same(value: Any, what: str) -> None:
     """Raises UserError in a process whose value, plain JSON, is not that of the first one."""
     own = json.dumps(value)
-    if first(lambda: own) != own:
+    if on_process_zero(lambda: own) != own:
         raise UserError(f"process {process()} has another {what} than process 0; start all alike")
 
 
 @contextmanager
-def entered_by_first(context: AbstractContextManager[Any]) -> Iterator[None]:
+def entered_by_process_zero(context: AbstractContextManager[Any]) -> Iterator[None]:
     """A context that only the first process enters; its errors on entry and exit are those of all."""
     with ExitStack() as held:
-        first(lambda: held.enter_context(context) and None)
+        on_process_zero(lambda: held.enter_context(context) and None)
         yield
-        first(held.pop_all().close)
+        on_process_zero(held.pop_all().close)
 
 
-def from_first(tree: Any) -> Any:
-    """Arrays and typed keys of the first process, on every one; elsewhere `tree` has their shapes. Raises Lost."""
+def from_process_zero(tree: Any) -> Any:
+    """Arrays and typed keys of the first process, on every one; elsewhere `tree` has their shapes. Raises PeerLost."""
     if processes() == 1:
         return tree
     flat, unpack = _packed(tree)
@@ -181,11 +181,11 @@ def from_first(tree: Any) -> Any:
 
 @contextmanager
 def needing_all() -> Iterator[None]:
-    """Raises Lost where the block waits for a process that has ended."""
+    """Raises PeerLost where the block waits for a process that has ended."""
     try:
         yield
     except jax.errors.JaxRuntimeError as error:  # at once where the system has closed a connection
-        raise Lost(ADVICE) from error
+        raise PeerLost(ADVICE) from error
 
 
 def _exchange(how: str, flat: np.ndarray) -> np.ndarray:
@@ -198,7 +198,7 @@ def _exchange(how: str, flat: np.ndarray) -> np.ndarray:
 def _packed(tree: Any) -> tuple[np.ndarray, Callable[[np.ndarray], Any]]:
     """All bytes of a tree, [b], and the function that makes of such bytes [n, b] a tree of leaves [n, ...]."""
     leaves, structure = jax.tree.flatten(tree)
-    arrays = [np.asarray(words(leaf)) for leaf in leaves]
+    arrays = [np.asarray(key_data(leaf)) for leaf in leaves]
     ends = np.cumsum([array.nbytes for array in arrays])
 
     def unpack(flat: np.ndarray) -> Any:
@@ -212,7 +212,7 @@ def _packed(tree: Any) -> tuple[np.ndarray, Callable[[np.ndarray], Any]]:
     return np.concatenate([np.ascontiguousarray(a).reshape(-1).view(np.uint8) for a in arrays]), unpack
 
 
-def words(leaf: Any) -> np.ndarray:
+def key_data(leaf: Any) -> np.ndarray:
     """An array on the host; of a typed key its words."""
     return np.asarray(bits(leaf))
 
@@ -225,8 +225,8 @@ def bits(leaf: Any) -> Any:
 def as_key(leaf: Any, words: np.ndarray) -> Any:
     """Words as what `leaf` is."""
     if not jax.dtypes.issubdtype(leaf.dtype, jax.dtypes.prng_key):
-        return words
-    return jax.random.wrap_key_data(jnp.asarray(words), impl=jax.random.key_impl(leaf))
+        return key_data
+    return jax.random.wrap_key_data(jnp.asarray(key_data), impl=jax.random.key_impl(leaf))
 
 
 def _stop(code: int, error: str) -> None:

@@ -14,41 +14,41 @@ from jaxnas.distributed import hosts
 
 
 @dataclass(frozen=True)
-class Rows:
+class LocalRows:
     """What this process holds of K items; of a tuple it unpacks into the rows of each part."""
 
     own: Any  # leaves [m, ...]
     items: int  # K
 
-    def __iter__(self) -> Iterator["Rows"]:
-        return (Rows(part, self.items) for part in self.own)
+    def __iter__(self) -> Iterator["LocalRows"]:
+        return (LocalRows(part, self.items) for part in self.own)
 
 
-def own_rows(stacked: Any, items: int) -> Rows:
+def own_rows(stacked: Any, items: int) -> LocalRows:
     """Of leaves [K, ...] those of this process, on the host."""
     each = -(-items // hosts.processes())
     rows = (hosts.process() * each + np.arange(each)) % items
-    return Rows(jax.tree.map(lambda leaf: hosts.as_key(leaf, hosts.words(leaf)[rows]), stacked), items)
+    return LocalRows(jax.tree.map(lambda leaf: hosts.as_key(leaf, hosts.key_data(leaf)[rows]), stacked), items)
 
 
-def everywhere(rows: Rows) -> Any:
-    """Leaves [K, ...] on the host of every process. Raises Lost."""
+def gather_all(rows: LocalRows) -> Any:
+    """Leaves [K, ...] on the host of every process. Raises PeerLost."""
     return jax.tree.map(lambda leaf: leaf[: rows.items], hosts.gather(rows.own))
 
 
-def joined(rows: Rows) -> Any:
-    """One array of all processes for each leaf, [n m, ...], of which each has its part; of keys their words."""
+def to_global(rows: LocalRows) -> Any:
+    """One array of all processes for each leaf, [n m, ...], of which each has its part; of keys their data."""
     over = _over_processes()
 
     def join(leaf: Any) -> jax.Array:
-        own = hosts.words(leaf)
+        own = hosts.key_data(leaf)
         return jax.make_array_from_process_local_data(over, own, (hosts.processes() * len(own), *own.shape[1:]))
 
     return jax.tree.map(join, rows.own)
 
 
-def shapes(rows: Rows) -> Any:
-    """Shape, type and place of what `joined` gives, [n m, ...]; no data."""
+def shapes(rows: LocalRows) -> Any:
+    """Shape, type and place of what `to_global` gives, [n m, ...]; no data."""
     over = _over_processes()
 
     def shape(leaf: Any) -> jax.ShapeDtypeStruct:
@@ -58,9 +58,9 @@ def shapes(rows: Rows) -> Any:
     return jax.tree.map(shape, rows.own)
 
 
-def parted(like: Rows, arrays: Any) -> Rows:
-    """The rows of this process of what `joined` gave, as what `like` holds."""
-    return Rows(jax.tree.map(lambda leaf, kept: hosts.as_key(leaf, _here(kept)), like.own, arrays), like.items)
+def from_global(like: LocalRows, arrays: Any) -> LocalRows:
+    """The rows of this process of what `to_global` gave, as what `like` holds."""
+    return LocalRows(jax.tree.map(lambda leaf, kept: hosts.as_key(leaf, _here(kept)), like.own, arrays), like.items)
 
 
 def _here(array: jax.Array) -> np.ndarray:

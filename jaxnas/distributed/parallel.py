@@ -15,7 +15,7 @@ import numpy as np
 from jax.sharding import AxisType, Mesh, NamedSharding, PartitionSpec
 
 from jaxnas.distributed import hosts, local_rows
-from jaxnas.distributed.local_rows import Rows
+from jaxnas.distributed.local_rows import LocalRows
 from jaxnas.types import Array, UserError
 
 Strategy = Literal["loop", "map", "vmap", "shard", "mesh"]
@@ -137,16 +137,16 @@ def examples_are_spread() -> bool:
     return DATA in jax.sharding.get_abstract_mesh().axis_names
 
 
-def apart(stacked: Any) -> Any:
+def keep_local(stacked: Any) -> Any:
     """The same for `over`, whose results then stay with the process that computes them, as `Rows`."""
-    if hosts.processes() == 1 or isinstance(stacked, Rows):
+    if hosts.processes() == 1 or isinstance(stacked, LocalRows):
         return stacked
     return local_rows.own_rows(stacked, count(stacked))
 
 
-def everywhere(stacked: Any) -> Any:
-    """What is `apart` together again, on every process; anything else as it is. Raises Lost."""
-    return local_rows.everywhere(stacked) if isinstance(stacked, Rows) else stacked
+def gather_all(stacked: Any) -> Any:
+    """What is `apart` together again, on every process; anything else as it is. Raises PeerLost."""
+    return local_rows.gather_all(stacked) if isinstance(stacked, LocalRows) else stacked
 
 
 @jax.jit  # one program for the tree: leaf by leaf, each shape would be a compilation of its own
@@ -163,7 +163,7 @@ def copies(one: Any, k: int) -> Any:
 
 def count(stacked: Any) -> int:
     """K of a stacked pytree. Raises ValueError if its leaves disagree."""
-    if isinstance(stacked, Rows):
+    if isinstance(stacked, LocalRows):
         return stacked.items
     sizes = {leaf.shape[0] for leaf in jax.tree.leaves(stacked)}
     if len(sizes) != 1:
@@ -238,9 +238,9 @@ def _shard(
 
 def _share(run: Callable[..., Any]) -> Callable[..., Any]:
     def shared_out(stacked: Any, *shared: Any) -> Any:
-        if isinstance(stacked, Rows):
-            return Rows(run(stacked.own, *shared), stacked.items)
-        return everywhere(Rows(run(apart(stacked).own, *shared), count(stacked)))
+        if isinstance(stacked, LocalRows):
+            return LocalRows(run(stacked.own, *shared), stacked.items)
+        return gather_all(LocalRows(run(keep_local(stacked).own, *shared), count(stacked)))
 
     return shared_out
 

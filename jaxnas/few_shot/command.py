@@ -25,7 +25,7 @@ from jaxnas.console import GOES_ON, cli_main, print_line
 from jaxnas.data import load
 from jaxnas.distributed import hosts, parallel
 from jaxnas.few_shot.config import FewShotConfig
-from jaxnas.few_shot.context import check, prepare
+from jaxnas.few_shot.context import prepare, validate_few_shot
 from jaxnas.few_shot.forecast import forecast
 from jaxnas.few_shot.forecast_table import forecast_table
 from jaxnas.few_shot.page import write_report
@@ -62,7 +62,7 @@ def run(command: Command, table: Table | None, show: Progress) -> dict[str, Any]
     """One seed, or several and their table; returns what WORKDIR/result.json holds. Raises UserError, NonFiniteLoss."""
     config, workdir = command.config, command.workdir
     other = "seed-*" if command.seeds is None else "config.json"
-    if hosts.first(lambda: any(workdir.glob(other))):
+    if hosts.on_process_zero(lambda: any(workdir.glob(other))):
         raise UserError(
             f"{workdir} holds a run {'of several seeds' if command.seeds is None else 'of one seed'}; "
             "choose another --workdir"
@@ -70,17 +70,21 @@ def run(command: Command, table: Table | None, show: Progress) -> dict[str, Any]
     if command.seeds is None:
         result = _one(command, config, workdir, table, show)
     else:
-        hosts.first(lambda: workdir.mkdir(parents=True, exist_ok=True))
-        with hosts.entered_by_first(locked(workdir)):
-            there = hosts.first(lambda: [int(p.name[5:]) for p in workdir.glob("seed-*") if p.name[5:].isdigit()])
+        hosts.on_process_zero(lambda: workdir.mkdir(parents=True, exist_ok=True))
+        with hosts.entered_by_process_zero(locked(workdir)):
+            there = hosts.on_process_zero(
+                lambda: [int(p.name[5:]) for p in workdir.glob("seed-*") if p.name[5:].isdigit()]
+            )
             results = {}
             for seed in sorted({*command.seeds, *there}):
                 folder = workdir / f"seed-{seed}"
                 results[seed] = _one(command, replace(config, seed=seed), folder, table, _named(show, seed))
-            scores = hosts.first(lambda: [read_scores(workdir / f"seed-{seed}" / "ranking.csv") for seed in results])
+            scores = hosts.on_process_zero(
+                lambda: [read_scores(workdir / f"seed-{seed}" / "ranking.csv") for seed in results]
+            )
             result = join_seeds(results, scores)
-            hosts.first(write_json, workdir / "result.json", result)
-    hosts.first(lambda: str(write_report(workdir)))
+            hosts.on_process_zero(write_json, workdir / "result.json", result)
+    hosts.on_process_zero(lambda: str(write_report(workdir)))
     return result
 
 
@@ -124,14 +128,14 @@ def main(arguments: Sequence[str], prog: str = PROG) -> int:
     return hosts.leave(_main(arguments, prog))
 
 
-@cli_main({NonFiniteLoss: 3, hosts.Lost: hosts.ENDED}, stopped=GOES_ON)
+@cli_main({NonFiniteLoss: 3, hosts.PeerLost: hosts.ENDED}, stopped=GOES_ON)
 def _main(arguments: Sequence[str], prog: str) -> None:
     """Parses, checks everything that can be checked, runs, prints."""
     command = parse(arguments, prog)
     parallel.use_every_core()
     hosts.join(command.processes)
     console = Console(quiet=hosts.process() > 0)
-    space = check(command.config)
+    space = validate_few_shot(command.config)
     seeds = command.seeds
     if seeds is not None and (len(set(seeds)) < max(2, len(seeds)) or min(seeds) < 0):
         raise UserError(f"--seeds must be two or more different numbers from 0 on, not {list(seeds)}")

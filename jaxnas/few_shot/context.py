@@ -28,11 +28,11 @@ from jaxnas.training.step import Sample
 from jaxnas.types import Array, Key, Params, UserError
 
 # What a key is for, one number for each use, folded into the run's key.
-WARM_UP, SCORE, LEAVES, SEARCH, ALONE, UNSPLIT, RANDOM_SPLIT, RANDOM_ALONE, SAMPLE, FUSION = range(10)
+WARM_UP, SCORE, LEAVES, SEARCH, STANDALONE, UNSPLIT, RANDOM_SPLIT, RANDOM_ALONE, SAMPLE, FUSION = range(10)
 FEWEST_VALID = 32  # validation images; where there are fewer than an evaluation batch, all of them are the batch
 
 
-class Programs(NamedTuple):
+class FewShotPrograms(NamedTuple):
     """Everything that is compiled, the same for every seed."""
 
     network: Network
@@ -48,17 +48,17 @@ class Programs(NamedTuple):
     readings: Callable[..., Readings]  # ((keys [E], edges [E]), params, mask, images, labels) -> leaves [E, R, ...]
 
 
-class Problem(NamedTuple):
+class RunContext(NamedTuple):
     """Everything a run has fixed before its first step."""
 
     config: FewShotConfig  # with the strategy that `auto` stands for
     space: SearchSpace
-    programs: Programs
+    programs: FewShotPrograms
     train: Images  # uint8, on the device
     valid: Images  # fixed batches
 
 
-def check(config: FewShotConfig) -> SearchSpace:
+def validate_few_shot(config: FewShotConfig) -> SearchSpace:
     """The search space of a config. Raises UserError, before any work, for names and sizes that cannot be."""
     for given, allowed, what in (
         (config.net.space, SPACES, "search space"),
@@ -125,9 +125,9 @@ def check(config: FewShotConfig) -> SearchSpace:
     return space
 
 
-def prepare(config: FewShotConfig, dataset: Dataset) -> Problem:
+def prepare(config: FewShotConfig, dataset: Dataset) -> RunContext:
     """The programs and device arrays of a run; checks the config. Raises UserError."""
-    space = check(config)
+    space = validate_few_shot(config)
     data = config.data
     if len(dataset.train) < data.batch or len(dataset.valid) < FEWEST_VALID:
         raise UserError(
@@ -137,7 +137,7 @@ def prepare(config: FewShotConfig, dataset: Dataset) -> Problem:
     config = replace(config, strategy=parallel.resolve(config.strategy))
     # Only what programs are made of: runs that differ in anything else share them.
     parts = {name: getattr(config, name) for name in ("data", "net", "optimizer", "split", "strategy")}
-    problem = Problem(
+    problem = RunContext(
         config=config,
         space=space,
         programs=build_programs(
@@ -159,7 +159,7 @@ def _batch_size(images: int, least: int) -> int:
 @lru_cache(maxsize=1)  # seeds share what is compiled
 def build_programs(
     config: FewShotConfig, image_shape: tuple[int, int, int], classes: int, colours: Colours
-) -> Programs:
+) -> FewShotPrograms:
     """The functions of a run for images [H, W, C]; nothing in them depends on the seed."""
     space = SPACES[config.net.space]
     sizes: dict[str, Any] = {
@@ -197,7 +197,7 @@ def build_programs(
     def evaluate_in(partial: int) -> Callable[..., Array]:
         return over(build_evaluate(supernet(partial), pipeline), batch=per_batch)
 
-    return Programs(
+    return FewShotPrograms(
         network=network,
         supernet=supernet,
         alone=alone,
@@ -227,21 +227,21 @@ def build_readings(
     return parallel.over(of_edge, strategy, paths=settings.background == "path")
 
 
-def steps_per_epoch(problem: Problem) -> int:
+def steps_per_epoch(problem: RunContext) -> int:
     """Whole batches in the training images."""
     return problem.train.labels.shape[0] // problem.config.data.batch
 
 
-def of_seed(problem: Problem, seed: int) -> Problem:
+def of_seed(problem: RunContext, seed: int) -> RunContext:
     """The same images and programs for a run of another seed."""
     return problem._replace(config=replace(problem.config, seed=seed))
 
 
-def purpose_key(problem: Problem, purpose: int, index: int) -> Key:
+def purpose_key(problem: RunContext, purpose: int, index: int) -> Key:
     """The key of one use: one purpose a stage, folded into the run's seed."""
     return jax.random.fold_in(jax.random.fold_in(jax.random.key(problem.config.seed), purpose), index)
 
 
-def architecture_name(problem: Problem, op_ids: np.ndarray) -> str:
+def architecture_name(problem: RunContext, op_ids: np.ndarray) -> str:
     """The benchmark's string of op_ids [E]."""
     return problem.space.encode(Architecture(tuple(int(o) for o in op_ids)))

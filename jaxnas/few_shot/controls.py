@@ -14,11 +14,11 @@ import numpy as np
 
 from jaxnas.config import SearchConfig
 from jaxnas.few_shot import stages as few_shot
-from jaxnas.few_shot.context import RANDOM_ALONE, RANDOM_SPLIT, UNSPLIT, Problem, of_seed, steps_per_epoch
+from jaxnas.few_shot.context import RANDOM_ALONE, RANDOM_SPLIT, UNSPLIT, RunContext, of_seed, steps_per_epoch
 from jaxnas.few_shot.leaves import search_leaves, train_leaves
 from jaxnas.few_shot.rehearsal import check_leaves, tuning_epochs
 from jaxnas.few_shot.stages import Chosen
-from jaxnas.few_shot.standalone import accuracy_alone, train_alone
+from jaxnas.few_shot.standalone import standalone_accuracy, train_standalone
 from jaxnas.search import ALGORITHMS
 from jaxnas.selection import Evaluated
 from jaxnas.spaces.tree import SplitTree, as_mask, root
@@ -48,7 +48,7 @@ class Contender(NamedTuple):
     supernets: Supernets | None
 
 
-def controls(problem: Problem, params: Params, tree: SplitTree, stages: Stages) -> list[Contender]:
+def controls(problem: RunContext, params: Params, tree: SplitTree, stages: Stages) -> list[Contender]:
     """The controls that the config asks for. params: of the warmed-up supernet; tree: of the method."""
     wanted, found = problem.config.control, []
     if wanted.unsplit:
@@ -60,50 +60,50 @@ def controls(problem: Problem, params: Params, tree: SplitTree, stages: Stages) 
     return found
 
 
-def epoch_images(problem: Problem) -> int:
+def epoch_images(problem: RunContext) -> int:
     """Training images of one epoch of one network."""
     return steps_per_epoch(problem) * problem.config.data.batch
 
 
-def scoring_images(problem: Problem, tree: SplitTree) -> int:
+def scoring_images(problem: RunContext, tree: SplitTree) -> int:
     """Training images that scored the open operations of every scored edge of every node that was to be split.
 
     As many batches as the node's split took; all of them where it stays whole.
     """
     settings, total = problem.config.split, 0
     for node in tree.nodes:
-        if node.split is not None or node.kept is not None:
+        if node.split is not None or node.unsplit_reason is not None:
             taken = None if node.split is None else node.split.batches
             total += passes(problem.space, as_mask(node), settings, settings.batches if taken is None else taken)
     return total * problem.config.data.batch
 
 
-def leaf_epoch_images(problem: Problem) -> int:
+def leaf_epoch_images(problem: RunContext) -> int:
     """Images that one epoch of one leaf sends through it: those of every pass of the search algorithm."""
     return ALGORITHMS[problem.config.search.algorithm](problem.space).passes * epoch_images(problem)
 
 
-def tuning_images(problem: Problem, masks: np.ndarray, budget: int) -> int:
+def tuning_images(problem: RunContext, masks: np.ndarray, budget: int) -> int:
     """Images of the training between decisions of the selector, in leaves with masks [K, E, O]."""
     return tuning_epochs(problem, masks, budget) * leaf_epoch_images(problem)
 
 
-def inherited_images(problem: Problem) -> int:
+def inherited_images(problem: RunContext) -> int:
     """Images that the weights have seen from which leaves start: those of the warm-up, unless they are new."""
     return (problem.config.leaf_weights == "parent") * problem.config.warmup_epochs * epoch_images(problem)
 
 
-def method_images(problem: Problem, tree: SplitTree) -> int:
+def method_images(problem: RunContext, tree: SplitTree) -> int:
     """Training images that the method saw before it chose."""
     return inherited_images(problem) + leaves_images(problem, tree) + _others(problem, tree)
 
 
-def leaves_images(problem: Problem, tree: SplitTree) -> int:
+def leaves_images(problem: RunContext, tree: SplitTree) -> int:
     """Images that trained all leaves of the method."""
     return len(tree.leaves) * problem.config.leaf_epochs * leaf_epoch_images(problem)
 
 
-def _others(problem: Problem, tree: SplitTree) -> int:
+def _others(problem: RunContext, tree: SplitTree) -> int:
     """Images of the method that are neither in the weights its leaves start from nor in their training.
 
     They scored operations, tuned, and warmed up a supernet that gave the leaves no weights.
@@ -113,7 +113,7 @@ def _others(problem: Problem, tree: SplitTree) -> int:
     return warm_up + scoring_images(problem, tree) + tuning_images(problem, tree.masks(), config.search.budget)
 
 
-def unsplit_epochs(problem: Problem, tree: SplitTree) -> int:
+def unsplit_epochs(problem: RunContext, tree: SplitTree) -> int:
     """Epochs of the one supernet: those of all leaves of the method, and as many as its other images make.
 
     Its own tuning takes its part of them.
@@ -123,7 +123,7 @@ def unsplit_epochs(problem: Problem, tree: SplitTree) -> int:
     return max(1, len(tree.leaves) * problem.config.leaf_epochs + round(others / leaf_epoch_images(problem)))
 
 
-def random_split_epochs(problem: Problem, tree: SplitTree, drawn: SplitTree) -> int:
+def random_split_epochs(problem: RunContext, tree: SplitTree, drawn: SplitTree) -> int:
     """Epochs of each leaf of the `drawn` tree: those of a leaf of the method, and its share of the others' images.
 
     A random tree has all leaves of the config; where nodes of the method's stayed whole, they share its epochs. Their
@@ -135,13 +135,13 @@ def random_split_epochs(problem: Problem, tree: SplitTree, drawn: SplitTree) -> 
     return max(1, config.leaf_epochs + round(others / (leaves * leaf_epoch_images(problem))))
 
 
-def random_alone_epochs(problem: Problem, tree: SplitTree, networks: int) -> int:
+def random_alone_epochs(problem: RunContext, tree: SplitTree, networks: int) -> int:
     """Epochs of each of so many networks trained alone, which together see the method's images."""
     return max(1, round(method_images(problem, tree) / (networks * epoch_images(problem))))
 
 
-def contend(
-    problem: Problem,
+def build_contender(
+    problem: RunContext,
     name: str,
     kind: str,
     tree: SplitTree,
@@ -159,7 +159,7 @@ def contend(
     return Contender(name, kind, chosen, images, evaluated, Supernets(tree, params, histories, tuned))
 
 
-def unsplit(problem: Problem, params: Params, tree: SplitTree, stages: Stages) -> Contender:
+def unsplit(problem: RunContext, params: Params, tree: SplitTree, stages: Stages) -> Contender:
     """One supernet, from the same weights as the leaves, trained and searched as long as all of `tree` together."""
     epochs = unsplit_epochs(problem, tree)
     whole = SplitTree(problem.space, (root(problem.space),))
@@ -170,16 +170,16 @@ def unsplit(problem: Problem, params: Params, tree: SplitTree, stages: Stages) -
         histories = search_leaves(problem, states, params, masks, search, (UNSPLIT, 0), stage)
     tuned = tuning_images(problem, masks, search.budget)
     images = inherited_images(problem) + epochs * leaf_epoch_images(problem) + tuned
-    return contend(problem, "not split", "unsplit", whole, states.subnet.params, histories, images, tuned)
+    return build_contender(problem, "not split", "unsplit", whole, states.subnet.params, histories, images, tuned)
 
 
-def unsplit_search(problem: Problem, tree: SplitTree) -> SearchConfig:
+def unsplit_search(problem: RunContext, tree: SplitTree) -> SearchConfig:
     """The search of the one supernet: with the budget of all leaves of the method."""
     config = problem.config.search
     return replace(config, budget=len(tree.leaves) * config.budget)
 
 
-def check(problem: Problem, seeds: Collection[int] = ()) -> None:
+def validate_controls(problem: RunContext, seeds: Collection[int] = ()) -> None:
     """Raises UserError, before any work, for a control that cannot be.
 
     Random trees are those of every one of the `seeds`; of none, those of the problem's seed.
@@ -191,14 +191,14 @@ def check(problem: Problem, seeds: Collection[int] = ()) -> None:
     check_unsplit(problem, math.prod(config.split.groups))
 
 
-def check_unsplit(problem: Problem, leaves: int) -> None:
+def check_unsplit(problem: RunContext, leaves: int) -> None:
     """Raises UserError where the budget of so many leaves is too small for the supernet that is not split."""
     if problem.config.control.unsplit:
         full, budget = problem.space.full_mask()[None], leaves * problem.config.search.budget
         check_leaves(problem, full, budget, "the supernet that is not split")
 
 
-def random_trees(problem: Problem) -> list[SplitTree]:
+def random_trees(problem: RunContext) -> list[SplitTree]:
     """Trees of as many groups as the method's, drawn at random; fixed by the seed before any work.
 
     Draws that end where a node cannot be split are repeated; raises UserError if all of TRIES do.
@@ -215,7 +215,7 @@ def random_trees(problem: Problem) -> list[SplitTree]:
 
 
 def random_split(
-    problem: Problem,
+    problem: RunContext,
     params: Params,
     tree: SplitTree,
     drawn: SplitTree,
@@ -232,10 +232,10 @@ def random_split(
     tuned = tuning_images(problem, masks, search.budget)
     images = inherited_images(problem) + len(masks) * epochs * leaf_epoch_images(problem) + tuned
     name = f"random split {index + 1}"
-    return contend(problem, name, "random_split", drawn, states.subnet.params, histories, images, tuned)
+    return build_contender(problem, name, "random_split", drawn, states.subnet.params, histories, images, tuned)
 
 
-def random_alone(problem: Problem, tree: SplitTree, stages: Stages) -> Contender:
+def random_alone(problem: RunContext, tree: SplitTree, stages: Stages) -> Contender:
     """Architectures drawn at random, each trained alone for an equal share of the method's images; the best of them.
 
     The best is taken by validation accuracy, and is then trained like everything that was chosen.
@@ -244,8 +244,8 @@ def random_alone(problem: Problem, tree: SplitTree, stages: Stages) -> Contender
     op_ids = problem.space.draw_connected(rng, problem.config.control.random_architectures)
     epochs = random_alone_epochs(problem, tree, len(op_ids))
     with stages("random_alone") as stage:
-        states = train_alone(problem, op_ids, epochs, RANDOM_ALONE, stage)
-        scores = accuracy_alone(problem, states, op_ids, problem.valid)
+        states = train_standalone(problem, op_ids, epochs, RANDOM_ALONE, stage)
+        scores = standalone_accuracy(problem, states, op_ids, problem.valid)
     best = int(scores.argmax())
     chosen = Chosen(None, op_ids[best], float(scores[best]))
     images = len(op_ids) * epochs * epoch_images(problem)

@@ -5,7 +5,7 @@ from typing import Any
 import numpy as np
 
 from jaxnas.analysis import kendall_tau, top_share
-from jaxnas.few_shot.context import Problem, steps_per_epoch
+from jaxnas.few_shot.context import RunContext, steps_per_epoch
 from jaxnas.few_shot.controls import Contender, epoch_images, leaf_epoch_images
 from jaxnas.few_shot.follow import followed_cells, inside
 from jaxnas.few_shot.results import column_of
@@ -16,7 +16,7 @@ ALL = "all"  # contenders share the warm-up
 Row = dict[str, Any]
 
 
-def curve_rows(problem: Problem, contenders: list[Contender], metrics: list[Row], truth: np.ndarray) -> list[Row]:
+def curve_rows(problem: RunContext, contenders: list[Contender], metrics: list[Row], truth: np.ndarray) -> list[Row]:
     """Rows of `curves.csv` from the rows of `metrics.jsonl` and the truth [A] of the uniform sample, percent."""
     warm_up, each = problem.config.warmup_epochs, epoch_images(problem)
     full = problem.space.full_mask()[None]
@@ -46,7 +46,7 @@ def measures(scores: np.ndarray, truth: np.ndarray) -> Row:
 
 
 def _of_stage(
-    problem: Problem,
+    problem: RunContext,
     stage: str,
     contender: str,
     masks: np.ndarray,

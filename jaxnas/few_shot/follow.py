@@ -6,16 +6,16 @@ from typing import Any
 import numpy as np
 
 from jaxnas.distributed import parallel
-from jaxnas.few_shot.context import Problem
+from jaxnas.few_shot.context import RunContext
 from jaxnas.few_shot.sample import uniform_cells
 from jaxnas.training.loop import Describe, nothing_more
 from jaxnas.types import Params
 
 MOST = 200  # cells
-ScorePaths = Callable[[Problem, Params, list[np.ndarray]], list[np.ndarray]]
+ScorePaths = Callable[[RunContext, Params, list[np.ndarray]], list[np.ndarray]]
 
 
-def follower(problem: Problem, masks: np.ndarray, epochs: int, score_paths: ScorePaths) -> Describe:
+def follower(problem: RunContext, masks: np.ndarray, epochs: int, score_paths: ScorePaths) -> Describe:
     """What training on masks [K, E, O] tells every `truth.every` epochs and at the end: `sample`, scores of its cells.
 
     Each of the K scores the followed cells inside it, in their order.
@@ -29,13 +29,13 @@ def follower(problem: Problem, masks: np.ndarray, epochs: int, score_paths: Scor
     def told(epoch: int, states: Any) -> list[dict[str, Any]]:
         if epoch % every and epoch != epochs:
             return nothing_more(epoch, states)
-        scores = score_paths(problem, parallel.everywhere(states).params, paths)
+        scores = score_paths(problem, parallel.gather_all(states).params, paths)
         return [{"sample": [round(float(score), 4) for score in of]} for of in scores]
 
     return told
 
 
-def followed_cells(problem: Problem) -> np.ndarray:
+def followed_cells(problem: RunContext) -> np.ndarray:
     """The first of the uniform sample, int [A, E]."""
     return uniform_cells(problem)[:MOST]
 

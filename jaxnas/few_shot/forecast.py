@@ -12,12 +12,12 @@ import jax.numpy as jnp
 from jaxnas.data import Images
 from jaxnas.distributed import parallel
 from jaxnas.few_shot import controls
-from jaxnas.few_shot.context import Problem, steps_per_epoch
+from jaxnas.few_shot.context import RunContext, steps_per_epoch
 from jaxnas.few_shot.follow import MOST
 from jaxnas.few_shot.leaves import shown
 from jaxnas.few_shot.rehearsal import Rehearsal, rehearse
 from jaxnas.few_shot.sample import MOST_OF_A_LEAF
-from jaxnas.few_shot.stages import compared, first_generation
+from jaxnas.few_shot.stages import first_generation, uses_leaf_bias
 from jaxnas.search import ALGORITHMS, sample_connected
 from jaxnas.splitting import scored_edges
 from jaxnas.training import build_epoch, build_evaluate, build_step, initial_weights, new_states
@@ -45,7 +45,7 @@ class Forecast(NamedTuple):
     memory: int  # bytes on the fullest device
 
 
-def works(problem: Problem, with_table: bool) -> list[Work]:
+def works(problem: RunContext, with_table: bool) -> list[Work]:
     """The stages in order, at most. A scored operation counts as a step, and a step of a search algorithm as many as it
     sends batches through the network; a mixture is reckoned like a path. What will be open, when a split is settled and
     what a selector asks for in a leaf is not known yet: that is told by the whole space."""
@@ -58,7 +58,7 @@ def works(problem: Problem, with_table: bool) -> list[Work]:
     probes = nodes * edges * ops * config.split.batches  # each a gradient of one batch
     of_leaf, of_whole = (_asked(problem, budget) for budget in (config.search.budget, leaves * config.search.budget))
     tuning, whole_tuning = (of.tunings * config.selection.tune_epochs * each_leaf for of in (of_leaf, of_whole))
-    by_parent = first_generation(config.search) if compared(config.search, leaves) else 0
+    by_parent = first_generation(config.search) if uses_leaf_bias(config.search, leaves) else 0
     search = (of_leaf.evaluations + shown(problem, leaves) + by_parent) * reads
     sample = config.truth.queried if with_table else config.truth.alone
     judged = sample + config.truth.top * with_table + config.fusion
@@ -95,7 +95,7 @@ def works(problem: Problem, with_table: bool) -> list[Work]:
     return [*found, *([Work("judge_unsplit", 1, 0, judged * reads)] if config.control.unsplit else [])]
 
 
-def _asked(problem: Problem, budget: int) -> Rehearsal:
+def _asked(problem: RunContext, budget: int) -> Rehearsal:
     """What evolution or the selector asks for in the whole space; at most, where the budget is too small for that."""
     if problem.config.selection.name == "evolution":
         return Rehearsal(budget, 0)
@@ -105,13 +105,13 @@ def _asked(problem: Problem, budget: int) -> Rehearsal:
     return Rehearsal(budget + 1, len(problem.space.edges) - 1)
 
 
-def forecast(problem: Problem, with_table: bool, seeds: Collection[int] = ()) -> Forecast:
+def forecast(problem: RunContext, with_table: bool, seeds: Collection[int] = ()) -> Forecast:
     """Times one network on one device, and reckons that devices work side by side and networks of a device in turn.
 
     What is timed are uniform paths. Raises UserError, before anything is timed, for a control that cannot be,
     with the random trees of all `seeds`; of none, those of the problem's seed.
     """
-    controls.check(problem, seeds)
+    controls.validate_controls(problem, seeds)
     programs, config = problem.programs, problem.config
 
     def sample(key: Any, mask: Any) -> Any:

@@ -10,7 +10,7 @@ import numpy as np
 
 from jaxnas.analysis import crossed_difference, kendall
 from jaxnas.benchmarks import Table
-from jaxnas.few_shot.context import FUSION, Problem, architecture_name
+from jaxnas.few_shot.context import FUSION, RunContext, architecture_name
 from jaxnas.few_shot.controls import Contender
 from jaxnas.few_shot.judge import Part, scores_of
 from jaxnas.few_shot.sample import reference_cells
@@ -27,7 +27,7 @@ class Fusion(NamedTuple):
     chosen: dict[str, np.ndarray]  # way -> op_ids [E]
 
 
-def fuse(problem: Problem, contender: Contender, index: int) -> Fusion:
+def fuse(problem: RunContext, contender: Contender, index: int) -> Fusion:
     """Of everything that the search of the `index`-th contender evaluated and of the reference sample, the best by each
     way: by the supernet's scores, by these fused with the priors, by the priors, and by these with random scores."""
     assert contender.supernets is not None
@@ -41,7 +41,7 @@ def fuse(problem: Problem, contender: Contender, index: int) -> Fusion:
 
 
 def fusion_rows(
-    problem: Problem,
+    problem: RunContext,
     contenders: list[Contender],
     fusions: dict[str, Fusion],
     uniform: Part,
@@ -74,7 +74,7 @@ def fusion_rows(
 
 
 def _values(
-    problem: Problem, index: int, op_ids: np.ndarray, scores: np.ndarray, reference: np.ndarray
+    problem: RunContext, index: int, op_ids: np.ndarray, scores: np.ndarray, reference: np.ndarray
 ) -> dict[str, np.ndarray]:
     """Way -> what it ranks architectures [A, E] by, [A]; scores [A] by the supernets."""
     priors = prior_ranks(problem.space, op_ids)
@@ -87,7 +87,7 @@ def _values(
     }
 
 
-def _truth(problem: Problem, table: Table | None, op_ids: np.ndarray) -> float | None:
+def _truth(problem: RunContext, table: Table | None, op_ids: np.ndarray) -> float | None:
     return None if table is None else float(table.query(op_ids[None], problem.config.data.name)[0])
 
 

@@ -19,9 +19,9 @@ from jaxnas.benchmarks import Table
 from jaxnas.data import Split
 from jaxnas.data.pipeline import padded_batches
 from jaxnas.few_shot import sample, stages
-from jaxnas.few_shot.context import Problem
+from jaxnas.few_shot.context import RunContext
 from jaxnas.few_shot.controls import Contender, Supernets
-from jaxnas.few_shot.standalone import accuracy_alone
+from jaxnas.few_shot.standalone import standalone_accuracy
 from jaxnas.spaces.tree import SplitTree
 from jaxnas.training import SubnetState
 
@@ -71,7 +71,7 @@ def architectures_to_train(contenders: list[Contender], cells: np.ndarray) -> np
 
 
 def judge(
-    problem: Problem,
+    problem: RunContext,
     contenders: list[Contender],
     tree: SplitTree,
     cells: np.ndarray,
@@ -86,8 +86,8 @@ def judge(
     """
     op_ids, states = trained
     images = test()
-    validation = accuracy_alone(problem, states, op_ids, problem.valid)
-    tested = accuracy_alone(problem, states, op_ids, padded_batches(images, problem.config.data.eval_batch))
+    validation = standalone_accuracy(problem, states, op_ids, problem.valid)
+    tested = standalone_accuracy(problem, states, op_ids, padded_batches(images, problem.config.data.eval_batch))
     place = {tuple(row): i for i, row in enumerate(op_ids.tolist())}
     rows = [place[tuple(c.chosen.op_ids.tolist())] for c in contenders]
     name = problem.config.data.name
@@ -109,7 +109,7 @@ def judge(
     return verdicts, ranking
 
 
-def scores_of(problem: Problem, supernets: Supernets, op_ids: np.ndarray) -> np.ndarray:
+def scores_of(problem: RunContext, supernets: Supernets, op_ids: np.ndarray) -> np.ndarray:
     """Validation accuracies [A], percent, of op_ids int [A, E], each by the leaf that holds it."""
     scores = np.zeros(len(op_ids))
     if len(op_ids):
@@ -121,7 +121,7 @@ def scores_of(problem: Problem, supernets: Supernets, op_ids: np.ndarray) -> np.
 
 
 def _by_table(
-    problem: Problem, contenders: list[Contender], tree: SplitTree, cells: np.ndarray, table: Table
+    problem: RunContext, contenders: list[Contender], tree: SplitTree, cells: np.ndarray, table: Table
 ) -> tuple[Ranking, dict[str, Agreement]]:
     """The uniform sample, more of the true best tenth, and a sample of each leaf of the method."""
     every, name = problem.space.enumerate_connected(), problem.config.data.name
@@ -155,7 +155,7 @@ def _by_table(
 
 
 def _by_networks(
-    problem: Problem, contenders: list[Contender], tree: SplitTree, cells: np.ndarray, truth: np.ndarray
+    problem: RunContext, contenders: list[Contender], tree: SplitTree, cells: np.ndarray, truth: np.ndarray
 ) -> tuple[Ranking, dict[str, Agreement]]:
     """The uniform sample alone, whose truth [A] networks trained alone have shown."""
     scores = {c.name: scores_of(problem, c.supernets, cells) for c in contenders if c.supernets is not None}

@@ -15,10 +15,10 @@ from jaxnas.distributed import parallel
 from jaxnas.few_shot import context as problems
 from jaxnas.few_shot import one_shot
 from jaxnas.few_shot.config import FewShotConfig
-from jaxnas.few_shot.context import LEAVES, Problem, purpose_key
+from jaxnas.few_shot.context import LEAVES, RunContext, purpose_key
 from jaxnas.few_shot.follow import follower
 from jaxnas.few_shot.rehearsal import selector_of
-from jaxnas.few_shot.stages import compared, first_generation, score_paths, search, train_supernets
+from jaxnas.few_shot.stages import first_generation, score_paths, search, train_supernets, uses_leaf_bias
 from jaxnas.search import ALGORITHMS
 from jaxnas.selection import Evaluated, Taken, Trained
 from jaxnas.training import Searching, initial_weights
@@ -30,11 +30,11 @@ DRAW, SELECT = 1, 2  # what dice of a leaf are for
 class Compiled(NamedTuple):
     """What leaves are trained and read by."""
 
-    programs: one_shot.Programs
-    judges: one_shot.Judges
+    programs: one_shot.SearchPrograms
+    judges: one_shot.Evaluators
 
 
-def compiled(problem: Problem) -> Compiled:
+def compiled(problem: RunContext) -> Compiled:
     """The programs of the config's algorithm and selector; seeds share them."""
     config = problem.config
     parts = {name: getattr(config, name) for name in ("data", "net", "optimizer", "strategy")}
@@ -43,14 +43,14 @@ def compiled(problem: Problem) -> Compiled:
 
 
 @lru_cache(maxsize=1)
-def _compiled(base: problems.Programs, config: FewShotConfig) -> Compiled:
+def _compiled(base: problems.FewShotPrograms, config: FewShotConfig) -> Compiled:
     space = problems.SPACES[config.net.space]
     algorithm = ALGORITHMS[config.search.algorithm](space)
-    judges = one_shot.build_judges(base, config, base.supernet(algorithm.partial), config.selection.score)
-    return Compiled(one_shot.build_programs(base, config, algorithm), judges)
+    judges = one_shot.build_evaluators(base, config, base.supernet(algorithm.partial), config.selection.score)
+    return Compiled(one_shot.build_search_programs(base, config, algorithm), judges)
 
 
-def first_weights(problem: Problem, parent: Params) -> Params:
+def first_weights(problem: RunContext, parent: Params) -> Params:
     """What all leaves of a run start from, those of controls too: the parent's weights, or new ones of the seed."""
     if problem.config.leaf_weights == "parent":
         return parent
@@ -59,7 +59,7 @@ def first_weights(problem: Problem, parent: Params) -> Params:
 
 
 def train_leaves(
-    problem: Problem, parent: Params, masks: np.ndarray, epochs: int, purpose: tuple[int, int], stage: Stage
+    problem: RunContext, parent: Params, masks: np.ndarray, epochs: int, purpose: tuple[int, int], stage: Stage
 ) -> Searching:
     """K sub-supernets, masks [K, E, O] -> leaves [K, ...], trained from `first_weights` on a schedule of their own.
 
@@ -80,7 +80,7 @@ def train_leaves(
 
 
 def search_leaves(
-    problem: Problem,
+    problem: RunContext,
     states: Searching,
     parent: Params,
     masks: np.ndarray,
@@ -97,7 +97,7 @@ def search_leaves(
     """
     if problem.config.selection.name == "evolution":
         return search(problem, states.subnet.params, parent, masks, config, purpose, stage)
-    space, of_parent, random = problem.space, compared(config, len(masks)), shown(problem, len(masks))
+    space, of_parent, random = problem.space, uses_leaf_bias(config, len(masks)), shown(problem, len(masks))
     rows = config.budget + random + 1
     start = {
         "op_ids": np.zeros((len(masks), rows, len(space.edges)), np.int32),
@@ -135,14 +135,14 @@ def search_leaves(
     ]
 
 
-def shown(problem: Problem, leaves: int) -> int:
+def shown(problem: RunContext, leaves: int) -> int:
     """Architectures drawn at random that are evaluated in each leaf beside what a selector does there."""
     config = problem.config.search
     by_random = leaves > 1 and (config.leaf_bias or config.leaf != "best")
     return first_generation(config) if by_random and problem.config.selection.name != "evolution" else 0
 
 
-def single_view(problem: Problem, states: Searching, leaf: int) -> Trained:
+def single_view(problem: RunContext, states: Searching, leaf: int) -> Trained:
     """One of the trained leaves, [K, ...], as the selector of the config sees it."""
     selection, (programs, judges) = problem.config.selection, compiled(problem)
     one = one_shot.single(states, leaf)
@@ -150,7 +150,7 @@ def single_view(problem: Problem, states: Searching, leaf: int) -> Trained:
 
 
 def _taken(
-    problem: Problem, view: Trained, mask: np.ndarray, drawn: np.ndarray, budget: int, rng: np.random.Generator
+    problem: RunContext, view: Trained, mask: np.ndarray, drawn: np.ndarray, budget: int, rng: np.random.Generator
 ) -> Evaluated:
     """What the selector takes from a leaf, after what was `drawn` of it, int [A, E], is evaluated."""
     looked: dict[tuple[int, ...], float] = {}  # paths in the order in which they were first evaluated

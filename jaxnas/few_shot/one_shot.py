@@ -12,7 +12,7 @@ from jaxnas.data import Images
 from jaxnas.distributed import parallel
 from jaxnas.few_shot import context as problems
 from jaxnas.few_shot.config import FewShotConfig
-from jaxnas.few_shot.context import Problem, architecture_name, steps_per_epoch
+from jaxnas.few_shot.context import RunContext, architecture_name, steps_per_epoch
 from jaxnas.metrics import METRICS, architecture_score
 from jaxnas.nets import Network
 from jaxnas.search import SearchAlgorithm
@@ -35,7 +35,7 @@ WEIGHTS, SEARCH, TRAINING, SCORES = range(4)  # what a key is for
 SLOWER = 0.1  # learning rate between two decisions, of the first one of training; constant (DARTS-PT)
 
 
-class Programs(NamedTuple):
+class SearchPrograms(NamedTuple):
     """What is compiled for one algorithm."""
 
     start: Callable[..., Searching]  # (keys [K], masks [K, E, O], steps [K], weights or none) -> states [K, ...]
@@ -45,7 +45,7 @@ class Programs(NamedTuple):
     draw: Callable[[Array, Searching], Array]  # (keys [n], a state) -> op_ids [n, E], of its own distribution
 
 
-class Judges(NamedTuple):
+class Evaluators(NamedTuple):
     """What is compiled to evaluate choices in the supernets of one network, whatever algorithm trained them."""
 
     validate: Callable[..., Validation]  # (choices [A, ...], params, batches, calibration) -> [A]
@@ -53,7 +53,9 @@ class Judges(NamedTuple):
     sign: int  # of the score: larger is better times this
 
 
-def build_programs(base: problems.Programs, config: FewShotConfig, algorithm: SearchAlgorithm) -> Programs:
+def build_search_programs(
+    base: problems.FewShotPrograms, config: FewShotConfig, algorithm: SearchAlgorithm
+) -> SearchPrograms:
     """The programs of one algorithm, for supernets and masks of any number and any length of training."""
     network, pipeline = base.supernet(algorithm.partial), base.pipeline
 
@@ -70,7 +72,7 @@ def build_programs(base: problems.Programs, config: FewShotConfig, algorithm: Se
         return parallel.over(epoch, config.strategy, batch=lambda data: config.data.batch)
 
     slow = SLOWER * config.optimizer.rate
-    return Programs(
+    return SearchPrograms(
         start=jax.jit(jax.vmap(start)),
         epoch=epoch(config.optimizer.rate, config.optimizer.final_rate),
         tune=epoch(slow, slow),
@@ -79,7 +81,7 @@ def build_programs(base: problems.Programs, config: FewShotConfig, algorithm: Se
     )
 
 
-def build_judges(base: problems.Programs, config: FewShotConfig, network: Network, score: str) -> Judges:
+def build_evaluators(base: problems.FewShotPrograms, config: FewShotConfig, network: Network, score: str) -> Evaluators:
     """The programs that evaluate choices, op_ids [A, E] or op_weights [A, E, O], in supernets of one network.
 
     score: the metric of the zero-cost score.
@@ -91,22 +93,24 @@ def build_judges(base: problems.Programs, config: FewShotConfig, network: Networ
     def of_choice(item: tuple[Array, Key], params: Any, images: Array, labels: Array) -> Array:
         return of_path(item[1], params, item[0], images, labels)
 
-    return Judges(
+    return Evaluators(
         validate=parallel.over(build_validate(network, base.pipeline), strategy),
         score=parallel.over(of_choice, strategy),
         sign=1 if metric.larger_is_better else -1,
     )
 
 
-def begin(problem: Problem, programs: Programs, keys: Key, masks: Array, epochs: int, *weights: Params) -> Searching:
+def begin(
+    problem: RunContext, programs: SearchPrograms, keys: Key, masks: Array, epochs: int, *weights: Params
+) -> Searching:
     """K supernets before their first epoch; keys [K], masks [K, E, O]; weights, leaves [K, ...], or none: new ones."""
     steps = jnp.full(len(masks), epochs * steps_per_epoch(problem), jnp.int32)
     return programs.start(keys, jnp.asarray(masks), steps, *weights)
 
 
 def train_on(
-    problem: Problem,
-    programs: Programs,
+    problem: RunContext,
+    programs: SearchPrograms,
     states: Searching,
     epochs: int,
     stage: Stage,
@@ -121,7 +125,7 @@ def train_on(
     return train(states, data, programs.epoch, epochs, stage, independent, describe or likeliest(problem, programs))
 
 
-def likeliest(problem: Problem, programs: Programs) -> Describe:
+def likeliest(problem: RunContext, programs: SearchPrograms) -> Describe:
     """What training tells of each supernet: the architecture of its most probable operations."""
 
     def told(epoch: int, states: Searching) -> list[dict[str, Any]]:
@@ -133,9 +137,9 @@ def likeliest(problem: Problem, programs: Programs) -> Describe:
 
 
 def trained_of(
-    problem: Problem,
-    programs: Programs,
-    judges: Judges,
+    problem: RunContext,
+    programs: SearchPrograms,
+    judges: Evaluators,
     state: Searching,
     recalibrate: int,
     tune_epochs: int,
@@ -183,14 +187,14 @@ def trained_of(
     )
 
 
-def calibration_of(problem: Problem, recalibrate: int) -> Images:
+def calibration_of(problem: RunContext, recalibrate: int) -> Images:
     """The first training images in batches as large as those of validation, [recalibrate, B, ...]."""
     size = problem.valid.labels.shape[1]
     first = jax.tree.map(lambda leaf: leaf[: recalibrate * size], problem.train)
     return jax.tree.map(lambda leaf: leaf.reshape(recalibrate, size, *leaf.shape[1:]), first)
 
 
-def _in_rounds(problem: Problem, choices: np.ndarray, run: Callable[[Array], Any]) -> Any:
+def _in_rounds(problem: RunContext, choices: np.ndarray, run: Callable[[Array], Any]) -> Any:
     """`run` of all choices [A, ...] in rounds of one shape, so that one program serves every A."""
     size, path = parallel.lanes(problem.config.strategy), np.issubdtype(choices.dtype, np.integer)
     rows = jnp.asarray(choices, jnp.int32 if path else jnp.float32)

@@ -5,7 +5,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from jaxnas.few_shot.context import Problem
+from jaxnas.few_shot.context import RunContext
 from jaxnas.search import ALGORITHMS
 from jaxnas.selection import SELECTORS, Selector, Trained
 from jaxnas.types import Mask, UserError
@@ -18,13 +18,13 @@ class Rehearsal(NamedTuple):
     tunings: int  # how often it narrowed the supernet
 
 
-def selector_of(problem: Problem, budget: int) -> Selector:
+def selector_of(problem: RunContext, budget: int) -> Selector:
     """The selector of the config; one with a number `n` of architectures to score scores as many as it may."""
     factory = SELECTORS[problem.config.selection.name]
     return factory(n=budget) if "n" in signature(factory).parameters else factory()
 
 
-def rehearse(problem: Problem, mask: Mask, budget: int) -> Rehearsal:
+def rehearse(problem: RunContext, mask: Mask, budget: int) -> Rehearsal:
     """What the config's selector asks for in a mask, where it hears random numbers. Raises its UserErrors."""
     space, rng, tunings = problem.space, np.random.default_rng(0), 0
     algorithm = ALGORITHMS[problem.config.search.algorithm](space)
@@ -52,7 +52,7 @@ def rehearse(problem: Problem, mask: Mask, budget: int) -> Rehearsal:
     return Rehearsal(found.evaluations, tunings)
 
 
-def check_leaves(problem: Problem, masks: np.ndarray, budget: int, what: str) -> None:
+def check_leaves(problem: RunContext, masks: np.ndarray, budget: int, what: str) -> None:
     """Raises UserError, before leaves with masks [K, E, O] are trained, where the selector cannot take from one."""
     if problem.config.selection.name == "evolution":
         return  # it can do with any budget
@@ -63,7 +63,7 @@ def check_leaves(problem: Problem, masks: np.ndarray, budget: int, what: str) ->
             raise UserError(f"{what}, leaf {leaf} of {len(masks)}: {error}") from error
 
 
-def tuning_epochs(problem: Problem, masks: np.ndarray, budget: int) -> int:
+def tuning_epochs(problem: RunContext, masks: np.ndarray, budget: int) -> int:
     """Epochs that the selector trains leaves on between its decisions, all leaves together.
 
     Exact for a selector that narrows as often whatever it hears, as all of `SELECTORS` do.

@@ -3,7 +3,7 @@
 from typing import Any, NamedTuple
 
 from jaxnas.report.format import LARGEST, Estimate
-from jaxnas.types import UserError, brief
+from jaxnas.types import UserError, truncated_repr
 
 
 class Contender(NamedTuple):
@@ -164,7 +164,7 @@ def _estimate(data: dict[str, Any], name: str, where: str) -> Estimate | None:
 def _with_interval(value: float, interval: Any, where: str) -> Estimate:
     ends = _list(interval, f"{where}: test_interval")
     if len(ends) not in (0, 2):
-        raise UserError(f"{where}: test_interval must be [low, high], not {brief(interval)}")
+        raise UserError(f"{where}: test_interval must be [low, high], not {truncated_repr(interval)}")
     low, high = (_number({"test_interval": end}, "test_interval", where) for end in ends or (None, None))
     return Estimate(_number({"test_accuracy": value}, "test_accuracy", where) or 0.0, low, high)
 
@@ -174,31 +174,31 @@ def _number(data: dict[str, Any], name: str, where: str) -> float | None:
     if value is None:
         return None
     if isinstance(value, bool) or not isinstance(value, int | float) or not abs(value) <= LARGEST:
-        raise UserError(f"{where}: {name} must be null or a number of at most {LARGEST:g}, not {brief(value)}")
+        raise UserError(f"{where}: {name} must be null or a number of at most {LARGEST:g}, not {truncated_repr(value)}")
     return float(value)
 
 
 def _whole(data: dict[str, Any], name: str, where: str) -> int | None:
     value = _number(data, name, where)
     if value is not None and value != int(value):
-        raise UserError(f"{where}: {name} must be a whole number or null, not {brief(data[name])}")
+        raise UserError(f"{where}: {name} must be a whole number or null, not {truncated_repr(data[name])}")
     return None if value is None else int(value)
 
 
 def _text(data: dict[str, Any], name: str, where: str) -> str | None:
     value = data.get(name)
     if value is not None and not isinstance(value, str):
-        raise UserError(f"{where}: {name} must be text or null, not {brief(value)}")
+        raise UserError(f"{where}: {name} must be text or null, not {truncated_repr(value)}")
     return value
 
 
 def _object(value: Any, where: str) -> dict[str, Any]:
     if value is not None and not isinstance(value, dict):
-        raise UserError(f"{where} must be an object or null, not {brief(value)}")
+        raise UserError(f"{where} must be an object or null, not {truncated_repr(value)}")
     return value or {}
 
 
 def _list(value: Any, where: str) -> list[Any]:
     if value is not None and not isinstance(value, list):
-        raise UserError(f"{where} must be a list or null, not {brief(value)}")
+        raise UserError(f"{where} must be a list or null, not {truncated_repr(value)}")
     return value or []

@@ -7,7 +7,7 @@ import numpy as np
 
 from jaxnas.analysis import Interval, RankCorrelation
 from jaxnas.benchmarks import Table
-from jaxnas.few_shot.context import Problem, architecture_name
+from jaxnas.few_shot.context import RunContext, architecture_name
 from jaxnas.few_shot.controls import Contender
 from jaxnas.few_shot.judge import Agreement, Ranking, Verdict
 from jaxnas.few_shot.scoring import NodeScores
@@ -16,7 +16,7 @@ from jaxnas.selection import Evaluated
 Row = dict[str, Any]
 
 
-def architecture_rows(problem: Problem, histories: list[Evaluated], table: Table | None) -> list[Row]:
+def architecture_rows(problem: RunContext, histories: list[Evaluated], table: Table | None) -> list[Row]:
     """Everything the method's search evaluated; what the parent supernet scored; with a table, its true accuracy."""
     name, rows = problem.config.data.name, []
     for leaf, history in enumerate(histories):
@@ -46,7 +46,7 @@ def score_arrays(scores: dict[int, NodeScores]) -> dict[str, np.ndarray]:
     return arrays
 
 
-def contender_rows(problem: Problem, contenders: list[Contender], verdicts: list[Verdict]) -> list[Row]:
+def contender_rows(problem: RunContext, contenders: list[Contender], verdicts: list[Verdict]) -> list[Row]:
     """One object a contender, the method first."""
     return [
         {
@@ -80,7 +80,7 @@ def flat_rows(rows: list[Row]) -> list[Row]:
     return flat
 
 
-def ranking_rows(problem: Problem, contenders: list[Contender], ranking: Ranking) -> list[Row]:
+def ranking_rows(problem: RunContext, contenders: list[Contender], ranking: Ranking) -> list[Row]:
     """The ranking sample: how it was drawn, leaf of the method, truth, and the score of every contender's supernets."""
     columns = {c.name: column_of(c.name, c.kind) for c in contenders if c.supernets is not None}
     return [

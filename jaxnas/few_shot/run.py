@@ -15,14 +15,14 @@ from jaxnas.few_shot import controls
 from jaxnas.few_shot import results as records
 from jaxnas.few_shot import stages as few_shot
 from jaxnas.few_shot.config import FewShotConfig
-from jaxnas.few_shot.context import ALONE, LEAVES, SEARCH, Problem, prepare
+from jaxnas.few_shot.context import LEAVES, SEARCH, STANDALONE, RunContext, prepare
 from jaxnas.few_shot.curves import curve_rows
 from jaxnas.few_shot.fusion import fuse, fusion_rows
 from jaxnas.few_shot.judge import architectures_to_train, judge
 from jaxnas.few_shot.leaves import search_leaves, train_leaves
 from jaxnas.few_shot.rehearsal import check_leaves
 from jaxnas.few_shot.sample import uniform_cells
-from jaxnas.few_shot.standalone import train_alone
+from jaxnas.few_shot.standalone import train_standalone
 from jaxnas.predictor import FILE, Description, save_network
 from jaxnas.types import Stages
 from jaxnas.workdir import (
@@ -31,7 +31,7 @@ from jaxnas.workdir import (
     open_stage,
     open_workdir,
     read_json,
-    read_rows,
+    read_jsonl,
     read_stages,
     write_arrays,
     write_csv,
@@ -62,10 +62,12 @@ def run_few_shot(
     strategy = problem.config.strategy
     alike = replace(config, data=replace(config.data, root=Path()), truth=replace(config.truth, table=None))
     hosts.check_same([configs.to_dict(alike), inputs], "config or data")
-    controls.check(problem, {config.seed, *seeds})
-    with hosts.entered_by_first(open_workdir(workdir, configs.to_dict(config), inputs, MAY_CHANGE, strategy=strategy)):
-        if hosts.first((workdir / "result.json").exists):
-            return dict(hosts.first(read_json, workdir / "result.json"))
+    controls.validate_controls(problem, {config.seed, *seeds})
+    with hosts.entered_by_process_zero(
+        open_workdir(workdir, configs.to_dict(config), inputs, MAY_CHANGE, strategy=strategy)
+    ):
+        if hosts.on_process_zero((workdir / "result.json").exists):
+            return dict(hosts.on_process_zero(read_json, workdir / "result.json"))
         stages = partial(open_stage, workdir, note=note, show=show)
         return _stages(problem, workdir, dataset, table, stages)
 
@@ -81,14 +83,14 @@ def finished_seeds(config: FewShotConfig, workdir: Path) -> list[dict[str, Any]]
     return [read_json(path) for path in results if path.exists()]
 
 
-def _stages(problem: Problem, workdir: Path, dataset: Dataset, table: Table | None, stage: Stages) -> dict[str, Any]:
+def _stages(problem: RunContext, workdir: Path, dataset: Dataset, table: Table | None, stage: Stages) -> dict[str, Any]:
     config = problem.config
     with stage("warm_up") as at:
         params = few_shot.warm_up(problem, at)
     with stage("split") as at:
         tree, scores = few_shot.split(problem, params, at)
-        hosts.first(write_json, workdir / "split_tree.json", tree.to_json())
-        hosts.first(write_arrays, workdir / "similarities.npz", records.score_arrays(scores))
+        hosts.on_process_zero(write_json, workdir / "split_tree.json", tree.to_json())
+        hosts.on_process_zero(write_arrays, workdir / "similarities.npz", records.score_arrays(scores))
     masks = tree.masks()
     with stage("leaves") as at:
         check_leaves(problem, masks, config.search.budget, "the split")
@@ -97,30 +99,36 @@ def _stages(problem: Problem, workdir: Path, dataset: Dataset, table: Table | No
     cells = uniform_cells(problem)
     with stage("search") as at:
         histories = search_leaves(problem, states, params, masks, config.search, (SEARCH, 0), at)
-        hosts.first(write_csv, workdir / "architectures.csv", records.architecture_rows(problem, histories, None))
+        hosts.on_process_zero(
+            write_csv, workdir / "architectures.csv", records.architecture_rows(problem, histories, None)
+        )
         name, images = f"split by {config.split.metric}", controls.method_images(problem, tree)
         tuned = controls.tuning_images(problem, masks, config.search.budget)
-        method = controls.contend(problem, name, "method", tree, states.subnet.params, histories, images, tuned)
+        method = controls.build_contender(problem, name, "method", tree, states.subnet.params, histories, images, tuned)
     del states
     contenders = [method, *controls.controls(problem, params, tree, stage)]
     fusions = {c.name: fuse(problem, c, i) for i, c in enumerate(contenders) if config.fusion and c.supernets}
     op_ids = architectures_to_train(contenders, cells if table is None else cells[:0])
     with stage("alone") as at:
-        trained = train_alone(problem, op_ids, config.alone_epochs, ALONE, at)
+        trained = train_standalone(problem, op_ids, config.alone_epochs, STANDALONE, at)
     with stage("judge"):
         verdicts, ranking = judge(problem, contenders, tree, cells, (op_ids, trained), dataset.test, table)
         rows = records.contender_rows(problem, contenders, verdicts)
-        hosts.first(write_csv, workdir / "architectures.csv", records.architecture_rows(problem, histories, table))
-        hosts.first(write_csv, workdir / "contenders.csv", records.flat_rows(rows))
+        hosts.on_process_zero(
+            write_csv, workdir / "architectures.csv", records.architecture_rows(problem, histories, table)
+        )
+        hosts.on_process_zero(write_csv, workdir / "contenders.csv", records.flat_rows(rows))
         if ranking is not None:
-            hosts.first(write_csv, workdir / "ranking.csv", records.ranking_rows(problem, contenders, ranking))
+            hosts.on_process_zero(
+                write_csv, workdir / "ranking.csv", records.ranking_rows(problem, contenders, ranking)
+            )
             if config.truth.every:
-                metrics = hosts.first(read_rows, workdir / "metrics.jsonl")
+                metrics = hosts.on_process_zero(read_jsonl, workdir / "metrics.jsonl")
                 curves = curve_rows(problem, contenders, metrics, ranking.parts[0].truth)
-                hosts.first(write_csv, workdir / "curves.csv", curves)
+                hosts.on_process_zero(write_csv, workdir / "curves.csv", curves)
         fused = fusion_rows(problem, contenders, fusions, ranking.parts[0], table) if ranking is not None else []
         if fused:
-            hosts.first(write_csv, workdir / "fusion.csv", fused)
+            hosts.on_process_zero(write_csv, workdir / "fusion.csv", fused)
         network = Description(
             architecture=rows[0]["architecture"],
             space=problem.space.name,
@@ -133,10 +141,10 @@ def _stages(problem: Problem, workdir: Path, dataset: Dataset, table: Table | No
             test_accuracy=rows[0]["test_accuracy"],
         )
         chosen = parallel.item((trained.params, trained.stats), 0)  # the method is the first contender
-        hosts.first(save_network, workdir / FILE, network, *chosen)
-    seconds = {name: record["seconds"] for name, record in hosts.first(read_stages, workdir).items()}
+        hosts.on_process_zero(save_network, workdir / FILE, network, *chosen)
+    seconds = {name: record["seconds"] for name, record in hosts.on_process_zero(read_stages, workdir).items()}
     result = {**records.result_object(rows, ranking, verdicts[0].test.n, seconds), "fusion": fused}
-    hosts.first(write_json, workdir / "result.json", result)
+    hosts.on_process_zero(write_json, workdir / "result.json", result)
     return result
 
 

@@ -7,13 +7,13 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from jaxnas.few_shot.context import SCORE, Problem, purpose_key
+from jaxnas.few_shot.context import SCORE, RunContext, purpose_key
 from jaxnas.metrics import Metric, Readings, counted, edge_readings
 from jaxnas.metrics.pooling import Values, pooled
 from jaxnas.metrics.probes import check_readings
 from jaxnas.spaces.base import SearchSpace
 from jaxnas.spaces.tree import Node, as_mask
-from jaxnas.splitting import EdgeReading, looked_at, scored_edges
+from jaxnas.splitting import EdgeReading, edges_read_by, scored_edges
 from jaxnas.types import Array, Key, Mask, Params
 
 
@@ -24,13 +24,13 @@ class NodeScores(NamedTuple):
     values: Values  # as in `Readings`, with a leading axis [E, ...]
 
 
-def scoring_key(problem: Problem, node: Node, first: int) -> Key:
+def scoring_key(problem: RunContext, node: Node, first: int) -> Key:
     """The key by which batches of a node from `first` on are scored."""
     key = purpose_key(problem, SCORE, 1 + node.id)
     return key if first == 0 else jax.random.fold_in(key, first)
 
 
-def scoring_batches(problem: Problem) -> tuple[Array, Array]:
+def scoring_batches(problem: RunContext) -> tuple[Array, Array]:
     """R augmented training batches, float [R, B, H, W, C], and labels [R, B]; the same for every node and edge."""
     repeats, size = problem.config.split.batches, problem.config.data.batch
     order_key, augment_key = jax.random.split(purpose_key(problem, SCORE, 0))
@@ -44,7 +44,7 @@ def scoring_batches(problem: Problem) -> tuple[Array, Array]:
 
 
 def blank_readings(
-    problem: Problem, metric: Metric, params: Params, nodes: int, batches: tuple[Array, Array]
+    problem: RunContext, metric: Metric, params: Params, nodes: int, batches: tuple[Array, Array]
 ) -> Readings:
     """Zeros for what the `batches` of `scoring_batches` will say of so many nodes, leaves [N, E, R, ...]."""
     space, (images, labels) = problem.space, batches
@@ -63,7 +63,7 @@ def of_place(readings: Readings, place: int, end: int) -> Readings:
 
 
 def score_node(
-    problem: Problem, metric: Metric, params: Params, node: Node, first: int, batches: tuple[Array, Array]
+    problem: RunContext, metric: Metric, params: Params, node: Node, first: int, batches: tuple[Array, Array]
 ) -> Readings:
     """What `batches`, images [r, ...] and labels [r, B], say of the edges of a node, numpy leaves [E, r, ...].
 
@@ -71,7 +71,7 @@ def score_node(
     naming metric, edge and operation if a connected probe gives a measurement that is not finite.
     """
     settings, space, mask = problem.config.split, problem.space, as_mask(node)
-    asked, edges = np.array(looked_at(settings, mask)), len(space.edges)
+    asked, edges = np.array(edges_read_by(settings, mask)), len(space.edges)
     keys = jax.random.split(scoring_key(problem, node, first), edges)[asked]
     found = problem.programs.readings((keys, jnp.array(asked)), params, jnp.asarray(mask), *batches)
 
@@ -87,13 +87,13 @@ def score_node(
     return readings
 
 
-def scored_readings(problem: Problem, metric: Metric, node: Node, found: Readings) -> list[EdgeReading | None]:
+def scored_readings(problem: RunContext, metric: Metric, node: Node, found: Readings) -> list[EdgeReading | None]:
     """What splitting is told of a node, from its readings [E, R, ...]; None of edges that were not scored."""
     settings, space, mask = problem.config.split, problem.space, as_mask(node)
     return readings_of(space, metric, mask, found, scored_edges(space, settings, mask))
 
 
-def node_scores(problem: Problem, metric: Metric, node: Node, found: Readings) -> NodeScores:
+def node_scores(problem: RunContext, metric: Metric, node: Node, found: Readings) -> NodeScores:
     """What is put on record of a node, from its readings [E, R, ...]."""
     readings = scored_readings(problem, metric, node, found)
     return NodeScores(similarity_of(problem.space, as_mask(node), readings), found.values)

@@ -13,6 +13,7 @@ from jaxnas.few_shot.verdict import doubts, effort, verdict
 from jaxnas.report import figures
 from jaxnas.report.format import UNKNOWN, Estimate, count, estimate, listed, percent, stage_name
 from jaxnas.report.markup import Html, architecture_code, estimate_cell, figure, join, table, tag
+from jaxnas.spaces.tree import as_mask
 
 Columns = dict[str, str]  # heading -> cell
 
@@ -62,10 +63,10 @@ def split(run: Run) -> Html | None:
         "grouping of that edge scored (0 would be a coin toss). Ties: groupings that scored exactly alike. Leaf: a "
         "sub-supernet with its part of the cells. Edge 3<-2 runs from node 2 of the cell to node 3."
     )
-    tied = [str(node.id) for node in tree.nodes if node.cut is not None and node.cut.ties > 1]
+    tied = [str(node.id) for node in tree.nodes if node.split is not None and node.split.ties > 1]
     below = "No ties."
     if tied:
-        drawn = any(node.cut is not None and node.cut.decided == "random" for node in tree.nodes)
+        drawn = any(node.split is not None and node.split.decided == "random" for node in tree.nodes)
         taken = "one was drawn" if drawn else "the first was taken"
         below = f"Ties at node {listed(tied)}: of the groupings that scored exactly alike {taken}."
     below = " ".join([below, *effort(tree), *doubts(tree)])
@@ -223,26 +224,29 @@ def _similarities(run: Run) -> Html:
     tree = run.tree
     assert tree is not None
     means = run.similarities
-    off = ~np.eye(len(tree.ops), dtype=bool)
+    off = ~np.eye(len(tree.space.ops), dtype=bool)
     shown = np.concatenate([np.abs(mean[:, off][np.isfinite(mean[:, off])]) for mean in means.values()])
     limit = float(shown.max()) if shown.size and shown.max() > 0 else 1.0
     drawings: list[Html] = []
     rest: list[Html] = []
     for node in tree.nodes:
-        if node.cut is None or node.id not in means:
+        if node.split is None or node.id not in means:
             continue
-        for edge, name in enumerate(tree.edges):
-            chosen = edge == node.cut.edge
-            mask = node.mask[edge]
+        for edge in range(len(tree.space.edges)):
+            name = tree.space.edge_name(edge)
+            chosen = edge == node.split.edge
+            mask = as_mask(node)[edge]
             values = np.where(mask[:, None] & mask[None, :], means[node.id][edge], np.nan)
             if not chosen and (node.id != 0 or not np.isfinite(values).any()):  # that edge was not scored
                 continue
-            groups = node.cut.groups if chosen else (tuple(np.flatnonzero(mask).tolist()),)
-            margin = "no other grouping" if node.cut.margin is None else f"margin {node.cut.margin:.4f}"
-            note = f"cut {node.cut.value:.4f}, {margin}" if chosen else "not chosen"
-            drawing = tree_figures.heat_map(f"node {node.id}, edge {name}", values, tree.ops, groups, limit, note)
+            groups = node.split.groups if chosen else (tuple(np.flatnonzero(mask).tolist()),)
+            margin = "no other grouping" if node.split.margin is None else f"margin {node.split.margin:.4f}"
+            note = f"cut {node.split.value:.4f}, {margin}" if chosen else "not chosen"
+            drawing = tree_figures.heat_map(f"node {node.id}, edge {name}", values, tree.space.ops, groups, limit, note)
             (drawings if chosen else rest).append(drawing)
-    counts = sorted({node.cut.batches for node in tree.nodes if node.cut is not None and node.cut.batches is not None})
+    counts = sorted(
+        {node.split.batches for node in tree.nodes if node.split is not None and node.split.batches is not None}
+    )
     batches = listed([str(n) for n in counts]) if len(counts) < 3 else f"{counts[0]} to {counts[-1]}"
     pooled = f" (over {batches} batches)" if counts else ""
     below = (

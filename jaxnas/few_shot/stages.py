@@ -14,7 +14,7 @@ import numpy as np
 
 from jaxnas.config import SearchConfig
 from jaxnas.distributed import parallel
-from jaxnas.few_shot.context import SCORE, WARM_UP, Problem, purpose_key, steps_per_epoch
+from jaxnas.few_shot.context import SCORE, WARM_UP, RunContext, purpose_key, steps_per_epoch
 from jaxnas.few_shot.follow import follower
 from jaxnas.few_shot.one_shot import calibration_of
 from jaxnas.few_shot.scoring import (
@@ -44,7 +44,7 @@ class Chosen(NamedTuple):
     score: float  # validation accuracy in its leaf, percent
 
 
-def warm_up(problem: Problem, stage: Stage) -> Params:
+def warm_up(problem: RunContext, stage: Stage) -> Params:
     """Weights of the full supernet after training it on uniform connected single paths."""
     params = initial_weights(problem.programs.network, purpose_key(problem, WARM_UP, 0))
     keys = jnp.stack([purpose_key(problem, WARM_UP, 1)])
@@ -53,7 +53,7 @@ def warm_up(problem: Problem, stage: Stage) -> Params:
     return parallel.item(states.params, 0)
 
 
-def split(problem: Problem, params: Params, stage: Stage) -> tuple[SplitTree, dict[int, NodeScores]]:
+def split(problem: RunContext, params: Params, stage: Stage) -> tuple[SplitTree, dict[int, NodeScores]]:
     """The split tree, and what every scored node gave.
 
     Every node is scored with the same warmed-up weights and the same R training batches, or with `split.stability` as
@@ -93,7 +93,7 @@ def split(problem: Problem, params: Params, stage: Stage) -> tuple[SplitTree, di
 
 
 def search(
-    problem: Problem,
+    problem: RunContext,
     params: Params,
     parent: Params,
     masks: np.ndarray,
@@ -115,7 +115,7 @@ def search(
         "counts": np.zeros(len(masks), np.int32),
         "generation": np.zeros((), np.int32),
     }
-    if compared(config, len(masks)):
+    if uses_leaf_bias(config, len(masks)):
         start["parent"] = np.zeros((len(masks), first_generation(config)), np.float32)
     _, kept = stage.resume(start)
     kept = {name: np.array(value) for name, value in kept.items()}
@@ -150,7 +150,7 @@ def search(
         stage.advance(int(kept["counts"].sum()), total, kept, rows_of)
 
 
-def compared(config: SearchConfig, leaves: int) -> bool:
+def uses_leaf_bias(config: SearchConfig, leaves: int) -> bool:
     """Whether the parent scores the first generation: asked for, and there is more than one leaf to compare."""
     return config.leaf_bias and leaves > 1
 
@@ -161,7 +161,7 @@ def first_generation(config: SearchConfig) -> int:
 
 
 def score_paths(
-    problem: Problem, params: Params, paths: list[np.ndarray], partial: int | None = None
+    problem: RunContext, params: Params, paths: list[np.ndarray], partial: int | None = None
 ) -> list[np.ndarray]:
     """Validation accuracies, percent, of paths[k], int [a_k, E], in sub-supernet k. params: leaves [K, ...].
 
@@ -198,7 +198,7 @@ def select(histories: list[Evaluated], tree: SplitTree, config: SearchConfig) ->
     """
     rows = [int(of.scores.argmax()) if of.taken is None else of.taken.row for of in histories]
     scores = [history.scores for history in histories]
-    if compared(config, len(histories)):
+    if uses_leaf_bias(config, len(histories)):
         first = [history.scores[: len(history.parent)] for history in histories]
         bias = leaf_bias(first, [history.parent for history in histories])
         scores = [of - taken for of, taken in zip(scores, bias, strict=True)]
@@ -215,7 +215,7 @@ def select(histories: list[Evaluated], tree: SplitTree, config: SearchConfig) ->
 
 
 def train_supernets(
-    problem: Problem, keys: Key, masks: np.ndarray, params: Params, epochs: int, stage: Stage
+    problem: RunContext, keys: Key, masks: np.ndarray, params: Params, epochs: int, stage: Stage
 ) -> SubnetState:
     """K sub-supernets, masks [K, E, O], trained for `epochs` from the same weights."""
     programs = problem.programs

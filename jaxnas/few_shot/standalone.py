@@ -5,12 +5,12 @@ import jax.numpy as jnp
 import numpy as np
 
 from jaxnas.data import Images
-from jaxnas.few_shot.context import Problem, purpose_key, steps_per_epoch
+from jaxnas.few_shot.context import RunContext, purpose_key, steps_per_epoch
 from jaxnas.training import SubnetState, new_state, train
 from jaxnas.types import Array, Key, Stage
 
 
-def train_alone(problem: Problem, op_ids: np.ndarray, epochs: int, purpose: int, stage: Stage) -> SubnetState:
+def train_standalone(problem: RunContext, op_ids: np.ndarray, epochs: int, purpose: int, stage: Stage) -> SubnetState:
     """Networks of A architectures with running statistics; op_ids [A, E] -> states with leaves [A, ...].
 
     All start from the same weights' key and see the images in the same order, so that what an architecture reaches
@@ -30,7 +30,7 @@ def train_alone(problem: Problem, op_ids: np.ndarray, epochs: int, purpose: int,
     return train(states, problem.train, programs.alone_epoch, epochs, stage, independent=True)
 
 
-def accuracy_alone(problem: Problem, states: SubnetState, op_ids: np.ndarray, batches: Images) -> np.ndarray:
+def standalone_accuracy(problem: RunContext, states: SubnetState, op_ids: np.ndarray, batches: Images) -> np.ndarray:
     """Accuracies [A], percent, of networks trained alone, by their running statistics. op_ids [A, E]."""
     networks = (states.params, jnp.asarray(op_ids)[:, None], states.stats)
     return np.asarray(problem.programs.evaluate_alone(networks, batches), float)[:, 0]

@@ -4,20 +4,20 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from jaxnas.few_shot.read import Tree, TreeNode
 from jaxnas.report import svg
 from jaxnas.report.figures import short
 from jaxnas.report.markup import Html, tag
+from jaxnas.spaces.tree import Node, SplitTree
 
 BLUE, ORANGE = (0, 114, 178), (213, 94, 0)  # ends of the diverging map (Okabe-Ito); white is zero
 
 
-def tree_picture(tree: Tree, chosen_leaf: int | None) -> Html:
+def tree_picture(tree: SplitTree, chosen_leaf: int | None) -> Html:
     """The tree from left to right: a box for each node, the group of operations on each branch."""
     depth: dict[int, int] = {}
     for node in tree.nodes:
         depth[node.id] = 0 if node.parent is None else depth[node.parent] + 1
-    leaves = [node.id for node in tree.nodes if node.cut is None]
+    leaves = [node.id for node in tree.nodes if node.split is None]
     children = {node.id: [n.id for n in tree.nodes if n.parent == node.id] for node in tree.nodes}
     row: dict[int, float] = {}
     order = _top_down(tree)
@@ -30,13 +30,13 @@ def tree_picture(tree: Tree, chosen_leaf: int | None) -> Html:
     parts = []
     for node in tree.nodes:
         x, y = places[node.id]
-        for group, child in zip(node.cut.groups if node.cut else (), children[node.id], strict=True):
+        for group, child in zip(node.split.groups if node.split else (), children[node.id], strict=True):
             to = places[child]
             y1, y2 = y + box[1] / 2, to[1] + box[1] / 2
             bend = x + box[0] + 16
             path = f"M{x + box[0]:.1f} {y1:.1f}H{bend:.1f}V{y2:.1f}H{to[0]:.1f}"
             parts.append(tag("path", d=path, fill="none", stroke=svg.GREY))
-            for i, text in enumerate(_lines([short(tree.ops[o]) for o in group])):
+            for i, text in enumerate(_lines([short(tree.space.ops[o]) for o in group])):
                 parts.append(svg.write(bend + 5, y2 - 4 if i == 0 else y2 + 13, text, size=11, class_="halo"))
         parts += _box(tree, node, places[node.id], box, leaves, chosen_leaf)
     return svg.drawing(width, height, _tree_in_words(tree), *parts)
@@ -105,11 +105,11 @@ def _square(value: float, diagonal: bool, x: float, y: float, size: float, limit
 
 
 def _box(
-    tree: Tree, node: TreeNode, place: tuple[float, float], box: tuple[int, int], leaves: list[int], chosen: int | None
+    tree: SplitTree, node: Node, place: tuple[float, float], box: tuple[int, int], leaves: list[int], chosen: int | None
 ) -> list[Html]:
-    (x, y), height = place, box[1] if node.cut is not None else 36
+    (x, y), height = place, box[1] if node.split is not None else 36
     y += (box[1] - height) / 2
-    leaf = leaves.index(node.id) if node.cut is None else None
+    leaf = leaves.index(node.id) if node.split is None else None
     ours = leaf is not None and leaf == chosen
     rect = tag(
         "rect",
@@ -122,12 +122,12 @@ def _box(
         stroke=svg.COLOURS[0] if ours else svg.INK,
         stroke_width=3.0 if ours else 1.0,
     )
-    if node.cut is None:
-        said = [f"leaf {leaf}" + (": chosen" if ours else ""), f"{node.architectures:,} cells"]
+    if node.split is None:
+        said = [f"leaf {leaf}" + (": chosen" if ours else ""), f"{node.size:,} cells"]
     else:
-        margin = "no other" if node.cut.margin is None else f"{node.cut.margin:.4f}"
-        said = [f"node {node.id}: {tree.edges[node.cut.edge]}", f"margin {margin}"]
-        said.append(f"{node.architectures:,} cells" if node.cut.ties == 1 else f"{node.cut.ties} tied groupings")
+        margin = "no other" if node.split.margin is None else f"{node.split.margin:.4f}"
+        said = [f"node {node.id}: {tree.space.edge_name(node.split.edge)}", f"margin {margin}"]
+        said.append(f"{node.size:,} cells" if node.split.ties == 1 else f"{node.split.ties} tied groupings")
     texts = [
         svg.write(x + 7, y + 15 + 15 * i, text, size=12 if i == 0 else 11, font_weight="bold" if i == 0 else None)
         for i, text in enumerate(said)
@@ -142,18 +142,18 @@ def _lines(names: list[str]) -> list[str]:
     return [first + "," if second else first, *([second] if second else [])]
 
 
-def _top_down(tree: Tree) -> list[int]:
+def _top_down(tree: SplitTree) -> list[int]:
     """Ids of the leaves as they are drawn, so that no branches cross."""
     path: dict[int, tuple[int, ...]] = {}
     for node in tree.nodes:
         path[node.id] = (*(() if node.parent is None else path[node.parent]), node.id)
-    return sorted((node.id for node in tree.nodes if node.cut is None), key=lambda k: path[k])
+    return sorted((node.id for node in tree.nodes if node.split is None), key=lambda k: path[k])
 
 
-def _tree_in_words(tree: Tree) -> str:
+def _tree_in_words(tree: SplitTree) -> str:
     said = []
     for node in tree.nodes:
-        if node.cut is not None:
-            groups = " | ".join(", ".join(short(tree.ops[o]) for o in group) for group in node.cut.groups)
-            said.append(f"node {node.id} splits edge {tree.edges[node.cut.edge]} into {groups}")
+        if node.split is not None:
+            groups = " | ".join(", ".join(short(tree.space.ops[o]) for o in group) for group in node.split.groups)
+            said.append(f"node {node.id} splits edge {tree.space.edge_name(node.split.edge)} into {groups}")
     return "The split tree: " + "; ".join(said)

@@ -2,9 +2,9 @@
 
 from typing import Any
 
-from jaxnas.few_shot.read import Tree
 from jaxnas.few_shot.result_file import Contender, RandomDraw, Result
 from jaxnas.report.format import UNKNOWN, UNSURE, Estimate, listed, sign, spoken, stage_name
+from jaxnas.spaces.tree import SplitTree
 
 CONTROLS = ("unsplit", "random_split", "random_alone")  # kinds, in the order in which they are spoken of
 SPLIT_CONTROLS = ("unsplit", "random_split")  # those that say whether this split helped
@@ -68,21 +68,21 @@ def how_far(stages: dict[str, Any], metrics: list[dict[str, Any]]) -> str:
     return said
 
 
-def doubts(tree: Tree) -> list[str]:
+def doubts(tree: SplitTree) -> list[str]:
     """Which splits the noise between batches could turn, and which nodes were not split although they should be."""
     said = []
     for node in tree.nodes:
-        cut = node.cut
+        cut = node.split
         if cut is not None and cut.margin_low is not None and cut.margin_high is not None and cut.margin_low <= 0:
             wins = "" if cut.stability is None else f"; the same grouping wins in {cut.stability:.0%} of resamplings"
             said.append(
                 f"Node {node.id}: the margin of this split lies inside the noise between batches: 95 % interval "
                 f"{cut.margin_low:.4f} to {cut.margin_high:.4f}{wins}."
             )
-        if node.kept is not None:
-            said.append(f"Node {node.id} stays whole: {node.kept}.")
+        if node.unsplit_reason is not None:
+            said.append(f"Node {node.id} stays whole: {node.unsplit_reason}.")
         if cut is not None and cut.joined:
-            names = listed([tree.ops[op] for op in cut.joined])
+            names = listed([tree.space.ops[op] for op in cut.joined])
             said.append(
                 f"Node {node.id}: {names} disconnects every cell there and was not compared; a group was chosen for it "
                 f"by the tie policy."
@@ -90,12 +90,13 @@ def doubts(tree: Tree) -> list[str]:
     return said
 
 
-def effort(tree: Tree) -> list[str]:
+def effort(tree: SplitTree) -> list[str]:
     """How many batches each node was scored on, where that was left to the node, and over how many backgrounds."""
-    drawn = [(node.id, node.cut) for node in tree.nodes if node.cut is not None and node.cut.backgrounds is not None]
+    splits = [(node.id, node.split) for node in tree.nodes if node.split is not None]
+    drawn = [(i, cut) for i, cut in splits if cut.backgrounds is not None]
     over = listed([f"{cut.backgrounds} of {cut.batches} at node {i}" for i, cut in drawn])
     backgrounds = [f"Distinct backgrounds of the batches: {over}."] if drawn else []
-    asked = [(node.id, node.cut) for node in tree.nodes if node.cut is not None and node.cut.settled is not None]
+    asked = [(i, cut) for i, cut in splits if cut.settled is not None]
     if not asked:
         return backgrounds
     took = [f"node {i} {cut.batches}{'' if cut.settled else ' without being settled'}" for i, cut in asked]

@@ -33,7 +33,7 @@ class Metric(NamedTuple):
     compare: Callable[[Signature, Signature], Array]
     """(signature, signature) -> similarity []; larger = more alike. Of one number it is given means over batches, numpy
     or traced, and works element by element"""
-    dead: Any
+    disconnected_value: Any
     """what is measured of a disconnected network: a number for every entry of the signature, or for every entry of
     each of its parts; put there by connectivity, and `measure` is not asked. None: measured like any other. It scores
     architectures; operations are compared where they are connected"""
@@ -43,7 +43,7 @@ class Metric(NamedTuple):
     """weights and metrics of a weighted sum, whose signature is the tuple of theirs"""
     ranks: bool = False
     """whether scores of a weighted sum are replaced by their ranks"""
-    halves: tuple[Callable[[Probe], Any], Callable[[Probe, Any], Signature]] | None = None
+    shared_stage: tuple[Callable[[Probe], Any], Callable[[Probe, Any], Signature]] | None = None
     """`measure` as two steps, if other metrics can share the first, which they then name by the same function"""
     not_finite: str = ""
     """why a measurement of a connected network is not finite, and what helps: the end of the message that refuses it"""
@@ -54,31 +54,33 @@ def refusal(metric: Metric) -> str:
     return f": {metric.not_finite}" if metric.not_finite else ""
 
 
-def scalar(measure: Callable[[Probe], Array], dead: float | None, larger_is_better: bool = True) -> Metric:
+def scalar(
+    measure: Callable[[Probe], Array], disconnected_value: float | None, larger_is_better: bool = True
+) -> Metric:
     """The metric of one number []: two operations are the more alike, the less their means over batches differ."""
-    return Metric(measure, lambda a, b: -abs(a - b), dead, larger_is_better)
+    return Metric(measure, lambda a, b: -abs(a - b), disconnected_value, larger_is_better)
 
 
 def halved(
     first: Callable[[Probe], Any],
     second: Callable[[Probe, Any], Array],
-    dead: float | None,
+    disconnected_value: float | None,
     larger_is_better: bool = True,
 ) -> Metric:
     """The metric of one number that `second(probe, shared)` makes of what `first(probe)` computes for several."""
-    metric = scalar(lambda probe: second(probe, first(probe)), dead, larger_is_better)
-    return metric._replace(halves=(first, second))
+    metric = scalar(lambda probe: second(probe, first(probe)), disconnected_value, larger_is_better)
+    return metric._replace(shared_stage=(first, second))
 
 
 def measure_together(metrics: Sequence[Metric], probe: Probe) -> list[Signature]:
-    """What each measures of one probe; first halves that are the same function run once."""
+    """What each measures of one probe; shared stages that are the same function run once."""
     shared: dict[Callable[[Probe], Any], Any] = {}
     found = []
     for metric in metrics:
-        if metric.halves is None:
+        if metric.shared_stage is None:
             found.append(metric.measure(probe))
             continue
-        first, second = metric.halves
+        first, second = metric.shared_stage
         if first not in shared:
             shared[first] = first(probe)
         found.append(second(probe, shared[first]))
@@ -93,4 +95,4 @@ def settle(metric: Metric, signature: Signature, connected: Array) -> Signature:
             return part
         return jax.tree.map(lambda leaf: jnp.where(connected, leaf, jnp.asarray(value, leaf.dtype)), part)
 
-    return jax.tree.map(fill, metric.dead, signature, is_leaf=lambda value: value is None)
+    return jax.tree.map(fill, metric.disconnected_value, signature, is_leaf=lambda value: value is None)

@@ -15,7 +15,7 @@ def loss(network: Network, space: SearchSpace) -> Metric:
     """Cross-entropy on the probe's images with batch statistics, in nats: a validation loss on validation images."""
     of = build_loss(network)
     measure = lambda probe: of(probe.params, probe.images, probe.labels, probe.choice)  # noqa: E731
-    return scalar(measure, dead=None, larger_is_better=False)
+    return scalar(measure, disconnected_value=None, larger_is_better=False)
 
 
 def accuracy(network: Network, space: SearchSpace) -> Metric:
@@ -24,7 +24,7 @@ def accuracy(network: Network, space: SearchSpace) -> Metric:
     def measure(probe: Probe) -> Array:
         return percent_correct(network.forward(probe.params, probe.images, probe.choice)[0], probe.labels)
 
-    return scalar(measure, dead=None)
+    return scalar(measure, disconnected_value=None)
 
 
 def random(network: Network, space: SearchSpace) -> Metric:
@@ -37,4 +37,4 @@ def random(network: Network, space: SearchSpace) -> Metric:
             key = jax.random.fold_in(key, ids[e])
         return jax.random.normal(key)
 
-    return scalar(measure, dead=None)
+    return scalar(measure, disconnected_value=None)

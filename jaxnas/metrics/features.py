@@ -40,7 +40,7 @@ def zen(network: Network, space: SearchSpace) -> Metric:
         distance = jnp.abs(relu(first.head) - relu(second.head)).sum((0, 2, 3)).mean()
         return jnp.log(distance) + _log_deviations(first.stats, second.stats, network.live(params, probe.choice))
 
-    return scalar(measure, dead=-100.0)
+    return scalar(measure, disconnected_value=-100.0)
 
 
 def intrinsic_dimension(network: Network, space: SearchSpace) -> Metric:
@@ -57,7 +57,7 @@ def intrinsic_dimension(network: Network, space: SearchSpace) -> Metric:
         rows = [x.swapaxes(0, 1).reshape(x.shape[1], -1) for x in outputs]
         return jnp.stack([local_intrinsic_dimension(points) for points in rows])
 
-    return Metric(measure, cosine, dead=0.0)
+    return Metric(measure, cosine, disconnected_value=0.0)
 
 
 def local_intrinsic_dimension(points: Array, neighbours: int = NEIGHBOURS) -> Array:

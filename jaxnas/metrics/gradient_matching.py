@@ -21,7 +21,7 @@ def gradient_matching(network: Network, space: SearchSpace) -> Metric:
     gradient, as of a disconnected network, has similarity 0 to everything.
     """
     del space  # the network knows which weights are shared
-    return Metric(_shared_gradient(network), cosine, dead=0.0)
+    return Metric(_shared_gradient(network), cosine, disconnected_value=0.0)
 
 
 def gradient_matching_by_filter(network: Network, space: SearchSpace) -> Metric:
@@ -38,7 +38,7 @@ def gradient_matching_by_filter(network: Network, space: SearchSpace) -> Metric:
         cosines, counted = (sum(part[i] for part in parts) for i in range(2))
         return cosines / jnp.maximum(counted, 1)
 
-    return Metric(_shared_gradient(network), compare, dead=0.0)
+    return Metric(_shared_gradient(network), compare, disconnected_value=0.0)
 
 
 def gradient_distance(network: Network, space: SearchSpace) -> Metric:
@@ -48,7 +48,7 @@ def gradient_distance(network: Network, space: SearchSpace) -> Metric:
     def compare(a: Signature, b: Signature) -> Array:
         return -optax.tree.norm(optax.tree.sub(a, b), squared=True)
 
-    return Metric(_shared_gradient(network), compare, dead=0.0)
+    return Metric(_shared_gradient(network), compare, disconnected_value=0.0)
 
 
 def cosine(a: Signature, b: Signature) -> Array:

@@ -53,7 +53,7 @@ def grasp(network: Network, space: SearchSpace) -> Metric:
         product = jax.grad(lambda params: optax.tree.vdot(gradient(params), held))(probe.params)
         return -total(jnp.multiply, probe.params, product)
 
-    return scalar(measure, dead=0.0)
+    return scalar(measure, disconnected_value=0.0)
 
 
 def fisher(network: Network, space: SearchSpace) -> Metric:
@@ -86,7 +86,7 @@ def fisher(network: Network, space: SearchSpace) -> Metric:
         of_layers = [0.5 * jnp.square(p).mean(0).sum() * fan for p, fan in zip(products, fans, strict=True)]
         return jnp.sum(jnp.stack(of_layers))
 
-    return scalar(measure, dead=0.0)
+    return scalar(measure, disconnected_value=0.0)
 
 
 def l2_norm(network: Network, space: SearchSpace) -> Metric:
@@ -96,7 +96,7 @@ def l2_norm(network: Network, space: SearchSpace) -> Metric:
         live = jax.tree.map(jnp.multiply, probe.params, network.live(probe.params, probe.choice))
         return total(_norm, live)
 
-    return scalar(measure, dead=0.0)
+    return scalar(measure, disconnected_value=0.0)
 
 
 def zico(network: Network, space: SearchSpace) -> Metric:
@@ -113,7 +113,7 @@ def zico(network: Network, space: SearchSpace) -> Metric:
 
         return _zico(lax.map(of_part, cut(probe)))
 
-    return scalar(measure, dead=0.0)
+    return scalar(measure, disconnected_value=0.0)
 
 
 def sigeo(network: Network, space: SearchSpace) -> Metric:
@@ -137,7 +137,7 @@ def sigeo(network: Network, space: SearchSpace) -> Metric:
         rao = jnp.sum(jnp.stack([jnp.abs((w * g.sum(0)).sum((1, 2))).sum() for w, g in pairs]))
         return _zico(gradients) + 2 * jnp.log(rao + 1e-5)
 
-    return scalar(measure, dead=0.0)
+    return scalar(measure, disconnected_value=0.0)
 
 
 def batch_stats(network: Network, probe: Probe) -> Array:
@@ -153,7 +153,9 @@ def cut(probe: Probe) -> tuple[Array, Array]:
 
 
 def _of_gradient(network: Network, function: Callable[[Array, Array], Array]) -> Metric:
-    return halved(loss_gradient(network), lambda probe, gradient: total(function, probe.params, gradient), dead=0.0)
+    return halved(
+        loss_gradient(network), lambda probe, gradient: total(function, probe.params, gradient), disconnected_value=0.0
+    )
 
 
 def _zico(gradients: list[Array]) -> Array:

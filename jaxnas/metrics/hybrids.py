@@ -23,6 +23,6 @@ def weighted(*parts: tuple[float, Metric], ranks: bool = False) -> Metric:
         of_parts = zip(parts, a, b, strict=True)
         return sum((weight * metric.compare(x, y) for (weight, metric), x, y in of_parts), start=jnp.zeros(()))
 
-    dead = tuple(metric.dead for _, metric in parts)
+    dead = tuple(metric.disconnected_value for _, metric in parts)
     reasons = dict.fromkeys(metric.not_finite for _, metric in parts if metric.not_finite)
     return Metric(measure, compare, dead, parts=parts, ranks=ranks, not_finite="; or ".join(reasons))

@@ -34,7 +34,7 @@ def jacob_cov(network: Network, space: SearchSpace, coupled: bool = False) -> Me
         eigenvalues = jnp.square(jnp.linalg.svd(rows, compute_uv=False))
         return -jnp.sum(jnp.log(eigenvalues + EPSILON) + 1 / (eigenvalues + EPSILON))
 
-    return halved(_pixel_jacobian(network, coupled), score, dead=-63 / EPSILON)
+    return halved(_pixel_jacobian(network, coupled), score, disconnected_value=-63 / EPSILON)
 
 
 def epe_nas(network: Network, space: SearchSpace) -> Metric:
@@ -53,7 +53,7 @@ def epe_nas(network: Network, space: SearchSpace) -> Metric:
         of_class = jnp.where(same, of_row[None, :], 0.0).sum(1)
         return jnp.sum(jnp.where(first, jnp.abs(of_class), 0.0))
 
-    return halved(_pixel_jacobian(network, False), score, dead=0.0)
+    return halved(_pixel_jacobian(network, False), score, disconnected_value=0.0)
 
 
 def ntk_condition(network: Network, space: SearchSpace) -> Metric:
@@ -65,7 +65,10 @@ def ntk_condition(network: Network, space: SearchSpace) -> Metric:
     del space
 
     return halved(
-        _tangent_spectrum(network), lambda probe, values: values[0] / values[-1], dead=1e8, larger_is_better=False
+        _tangent_spectrum(network),
+        lambda probe, values: values[0] / values[-1],
+        disconnected_value=1e8,
+        larger_is_better=False,
     )
 
 
@@ -75,7 +78,7 @@ def ntk_smallest(network: Network, space: SearchSpace) -> Metric:
     The estimator is the usual one at initialisation; the authors' is not published.
     """
     del space
-    return halved(_tangent_spectrum(network), lambda probe, values: values[-1], dead=0.0)
+    return halved(_tangent_spectrum(network), lambda probe, values: values[-1], disconnected_value=0.0)
 
 
 @lru_cache(maxsize=16)

@@ -31,7 +31,7 @@ def naswot(network: Network, space: SearchSpace) -> Metric:
         kernel = sum(count * _agreement(features).sum(0) for features, count in rectified)
         return jnp.linalg.slogdet(kernel)[1]
 
-    return halved(_rectified(network, space), score, dead=0.0)
+    return halved(_rectified(network, space), score, disconnected_value=0.0)
 
 
 def linear_regions(network: Network, space: SearchSpace) -> Metric:
@@ -54,7 +54,7 @@ def linear_regions(network: Network, space: SearchSpace) -> Metric:
         mean = jnp.sum(jnp.stack(regions)) / jnp.sum(jnp.stack(layers))
         return jnp.where(mean < len(probe.images), mean, jnp.inf)
 
-    return halved(_rectified(network, space), score, dead=1.0)._replace(
+    return halved(_rectified(network, space), score, disconnected_value=1.0)._replace(
         not_finite=f"every set of {UNITS} units tells all images of the batch apart, so that the count says only how "
         f"many images there are; a larger batch helps, and one of more than {2**UNITS} images always does"
     )

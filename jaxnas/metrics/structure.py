@@ -49,7 +49,9 @@ def multiply_adds(network: Network, space: SearchSpace) -> Metric:
         return _counted(space, _products(network, space, pixels)).measure(probe)
 
     # The grain of comparison is that of images of 32x32; any near it would do.
-    return scalar(measure, dead=None)._replace(compare=_counted(space, _products(network, space, 1024)).compare)
+    return scalar(measure, disconnected_value=None)._replace(
+        compare=_counted(space, _products(network, space, 1024)).compare
+    )
 
 
 def _counted(space: SearchSpace, values: np.ndarray) -> Metric:
@@ -70,7 +72,7 @@ def _counted(space: SearchSpace, values: np.ndarray) -> Metric:
     def compare(a: Array, b: Array) -> Array:
         return -grain * ((abs(a - b) / grain + 0.5) // 1)
 
-    return scalar(measure, dead=None)._replace(compare=compare)
+    return scalar(measure, disconnected_value=None)._replace(compare=compare)
 
 
 def _sizes(network: Network, space: SearchSpace) -> tuple[float, np.ndarray]:

@@ -34,4 +34,4 @@ def synflow(network: Network, space: SearchSpace) -> Metric:
         gradient, log_scale = jax.grad(flow, has_aux=True)(weights)
         return log_scale + jnp.log(total(jnp.multiply, weights, gradient))
 
-    return scalar(measure, dead=0.0)
+    return scalar(measure, disconnected_value=0.0)

@@ -83,7 +83,7 @@ def note(rows: list[dict[str, Any]]) -> str:
     return "  ".join(names[name].format(sum(v) / len(v)) for name, v in found.items() if v)
 
 
-def read_rows(path: Path) -> list[Row]:
+def read_csv(path: Path) -> list[Row]:
     """Every row of a file with a header; all values are text."""
     with open(path, newline="", encoding="utf-8") as handle:
         return list(csv.DictReader(handle))

@@ -4,7 +4,7 @@ from collections.abc import Callable
 from functools import partial
 
 from jaxnas.search.alpha import Logits
-from jaxnas.search.base import Forwards, Problem, SearchAlgorithm
+from jaxnas.search.base import Forwards, SearchAlgorithm, StepContext
 from jaxnas.search.cross_path import cross_path
 from jaxnas.search.darts import darts
 from jaxnas.search.dirichlet import drnas
@@ -39,4 +39,4 @@ ALGORITHMS: dict[str, Callable[..., SearchAlgorithm]] = {
     "cross_path": cross_path,
 }
 
-__all__ = ["ALGORITHMS", "Forwards", "Logits", "Problem", "SearchAlgorithm", "darts", "sample_connected"]
+__all__ = ["ALGORITHMS", "Forwards", "Logits", "SearchAlgorithm", "StepContext", "darts", "sample_connected"]

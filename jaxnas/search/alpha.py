@@ -7,7 +7,7 @@ import jax
 import jax.numpy as jnp
 import optax
 
-from jaxnas.search.base import Forwards, Problem, SearchAlgorithm, one
+from jaxnas.search.base import Forwards, SearchAlgorithm, StepContext, one
 from jaxnas.search.sampling import CLOSED
 from jaxnas.spaces.base import SearchSpace
 from jaxnas.types import Array, Key, Params
@@ -84,11 +84,11 @@ def by_gradient(
         del mask, params
         return begin(key, space, logits)
 
-    def forwards(key: Key, state: AlphaState, mask: Array, problem: Problem) -> Forwards:
+    def forwards(key: Key, state: AlphaState, mask: Array, problem: StepContext) -> Forwards:
         op_weights = weigh(key, state.alpha, mask, problem.progress)
         return one(op_weights.argmax(-1).astype(jnp.int32) if one_hot else op_weights)
 
-    def update(key: Key, state: AlphaState, mask: Array, problem: Problem) -> AlphaState:
+    def update(key: Key, state: AlphaState, mask: Array, problem: StepContext) -> AlphaState:
         def loss(alpha: Array) -> Array:
             value = problem.valid_loss(problem.params, weigh(key, alpha, mask, problem.progress))
             return value if regulariser is None else value + regulariser(alpha, mask)

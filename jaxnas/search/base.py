@@ -12,7 +12,7 @@ SearchState = Any  # a pytree: what the algorithm learns, such as alpha and the 
 Schedule = Callable[[Array], Array]  # share of the training that is done, [] in 0 .. 1 -> a rate or a temperature []
 
 
-class Problem(NamedTuple):
+class StepContext(NamedTuple):
     """One step of ONE sub-supernet as an algorithm sees it; the two batches, disjoint, are in the closures.
 
     `choice` is op_weights float [E, O] or op_ids int [E].
@@ -48,9 +48,9 @@ class SearchAlgorithm(NamedTuple):
 
     init: Callable[[Key, Array, Params], SearchState]
     """(key, mask, weights that the training starts from) -> state; the key is consumed"""
-    forwards: Callable[[Key, SearchState, Array, Problem], Forwards]
+    forwards: Callable[[Key, SearchState, Array, StepContext], Forwards]
     """(key, state, mask, problem) -> what runs in the next weight step; the key is consumed"""
-    update: Callable[[Key, SearchState, Array, Problem], SearchState] | None
+    update: Callable[[Key, SearchState, Array, StepContext], SearchState] | None
     """(key, state, mask, problem) -> state, before the weight step; the key is consumed. None: nothing is learnt"""
     probabilities: Callable[[SearchState, Array], Array]
     """(state, mask) -> [E, O], rows sum to 1, closed operations exactly 0"""

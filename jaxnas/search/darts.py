@@ -7,7 +7,7 @@ import jax.numpy as jnp
 import optax
 
 from jaxnas.search.alpha import AlphaState, Logits, by_gradient, descend, open_softmax
-from jaxnas.search.base import Problem, SearchAlgorithm
+from jaxnas.search.base import SearchAlgorithm, StepContext
 from jaxnas.spaces.base import SearchSpace
 from jaxnas.types import Array, Key, Params
 
@@ -34,7 +34,7 @@ def darts(
     if order == "first":
         return first
 
-    def update(key: Key, state: AlphaState, mask: Array, problem: Problem) -> AlphaState:
+    def update(key: Key, state: AlphaState, mask: Array, problem: StepContext) -> AlphaState:
         del key
         gradient = exact if order == "second" else by_differences
         return descend(state, mask, gradient(state.alpha, mask, problem), logits)
@@ -43,7 +43,7 @@ def darts(
     return first._replace(update=update, passes=4 if order == "second" else 5)
 
 
-def exact(alpha: Array, mask: Array, problem: Problem) -> Array:
+def exact(alpha: Array, mask: Array, problem: StepContext) -> Array:
     """Gradient [E, O] of the validation loss after the weights' next step, through that step."""
 
     def loss(alpha: Array) -> Array:
@@ -54,7 +54,7 @@ def exact(alpha: Array, mask: Array, problem: Problem) -> Array:
     return jax.grad(loss)(alpha)
 
 
-def by_differences(alpha: Array, mask: Array, problem: Problem) -> Array:
+def by_differences(alpha: Array, mask: Array, problem: StepContext) -> Array:
     """As `exact`, with d/d alpha of <gradient of the training loss, v> by central differences of weights along v."""
 
     def train_loss(params: Params, alpha: Array) -> Array:

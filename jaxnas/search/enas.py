@@ -7,7 +7,7 @@ import jax.numpy as jnp
 import optax
 from jax import lax
 
-from jaxnas.search.base import Forwards, Problem, SearchAlgorithm, one
+from jaxnas.search.base import Forwards, SearchAlgorithm, StepContext, one
 from jaxnas.search.sampling import CLOSED
 from jaxnas.spaces.base import SearchSpace
 from jaxnas.types import Array, Key, Params
@@ -52,11 +52,11 @@ def enas(space: SearchSpace, samples: int = 5) -> SearchAlgorithm:
         controller = new_controller(key, space.shape[1])
         return EnasState(controller, OPTIMIZER.init(controller), jnp.zeros(()), jnp.zeros((), jnp.int32))
 
-    def forwards(key: Key, state: EnasState, mask: Array, problem: Problem) -> Forwards:
+    def forwards(key: Key, state: EnasState, mask: Array, problem: StepContext) -> Forwards:
         del problem
         return one(draw(key, state.controller, mask).op_ids)
 
-    def update(key: Key, state: EnasState, mask: Array, problem: Problem) -> EnasState:
+    def update(key: Key, state: EnasState, mask: Array, problem: StepContext) -> EnasState:
         keys = jax.random.split(key, samples)
         walks = jax.vmap(draw, (0, None, None))(keys, state.controller, mask)
         right = lax.map(lambda path: problem.valid_accuracy(problem.params, path), walks.op_ids)

@@ -7,7 +7,7 @@ import jax.numpy as jnp
 import optax
 from jax import lax
 
-from jaxnas.search.base import Forwards, Problem, Schedule, SearchAlgorithm, mean_of
+from jaxnas.search.base import Forwards, Schedule, SearchAlgorithm, StepContext, mean_of
 from jaxnas.search.sampling import sample_connected
 from jaxnas.spaces.base import SearchSpace
 from jaxnas.types import Array, Key, Params
@@ -46,11 +46,11 @@ def greedynas(
         first = jax.vmap(lambda k: sample_connected(k, space, mask))(jax.random.split(key, kept))
         return GreedyState(first, jnp.zeros((pool, first.shape[1]), jnp.int32), jnp.full(pool, jnp.inf))
 
-    def forwards(key: Key, state: GreedyState, mask: Array, problem: Problem) -> Forwards:
+    def forwards(key: Key, state: GreedyState, mask: Array, problem: StepContext) -> Forwards:
         del key, mask, problem
         return mean_of(state.kept)
 
-    def update(key: Key, state: GreedyState, mask: Array, problem: Problem) -> GreedyState:
+    def update(key: Key, state: GreedyState, mask: Array, problem: StepContext) -> GreedyState:
         def draw(key: Key) -> Array:
             coin_key, pool_key, path_key = jax.random.split(key, 3)
             filled = jnp.isfinite(state.losses).sum()

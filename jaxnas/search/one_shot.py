@@ -4,7 +4,7 @@ import jax
 import jax.numpy as jnp
 import optax
 
-from jaxnas.search.base import Forwards, Problem, Schedule, SearchAlgorithm, one
+from jaxnas.search.base import Forwards, Schedule, SearchAlgorithm, StepContext, one
 from jaxnas.search.sampling import CLOSED
 from jaxnas.search.uniform import uniform
 from jaxnas.spaces.base import SearchSpace
@@ -20,7 +20,7 @@ def one_shot(space: SearchSpace, rate: Schedule | None = None) -> SearchAlgorith
     """
     schedule = rate or optax.linear_schedule(0.0, 0.5, 1)
 
-    def forwards(key: Key, state: tuple[()], mask: Array, problem: Problem) -> Forwards:
+    def forwards(key: Key, state: tuple[()], mask: Array, problem: StepContext) -> Forwards:
         del state
         luck = jnp.where(mask, jax.random.uniform(key, mask.shape), CLOSED)
         kept = (luck >= schedule(problem.progress)) | (luck == luck.max(-1, keepdims=True))

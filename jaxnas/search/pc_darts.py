@@ -8,7 +8,7 @@ import numpy as np
 from jax import lax
 
 from jaxnas.search.alpha import AlphaState, Logits, adam, begin, descend, open_softmax
-from jaxnas.search.base import Forwards, Problem, SearchAlgorithm, one
+from jaxnas.search.base import Forwards, SearchAlgorithm, StepContext, one
 from jaxnas.search.sampling import CLOSED
 from jaxnas.spaces.base import SearchSpace
 from jaxnas.types import Array, Key, Params
@@ -40,11 +40,11 @@ def pc_darts(space: SearchSpace, partial: int = 4, logits: Logits | None = None)
         beta = settings.deviation * jax.random.normal(edge_key, (len(space.edges),))
         return EdgeState(begin(op_key, space, settings), AlphaState(beta, adam(settings).init(beta)))
 
-    def forwards(key: Key, state: EdgeState, mask: Array, problem: Problem) -> Forwards:
+    def forwards(key: Key, state: EdgeState, mask: Array, problem: StepContext) -> Forwards:
         del key, problem
         return one(normalised(space, state.ops.alpha, state.edges.alpha, mask))
 
-    def update(key: Key, state: EdgeState, mask: Array, problem: Problem) -> EdgeState:
+    def update(key: Key, state: EdgeState, mask: Array, problem: StepContext) -> EdgeState:
         del key
 
         def loss(alpha: Array, beta: Array) -> Array:

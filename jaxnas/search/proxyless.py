@@ -7,7 +7,7 @@ import jax.numpy as jnp
 from jax import lax
 
 from jaxnas.search.alpha import AlphaState, Logits, by_gradient, descend, open_softmax
-from jaxnas.search.base import Problem, SearchAlgorithm
+from jaxnas.search.base import SearchAlgorithm, StepContext
 from jaxnas.search.sampling import CLOSED
 from jaxnas.search.scored_paths import draw_path
 from jaxnas.spaces.base import SearchSpace
@@ -40,7 +40,7 @@ def proxyless(
     if gates == "full":
         return full
 
-    def update(key: Key, state: AlphaState, mask: Array, problem: Problem) -> AlphaState:
+    def update(key: Key, state: AlphaState, mask: Array, problem: StepContext) -> AlphaState:
         pair_key, gate_key = jax.random.split(key)
         pair = draw_pair(pair_key, state.alpha, mask)
 

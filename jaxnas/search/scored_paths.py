@@ -7,7 +7,7 @@ import jax.numpy as jnp
 from jax import lax
 
 from jaxnas.search.alpha import AlphaState, Logits, begin, descend, open_softmax
-from jaxnas.search.base import Forwards, Problem, SearchAlgorithm, mean_of, one
+from jaxnas.search.base import Forwards, SearchAlgorithm, StepContext, mean_of, one
 from jaxnas.search.sampling import CLOSED
 from jaxnas.spaces.base import SearchSpace
 from jaxnas.types import Array, Key, Params
@@ -36,11 +36,11 @@ def dsnas(space: SearchSpace, fix_at: float | None = 0.3, logits: Logits | None 
         del params
         return DsnasState(begin(key, space, settings), jnp.asarray(mask))
 
-    def forwards(key: Key, state: DsnasState, mask: Array, problem: Problem) -> Forwards:
+    def forwards(key: Key, state: DsnasState, mask: Array, problem: StepContext) -> Forwards:
         del problem
         return one(draw_path(key, state.logits.alpha, in_play(state.left, mask)))
 
-    def update(key: Key, state: DsnasState, mask: Array, problem: Problem) -> DsnasState:
+    def update(key: Key, state: DsnasState, mask: Array, problem: StepContext) -> DsnasState:
         left, alpha = in_play(state.left, mask), state.logits.alpha
         drawn = jax.nn.one_hot(draw_path(key, alpha, left), mask.shape[-1])
         cost = jax.grad(problem.valid_loss, 1)(problem.params, drawn) * drawn  # [E, O]
@@ -72,11 +72,11 @@ def reinforce(space: SearchSpace, samples: int = 5, logits: Logits | None = None
         del mask, params
         return begin(key, space, settings)
 
-    def forwards(key: Key, state: AlphaState, mask: Array, problem: Problem) -> Forwards:
+    def forwards(key: Key, state: AlphaState, mask: Array, problem: StepContext) -> Forwards:
         del problem
         return mean_of(paths(key, state, mask))
 
-    def update(key: Key, state: AlphaState, mask: Array, problem: Problem) -> AlphaState:
+    def update(key: Key, state: AlphaState, mask: Array, problem: StepContext) -> AlphaState:
         drawn = paths(key, state, mask)
         losses = lax.map(lambda path: problem.valid_loss(problem.params, path), drawn)  # [S]
         one_hot = jax.nn.one_hot(drawn, mask.shape[-1])

@@ -3,7 +3,7 @@
 import jax
 import jax.numpy as jnp
 
-from jaxnas.search.base import Forwards, Problem, SearchAlgorithm, one
+from jaxnas.search.base import Forwards, SearchAlgorithm, StepContext, one
 from jaxnas.search.sampling import CLOSED, sample_connected
 from jaxnas.spaces.base import SearchSpace
 from jaxnas.types import Array, Key, Params
@@ -24,7 +24,7 @@ def _even(state: Nothing, mask: Array) -> Array:
 def uniform(space: SearchSpace) -> SearchAlgorithm:
     """One uniform connected path a step (SPOS, Guo et al., ECCV 2020; RSPS, Li & Talwalkar, UAI 2019)."""
 
-    def forwards(key: Key, state: Nothing, mask: Array, problem: Problem) -> Forwards:
+    def forwards(key: Key, state: Nothing, mask: Array, problem: StepContext) -> Forwards:
         del state, problem
         return one(sample_connected(key, space, mask))
 
@@ -39,7 +39,7 @@ def fairnas(space: SearchSpace) -> SearchAlgorithm:
     elsewhere; published is the sum. Paths may be disconnected, or no operation could be trained as often as the others.
     """
 
-    def forwards(key: Key, state: Nothing, mask: Array, problem: Problem) -> Forwards:
+    def forwards(key: Key, state: Nothing, mask: Array, problem: StepContext) -> Forwards:
         del state, problem
         mask = jnp.asarray(mask)
         counts, operations = mask.sum(-1), jnp.arange(mask.shape[-1])

@@ -13,8 +13,7 @@ from jaxnas.selection.base import (
     check_viable,
     named,
 )
-from jaxnas.selection.orders import ORDERS
-from jaxnas.selection.removal import Value, decide, undecided
+from jaxnas.selection.discretise import ORDERS, Value, decide, undecided
 from jaxnas.types import Mask
 
 CRITERIA: dict[str, Value] = {

@@ -8,7 +8,7 @@ from functools import lru_cache
 
 import numpy as np
 
-from jaxnas.types import Array, Mask, UserError, brief
+from jaxnas.types import Array, Mask, UserError, truncated_repr
 
 
 @dataclass(frozen=True)
@@ -73,20 +73,21 @@ class SearchSpace:
                 op, _, source = part.partition("~")
                 if op not in self.ops or not (source.isascii() and source.isdigit()):
                     raise UserError(
-                        f"{brief(text)} is no architecture of {self.name}: {brief(part)} is not OP~SOURCE "
-                        f"with OP of {list(self.ops)}"
+                        f"{truncated_repr(text)} is no architecture of {self.name}: {truncated_repr(part)} "
+                        f"is not OP~SOURCE with OP of {list(self.ops)}"
                     )
                 op_ids[target, int(source)] = self.ops.index(op)
         if set(op_ids) != set(self.edges):
             given = [f"{t}<-{s}" for t, s in op_ids]
             wanted = [self.edge_name(e) for e in range(len(self.edges))]
             raise UserError(
-                f"{brief(text)} is no architecture of {self.name}: it has edges {brief(given)}, the space {wanted}"
+                f"{truncated_repr(text)} is no architecture of {self.name}: "
+                f"it has edges {truncated_repr(given)}, the space {wanted}"
             )
         architecture = Architecture(tuple(op_ids[edge] for edge in self.edges))
         if self.encode(architecture) != text:
             raise UserError(
-                f"{brief(text)} is no architecture of {self.name}: written {self.encode(architecture)!r} there"
+                f"{truncated_repr(text)} is no architecture of {self.name}: written {self.encode(architecture)!r} there"
             )
         return architecture
 

@@ -9,7 +9,7 @@ import numpy as np
 
 from jaxnas.spaces.base import SearchSpace
 from jaxnas.spaces.tree import Node, Split, SplitTree, as_mask, as_tuple, child_masks, root
-from jaxnas.types import UserError, brief
+from jaxnas.types import UserError, truncated_repr
 
 LARGEST = 4 << 20  # bytes of a file; the 36 published splits take 27 kB
 LONGEST = 80  # characters of a name
@@ -59,8 +59,12 @@ def _of_file(space: SearchSpace, path: Path) -> list[NamedSplit]:
     for metric, by_dataset in by_metric.items():
         for dataset, masks in by_dataset.items():
             if not _is_name(metric) or not _is_name(dataset):
-                raise UserError(f"{path}: {brief(metric)} on {brief(dataset)} are no names for a table")
-            found.append(_of_masks(space, metric, dataset.lower(), masks, f"{path}: {brief(metric)} on {dataset!r}"))
+                raise UserError(
+                    f"{path}: {truncated_repr(metric)} on {truncated_repr(dataset)} are no names for a table"
+                )
+            found.append(
+                _of_masks(space, metric, dataset.lower(), masks, f"{path}: {truncated_repr(metric)} on {dataset!r}")
+            )
     names = [(split.metric, split.dataset) for split in found]
     if not found or len(set(names)) < len(names):
         raise UserError(f"{path} must hold at least one split, and one of a metric on each data set")
@@ -124,7 +128,7 @@ def _object(path: Path) -> dict[str, Any]:
     try:
         value = json.loads(content)
     except (ValueError, RecursionError) as error:
-        raise UserError(f"{path} is damaged, or no JSON: {brief(str(error))}") from error
+        raise UserError(f"{path} is damaged, or no JSON: {truncated_repr(str(error))}") from error
     if not isinstance(value, dict):
         raise UserError(f"{path} is no file of splits: it must hold a JSON object, not a {type(value).__name__}")
     return value
@@ -136,16 +140,13 @@ def _of_tree(space: SearchSpace, data: dict[str, Any], where: str) -> NamedSplit
         raise UserError(f"{where} must have 1 to {2 * MOST} nodes")
     try:
         tree = SplitTree.from_json(space, data)
-        in_order = all(node.id == i and (node.parent or 0) <= max(i - 1, 0) for i, node in enumerate(tree.nodes))
         halved = all(node.split is None or len(node.split.groups) > 1 for node in tree.nodes)
     except UserError as error:
-        raise UserError(f"{where}: {brief(str(error), 400)}") from error
+        raise UserError(f"{where}: {truncated_repr(str(error), 400)}") from error
     except Exception as error:  # any values may stand in the fields of a foreign file
-        raise UserError(f"{where} is damaged: {type(error).__name__} {brief(str(error))}") from error
-    if not in_order or not halved:
-        raise UserError(
-            f"{where} is damaged: nodes are numbered from 0, parents first, and split into 2 groups or more"
-        )
+        raise UserError(f"{where} is damaged: {type(error).__name__} {truncated_repr(str(error))}") from error
+    if not halved:
+        raise UserError(f"{where} is damaged: nodes are split into 2 groups or more")
     masks = tree.masks()
     _check_partition(space, masks, where)
     return NamedSplit("split_tree", None, masks, tree)

@@ -1,5 +1,6 @@
 """The split tree: which edge every node splits, into which groups, and the masks of the leaves."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
@@ -8,10 +9,11 @@ import numpy as np
 from jaxnas.spaces.base import SearchSpace, mask_size
 from jaxnas.types import Mask, UserError
 
-LATER = (
-    *("decided", "margin_low", "margin_high", "stability", "batches", "settled"),
-    *("counted", "backgrounds"),
-)  # fields of a split that older trees lack
+LATER: dict[str, Callable[[Any], Any]] = {
+    **{"decided": str, "margin_low": float, "margin_high": float, "stability": float, "batches": int, "settled": bool},
+    **{"counted": int, "backgrounds": int},
+}
+"""fields of a split that older trees lack, and their types"""
 
 
 @dataclass(frozen=True)
@@ -44,7 +46,12 @@ class Node:
     parent: int | None
     mask: tuple[tuple[bool, ...], ...]
     split: Split | None  # None: a leaf
-    kept: str | None = None  # why a leaf was not split although its level was
+    unsplit_reason: str | None = None  # why a leaf was not split although its level was
+
+    @property
+    def size(self) -> int:
+        """Architectures in it, disconnected ones included."""
+        return mask_size(as_mask(self))
 
 
 @dataclass(frozen=True)
@@ -61,8 +68,10 @@ class SplitTree:
             self.space.check_mask(as_mask(node))
             if node.split is None and self.children(node):
                 raise UserError(f"node {node.id} of the split tree has children but no split")
-            if node.split is not None and node.kept is not None:
-                raise UserError(f"node {node.id} of the split tree is split, and has a reason not to be: {node.kept}")
+            if node.split is not None and node.unsplit_reason is not None:
+                raise UserError(
+                    f"node {node.id} of the split tree is split, and has a reason not to be: {node.unsplit_reason}"
+                )
             if node.split is not None:
                 _check_children(self.space, node, self.children(node))
 
@@ -95,7 +104,11 @@ class SplitTree:
 
     @staticmethod
     def from_json(space: SearchSpace, data: dict[str, Any]) -> "SplitTree":
-        """The tree of `to_json`. Raises UserError for another space or children that do not partition."""
+        """The tree of `to_json`.
+
+        Raises UserError for another space, nodes out of order and children that do not partition their parent;
+        KeyError, TypeError, ValueError or OverflowError where values are of the wrong kind.
+        """
         edges = [space.edge_name(e) for e in range(len(space.edges))]
         given = tuple(data.get(name) for name in ("space", "ops", "edges"))
         if given != (space.name, list(space.ops), edges):
@@ -103,7 +116,12 @@ class SplitTree:
                 f"the split tree is of space {given[0]!r} with operations {given[1]} and edges {given[2]}, "
                 f"not of {space.name!r} with {list(space.ops)} and {edges}"
             )
-        return SplitTree(space, tuple(_node_from_json(node) for node in data["nodes"]))
+        nodes = tuple(_node_from_json(space.shape, node) for node in data["nodes"])
+        parents = [node.parent for node in nodes]
+        in_order = [node.id for node in nodes] == list(range(len(nodes))) and parents[:1] == [None]
+        if not in_order or any(parent is None or not 0 <= parent < i for i, parent in enumerate(parents) if i):
+            raise UserError("nodes must be numbered from 0, each after its parent")
+        return SplitTree(space, nodes)
 
 
 def root(space: SearchSpace) -> Node:
@@ -165,27 +183,48 @@ def _node_to_json(space: SearchSpace, node: Node) -> dict[str, Any]:
             **{name: getattr(node.split, name) for name in LATER},
             "joined": list(node.split.joined),
         }
-    if node.kept is not None:
-        row["kept"] = node.kept
+    if node.unsplit_reason is not None:
+        row["kept"] = node.unsplit_reason
     return row
 
 
-def _node_from_json(data: dict[str, Any]) -> Node:
-    split = data.get("split")
+def described_space(data: dict[str, Any]) -> SearchSpace:
+    """The space that a tree's JSON object describes by name, operations and edges.
+
+    Raises KeyError, TypeError, ValueError and UserError for one that describes none.
+    """
+    edges = [tuple(int(end) for end in str(name).split("<-")) for name in data["edges"]]
+    pairs = tuple((target, source) for target, source in edges)
+    return SearchSpace(str(data["space"]), tuple(str(op) for op in data["ops"]), pairs)
+
+
+def _node_from_json(shape: tuple[int, int], data: dict[str, Any]) -> Node:
+    mask, split, parent, reason = np.array(data["mask"], bool), data.get("split"), data["parent"], data.get("kept")
+    if mask.shape != shape:
+        raise ValueError(f"a mask has shape {mask.shape}, not {shape}")
     return Node(
-        id=data["id"],
-        parent=data["parent"],
-        mask=as_tuple(np.array(data["mask"], bool)),
-        split=None
-        if split is None
-        else Split(
-            edge=split["edge"],
-            groups=tuple(tuple(group) for group in split["groups"]),
-            value=split["value"],
-            margin=split["margin"],
-            ties=split["ties"],
-            **{name: split[name] for name in LATER if name in split},
-            joined=tuple(split.get("joined", ())),
-        ),
-        kept=data.get("kept"),
+        id=int(data["id"]),
+        parent=None if parent is None else int(parent),
+        mask=as_tuple(mask),
+        split=None if split is None else _split_from_json(shape, split),
+        unsplit_reason=None if reason is None else str(reason),
     )
+
+
+def _split_from_json(shape: tuple[int, int], data: dict[str, Any]) -> Split:
+    def optional(kind: Callable[[Any], Any], name: str) -> Any:
+        return None if data.get(name) is None else kind(data[name])
+
+    split = Split(
+        edge=int(data["edge"]),
+        groups=tuple(tuple(int(op) for op in group) for group in data["groups"]),
+        value=None if data["value"] is None else float(data["value"]),
+        margin=None if data["margin"] is None else float(data["margin"]),
+        ties=int(data["ties"]),
+        **{name: optional(kind, name) for name, kind in LATER.items()},
+        joined=tuple(int(op) for op in data.get("joined", ())),
+    )
+    operations = [op for group in (*split.groups, split.joined) for op in group]
+    if not 0 <= split.edge < shape[0] or not all(0 <= op < shape[1] for op in operations):
+        raise ValueError(f"a split of edge {split.edge} into {split.groups}")
+    return split

@@ -1,16 +1,16 @@
 """From the similarity of operations to a split tree; numpy only."""
 
+from jaxnas.splitting.agreement import Tied, chance, jackknife_values, pairwise, rand_agreement
 from jaxnas.splitting.choose import at_random, by_batches, by_similarity, choose_split
-from jaxnas.splitting.concord import Tied, chance, concord, pair_values, pairwise
-from jaxnas.splitting.edges import EDGE_RULES, looked_at, passes, scored_edges
+from jaxnas.splitting.edge_ranking import Grouped, edges_by_rule, possible, rank_edges
+from jaxnas.splitting.edges import EDGE_RULES, edges_read_by, passes, scored_edges
+from jaxnas.splitting.growing import by_count, grow
 from jaxnas.splitting.objectives import OBJECTIVES, cross_sum, normalised_cut, size_normalised_cut, within_sum
 from jaxnas.splitting.partition import Partition, best_partition
-from jaxnas.splitting.plan import by_count, grow
 from jaxnas.splitting.reading import EdgeReading, Readings, as_readings, of_batches
 from jaxnas.splitting.settings import SPLIT_PRESETS, check_groups, check_settings
-from jaxnas.splitting.survey import Grouped, edges_taken, possible, survey
+from jaxnas.splitting.stability import FEWEST, Repeats, Stability, adjusted_rand_index, bootstrap, repeats_needed
 from jaxnas.splitting.ties import TIES
-from jaxnas.splitting.trust import FEWEST, Repeats, Trust, agreement, bootstrap, repeats_needed
 
 __all__ = [
     "EDGE_RULES",
@@ -23,9 +23,9 @@ __all__ = [
     "Partition",
     "Readings",
     "Repeats",
+    "Stability",
     "Tied",
-    "Trust",
-    "agreement",
+    "adjusted_rand_index",
     "as_readings",
     "at_random",
     "best_partition",
@@ -37,20 +37,20 @@ __all__ = [
     "check_groups",
     "check_settings",
     "choose_split",
-    "concord",
     "cross_sum",
-    "edges_taken",
+    "edges_by_rule",
+    "edges_read_by",
     "grow",
-    "looked_at",
+    "jackknife_values",
     "normalised_cut",
     "of_batches",
-    "pair_values",
     "pairwise",
     "passes",
     "possible",
+    "rand_agreement",
+    "rank_edges",
     "repeats_needed",
     "scored_edges",
     "size_normalised_cut",
-    "survey",
     "within_sum",
 ]

@@ -10,13 +10,13 @@ import numpy as np
 from jaxnas.config import SplitConfig
 from jaxnas.spaces.base import SearchSpace
 from jaxnas.spaces.tree import Node, Split, as_mask, child_masks
-from jaxnas.splitting.edges import EDGE_RULES, Candidate, looked_at
+from jaxnas.splitting.edges import EDGE_RULES, Candidate, edges_read_by
 from jaxnas.splitting.objectives import OBJECTIVES, Groups, cross_sum
 from jaxnas.splitting.partition import best_partition, set_partitions
 from jaxnas.splitting.reading import EdgeReading, Readings, as_readings
 from jaxnas.splitting.settings import check_settings
+from jaxnas.splitting.stability import Stability, bootstrap, repeats_needed
 from jaxnas.splitting.ties import TIES, Tie
-from jaxnas.splitting.trust import Trust, bootstrap, repeats_needed
 from jaxnas.types import Mask
 
 Similarity = Callable[[Node], np.ndarray | Readings]
@@ -95,7 +95,7 @@ def choose_split(
     candidate, compared = taken
     edge, partition, reading = candidate.edge, candidate.partition, readings[candidate.edge]
     assert reading is not None  # or it was no candidate
-    trust = trust_in(space, mask, edge, compared, reading, settings, rng)
+    trust = stability_of(space, mask, edge, compared, reading, settings, rng)
     whole = [Tie(candidate, groups) for groups in completions(space, mask, edge, compared, settings.min_size)]
     joined = TIES[settings.ties](whole, rng) if len(whole) > 1 else whole[0]
     assert joined is not None  # under `keep` an edge with a choice is no candidate
@@ -126,7 +126,7 @@ def candidates(
     """
     objective, found = OBJECTIVES[settings.objective], []
     comparable = space.comparable(mask)
-    for edge in looked_at(settings, mask):
+    for edge in edges_read_by(settings, mask):
         reading, operations = readings[edge], np.flatnonzero(comparable[edge]).tolist()
         if reading is None or reading.counted == 0 or len(operations) < parts:
             continue
@@ -155,7 +155,7 @@ def completions(space: SearchSpace, mask: Mask, edge: int, groups: Groups, min_s
     return found
 
 
-def trust_in(
+def stability_of(
     space: SearchSpace,
     mask: Mask,
     edge: int,
@@ -163,7 +163,7 @@ def trust_in(
     reading: EdgeReading,
     settings: SplitConfig,
     rng: np.random.Generator,
-) -> Trust | None:
+) -> Stability | None:
     """The `bootstrap` of a grouping of one edge's comparable operations among those that are allowed there."""
     allowed = _allowed(space, mask, edge, settings)
     return bootstrap(reading, _flat(groups), groups, rng, OBJECTIVES[settings.objective], 1, allowed)
@@ -199,7 +199,7 @@ def keeps_cells(space: SearchSpace, mask: Mask, edge: int, groups: Groups) -> bo
 
 def _all_dead(space: SearchSpace, mask: Mask, parts: int, settings: SplitConfig) -> str | None:
     """Why a node stays whole: no background makes one of the edges live that the rule could split; None: one does."""
-    several = [edge for edge in looked_at(settings, mask) if mask[edge].sum() >= parts]
+    several = [edge for edge in edges_read_by(settings, mask) if mask[edge].sum() >= parts]
     if not several or space.comparable(mask)[several].any():
         return None
     names = [space.edge_name(edge) for edge in several]

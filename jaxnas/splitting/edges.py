@@ -68,7 +68,7 @@ EDGE_RULES: dict[str, Callable[[SplitConfig, np.random.Generator], EdgeRule]] = 
 }
 
 
-def looked_at(settings: SplitConfig, mask: Mask) -> list[int]:
+def edges_read_by(settings: SplitConfig, mask: Mask) -> list[int]:
     """The edges of a node whose similarities the rule reads; as many at every node of a tree."""
     return LOOKS.get(settings.edges, lambda settings, mask: list(range(len(mask))))(settings, mask)
 
@@ -76,7 +76,7 @@ def looked_at(settings: SplitConfig, mask: Mask) -> list[int]:
 def scored_edges(space: SearchSpace, settings: SplitConfig, mask: Mask) -> list[int]:
     """Of the edges that the rule looks at, those with two or more operations that can be compared."""
     comparable = space.comparable(mask)
-    return [edge for edge in looked_at(settings, mask) if comparable[edge].sum() > 1]
+    return [edge for edge in edges_read_by(settings, mask) if comparable[edge].sum() > 1]
 
 
 def passes(space: SearchSpace, mask: Mask, settings: SplitConfig, batches: int) -> int:

@@ -7,8 +7,8 @@ from jaxnas.config import SplitConfig
 from jaxnas.spaces.base import SearchSpace
 from jaxnas.splitting.edges import EDGE_RULES
 from jaxnas.splitting.objectives import OBJECTIVES
+from jaxnas.splitting.stability import FEWEST
 from jaxnas.splitting.ties import TIES
-from jaxnas.splitting.trust import FEWEST
 from jaxnas.types import UserError
 
 SPLIT_PRESETS: dict[str, SplitConfig] = {

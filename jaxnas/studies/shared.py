@@ -5,8 +5,8 @@ import jax.numpy as jnp
 import numpy as np
 
 from jaxnas.few_shot import one_shot
-from jaxnas.few_shot.context import Problem
-from jaxnas.few_shot.one_shot import Judges, Programs, begin, train_on
+from jaxnas.few_shot.context import RunContext
+from jaxnas.few_shot.one_shot import Evaluators, SearchPrograms, begin, train_on
 from jaxnas.selection import Trained
 from jaxnas.studies.search.config import StudyConfig
 from jaxnas.training import Searching
@@ -15,9 +15,9 @@ from jaxnas.types import Stage
 
 
 def train_supernets(
-    problem: Problem,
+    problem: RunContext,
     config: StudyConfig,
-    programs: Programs,
+    programs: SearchPrograms,
     masks: np.ndarray,
     stage: Stage,
     describe: Describe | None = None,
@@ -32,6 +32,8 @@ def train_supernets(
     return train_on(problem, programs, start, config.epochs, stage, True, describe)
 
 
-def trained_of(problem: Problem, config: StudyConfig, programs: Programs, judges: Judges, state: Searching) -> Trained:
+def trained_of(
+    problem: RunContext, config: StudyConfig, programs: SearchPrograms, judges: Evaluators, state: Searching
+) -> Trained:
     """One supernet, leaves [1, ...], as a selector sees it, by the settings of a study."""
     return one_shot.trained_of(problem, programs, judges, state, config.recalibrate, config.tune_epochs)

@@ -11,12 +11,12 @@ import numpy as np
 from jaxnas.benchmarks import Table
 from jaxnas.data import Dataset, Images
 from jaxnas.data.pipeline import padded_batches
-from jaxnas.few_shot.context import Problem
-from jaxnas.few_shot.standalone import accuracy_alone, train_alone
+from jaxnas.few_shot.context import RunContext
+from jaxnas.few_shot.standalone import standalone_accuracy, train_standalone
 from jaxnas.studies.search.cells import Scope
 from jaxnas.studies.search.config import StudyConfig
 from jaxnas.types import Stages
-from jaxnas.workdir import append_rows, read_rows
+from jaxnas.workdir import append_rows, read_jsonl
 
 TRUTH, RANDOM_SEARCH = 100, 101  # what keys are for, beside the purposes of few-shot runs
 ALONE = "alone.jsonl"  # what is kept: a row for each architecture trained alone
@@ -35,7 +35,7 @@ class Search(NamedTuple):
     epochs: int
 
 
-def random_draws(problem: Problem, config: StudyConfig, scopes: list[Scope]) -> dict[tuple[int, str], np.ndarray]:
+def random_draws(problem: RunContext, config: StudyConfig, scopes: list[Scope]) -> dict[tuple[int, str], np.ndarray]:
     """`random` connected architectures for each (seed, scope), int [A, E]; none where none are asked for."""
     draws = {}
     for seed in config.seeds if config.random else ():
@@ -45,7 +45,7 @@ def random_draws(problem: Problem, config: StudyConfig, scopes: list[Scope]) -> 
     return draws
 
 
-def random_search(problem: Problem, workdir: Path, searches: list[Search], stages: Stages) -> list[Row]:
+def random_search(problem: RunContext, workdir: Path, searches: list[Search], stages: Stages) -> list[Row]:
     """The control: of each search a row with the best of its architectures by validation images.
 
     Searches that train the same architectures for as many epochs share them.
@@ -69,7 +69,7 @@ def random_search(problem: Problem, workdir: Path, searches: list[Search], stage
 
 
 def true_accuracies(
-    problem: Problem,
+    problem: RunContext,
     config: StudyConfig,
     workdir: Path,
     dataset: Dataset,
@@ -89,19 +89,19 @@ def true_accuracies(
 
 
 def trained_alone(
-    problem: Problem, workdir: Path, op_ids: np.ndarray, epochs: int, purpose: int, images: Images, stages: Stages
+    problem: RunContext, workdir: Path, op_ids: np.ndarray, epochs: int, purpose: int, images: Images, stages: Stages
 ) -> Truth:
     """Accuracies of architectures [A, E] trained alone; what the work directory has of that is not trained again."""
     known = {
         tuple(row["op_ids"]): row["accuracy"]
-        for row in read_rows(workdir / ALONE)
+        for row in read_jsonl(workdir / ALONE)
         if (row["purpose"], row["epochs"]) == (_STAGES[purpose], epochs)
     }
     rows = np.array(sorted({*map(tuple, op_ids.tolist())} - {*known}), np.int32)
     if len(rows):
         with stages(f"{_STAGES[purpose]}_{epochs}") as stage:
-            states = train_alone(problem, rows, epochs, purpose, stage)
-            accuracies = accuracy_alone(problem, states, rows, images).tolist()
+            states = train_standalone(problem, rows, epochs, purpose, stage)
+            accuracies = standalone_accuracy(problem, states, rows, images).tolist()
         found = dict(zip(map(tuple, rows.tolist()), accuracies, strict=True))
         name = {"purpose": _STAGES[purpose], "epochs": epochs}
         append_rows(workdir / ALONE, [{**name, "op_ids": [*k], "accuracy": value} for k, value in found.items()])
@@ -111,7 +111,7 @@ def trained_alone(
 
 def take_over(workdir: Path, rows: list[Row]) -> None:
     """Adds what parts of a study have trained alone to the work directory of the whole, each architecture once."""
-    held = {alone_name(row) for row in read_rows(workdir / ALONE)}
+    held = {alone_name(row) for row in read_jsonl(workdir / ALONE)}
     new = {alone_name(row): row for row in rows if alone_name(row) not in held}
     append_rows(workdir / ALONE, [*new.values()])
 

@@ -12,7 +12,7 @@ from jaxnas.data.pipeline import Images, epoch_order
 from jaxnas.distributed import parallel
 from jaxnas.nets.losses import cross_entropy, percent_correct
 from jaxnas.nets.network import Network
-from jaxnas.search.base import Problem, SearchAlgorithm, SearchState
+from jaxnas.search.base import SearchAlgorithm, SearchState, StepContext
 from jaxnas.training.state import SubnetState
 from jaxnas.training.step import StepMetrics, build_descent, build_update, keys_of
 from jaxnas.types import Array, Choice, Key, Params
@@ -52,7 +52,7 @@ def build_bilevel_step(
         train_key, valid_key = jax.random.split(augment_key)
         images = parallel.spread_examples(augment(train_key, train.images))
         valid_images = parallel.spread_examples(augment(valid_key, valid.images))
-        problem = Problem(
+        problem = StepContext(
             train_logits=lambda params, choice: network.forward(params, images, choice)[0],
             train_labels=train.labels,
             train_loss=_measured(network, images, train.labels, cross_entropy),

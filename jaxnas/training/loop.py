@@ -41,10 +41,10 @@ def train(
 
     Of several processes each holds the states that it trains; at the end all get all.
     """
-    done, states = stage.resume(parallel.apart(states))
+    done, states = stage.resume(parallel.keep_local(states))
     for number in range(done + 1, epochs + 1):
         states, device_metrics = epoch(states, data)
-        metrics: StepMetrics = jax.device_get(parallel.everywhere(device_metrics))  # [K, S]
+        metrics: StepMetrics = jax.device_get(parallel.gather_all(device_metrics))  # [K, S]
         losses, accuracies = metrics.loss.mean(1), metrics.accuracy.mean(1)
         if not (independent and np.isfinite(losses).any()):
             check_finite(metrics.loss, first_step=(number - 1) * metrics.loss.shape[1])
@@ -53,7 +53,7 @@ def train(
             for k, more in enumerate(describe(number, states))
         ]
         stage.advance(number, epochs, states, rows)
-    return parallel.everywhere(states)
+    return parallel.gather_all(states)
 
 
 def finite_loss(loss: float) -> dict[str, float]:

@@ -18,8 +18,8 @@ import jax
 import orbax.checkpoint as ocp
 
 from jaxnas.distributed import hosts, local_rows
-from jaxnas.distributed.local_rows import Rows
-from jaxnas.types import UserError, brief
+from jaxnas.distributed.local_rows import LocalRows
+from jaxnas.types import UserError, truncated_repr
 from jaxnas.workdir.files import write_json
 
 KEPT = 2  # newest checkpoints of a stage that stay, the second in case the first is damaged on disk
@@ -32,14 +32,14 @@ def save_checkpoint(folder: Path, done: int, state: Any, record: dict[str, Any])
     not this process that failed UserError or Lost.
     """
     target = (folder / str(done)).absolute()
-    hosts.first(lambda: (folder / f"{done}.json").unlink(missing_ok=True))
-    if isinstance(state, Rows):
+    hosts.on_process_zero(lambda: (folder / f"{done}.json").unlink(missing_ok=True))
+    if isinstance(state, LocalRows):
         with hosts.needing_all():
-            _write(target, local_rows.joined(state), ocp.Checkpointer(ocp.StandardCheckpointHandler()))
+            _write(target, local_rows.to_global(state), ocp.Checkpointer(ocp.StandardCheckpointHandler()))
     else:
-        plain = hosts.bits if hosts.processes() == 1 else hosts.words  # orbax takes no arrays of one of several
-        hosts.first(lambda: _write(target, jax.tree.map(plain, state), _checkpointer()))
-    hosts.first(_commit, folder, done, {**record, "state": _kinds(state)})
+        plain = hosts.bits if hosts.processes() == 1 else hosts.key_data  # orbax takes no arrays of one of several
+        hosts.on_process_zero(lambda: _write(target, jax.tree.map(plain, state), _checkpointer()))
+    hosts.on_process_zero(_commit, folder, done, {**record, "state": _kinds(state)})
 
 
 def newest_checkpoint(folder: Path, template: Any) -> tuple[int, Any, dict[str, Any]] | None:
@@ -50,16 +50,16 @@ def newest_checkpoint(folder: Path, template: Any) -> tuple[int, Any, dict[str, 
     other arrays than `template`, and Lost.
     """
     kinds = _kinds(template)
-    older = {} if isinstance(template, Rows) else _kinds_of_keys(template)
-    found = hosts.first(_newest, folder, [kinds, older])
+    older = {} if isinstance(template, LocalRows) else _kinds_of_keys(template)
+    found = hosts.on_process_zero(_newest, folder, [kinds, older])
     if found is None:
         return None
     done, record = found
     path = (folder / str(done)).absolute()
-    if isinstance(template, Rows):
+    if isinstance(template, LocalRows):
         with hosts.needing_all():
             arrays = _read(path, local_rows.shapes(template), ocp.Checkpointer(ocp.StandardCheckpointHandler()))
-        return done, local_rows.parted(template, arrays), record
+        return done, local_rows.from_global(template, arrays), record
     state = [template]
 
     def read() -> None:
@@ -68,8 +68,8 @@ def newest_checkpoint(folder: Path, template: Any) -> tuple[int, Any, dict[str, 
         arrays = _read(path, jax.tree.map(_created, like), _checkpointer())
         state[0] = jax.tree.map(hosts.as_key, template, arrays) if words else arrays
 
-    hosts.first(read)
-    return done, hosts.from_first(state[0]), record
+    hosts.on_process_zero(read)
+    return done, hosts.from_process_zero(state[0]), record
 
 
 def digest(folder: Path, record: dict[str, Any]) -> str:
@@ -117,7 +117,7 @@ def _write(target: Path, state: Any, checkpointer: ocp.Checkpointer) -> None:
         if hosts.processes() > 1 and isinstance(error, jax.errors.JaxRuntimeError):
             raise  # the loss of another process
         kind = OSError if hosts.process() == 0 else UserError  # who holds the directory tells its errors
-        raise kind(f"checkpoint {target} could not be written ({brief(str(error))})") from error
+        raise kind(f"checkpoint {target} could not be written ({truncated_repr(str(error))})") from error
 
 
 def _commit(folder: Path, done: int, record: dict[str, Any]) -> None:
@@ -135,7 +135,7 @@ def _named(state: Any) -> dict[str, Any]:
 
 def _kinds(state: Any) -> dict[str, str]:
     """Type and shape of each leaf, of a key those of its words, of `Rows` that of all K."""
-    rows = isinstance(state, Rows)
+    rows = isinstance(state, LocalRows)
     leaves = _named(_bits(state.own if rows else state))
     shapes = {name: [state.items, *leaf.shape[1:]] if rows else [*leaf.shape] for name, leaf in leaves.items()}
     return {name: f"{leaf.dtype}{shapes[name]}" for name, leaf in leaves.items()}

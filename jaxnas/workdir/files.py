@@ -132,7 +132,7 @@ def append_rows(path: Path, rows: Sequence[dict[str, Any]]) -> None:
         os.fsync(handle.fileno())  # before a checkpoint counts on these bytes
 
 
-def read_rows(path: Path) -> list[dict[str, Any]]:
+def read_jsonl(path: Path) -> list[dict[str, Any]]:
     """The rows of `append_rows`; half a line, from a run that was killed, is taken off the file. None: no rows.
 
     Raises UserError if the file is damaged.

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from jaxnas.distributed import hosts, local_rows, parallel
-from jaxnas.types import Stage, UserError, brief
+from jaxnas.types import Stage, UserError, truncated_repr
 from jaxnas.workdir.checkpoints import newest_checkpoint, save_checkpoint
 from jaxnas.workdir.files import append_rows, read_json, write_json
 from jaxnas.workdir.progress import Progress
@@ -29,7 +29,7 @@ def read_stages(workdir: Path) -> dict[str, dict[str, Any]]:
     for name, record in records.items():
         if not isinstance(record, dict) or not (record == {"status": "running"} or _is_done(record)):
             raise UserError(
-                f"{path} is damaged (no record of a stage: {brief({name: record})}); choose another --workdir"
+                f"{path} is damaged (no record of a stage: {truncated_repr({name: record})}); choose another --workdir"
             )
     return records
 
@@ -44,8 +44,8 @@ def open_stage(workdir: Path, name: str, note: Callable[[Rows], str], show: Prog
     Of several processes all open it, and the first one alone works on files; but where they share the directory, each
     keeps the states that it holds itself.
     """
-    records = hosts.first(read_stages, workdir)
-    together = (lambda state: state) if hosts.share(workdir) else parallel.everywhere
+    records = hosts.on_process_zero(read_stages, workdir)
+    together = (lambda state: state) if hosts.share(workdir) else parallel.gather_all
     finished = records.get(name, {}).get("status") == "done"
     folder, metrics = workdir / "checkpoints" / name, workdir / "metrics.jsonl"
     began = time.monotonic()
@@ -62,13 +62,13 @@ def open_stage(workdir: Path, name: str, note: Callable[[Rows], str], show: Prog
             raise UserError(f"{folder} is gone, though its stage is on record as done; move {workdir} away")
         if found is None:
             ends = [record.get("metrics_bytes", 0) for record in records.values()]
-            hosts.first(_cut, metrics, max(ends, default=0))
+            hosts.on_process_zero(_cut, metrics, max(ends, default=0))
             return 0, start
         done, state, record = found
         if not finished:
             before = record["seconds"]
-            hosts.first(_cut, metrics, record["metrics_bytes"])
-        return done, parallel.apart(state) if isinstance(start, local_rows.Rows) else state
+            hosts.on_process_zero(_cut, metrics, record["metrics_bytes"])
+        return done, parallel.keep_local(state) if isinstance(start, local_rows.LocalRows) else state
 
     def told(done: int, total: int, rows: Rows) -> dict[str, Any] | None:
         """Puts the rows on record; the record of the checkpoint that is due, if one is."""
@@ -81,7 +81,7 @@ def open_stage(workdir: Path, name: str, note: Callable[[Rows], str], show: Prog
     def advance(done: int, total: int, state: Any, rows: Rows) -> None:
         nonlocal unit, kept
         if not finished:  # else its newest checkpoint is damaged: what is computed again has its rows already
-            record = hosts.first(told, done, total, rows)
+            record = hosts.on_process_zero(told, done, total, rows)
             if record is not None:
                 save_checkpoint(folder, done, together(state), record)
                 kept = time.monotonic()
@@ -93,11 +93,11 @@ def open_stage(workdir: Path, name: str, note: Callable[[Rows], str], show: Prog
         write_json(workdir / "stages.json", {**records, name: done})
 
     if not finished:
-        hosts.first(write_json, workdir / "stages.json", {**records, name: {"status": "running"}})
+        hosts.on_process_zero(write_json, workdir / "stages.json", {**records, name: {"status": "running"}})
         show(name, 0, 0, "")
     yield Stage(resume, advance)
     if not finished:
-        hosts.first(finish)
+        hosts.on_process_zero(finish)
 
 
 def _is_done(record: dict[str, Any]) -> bool:

@@ -109,7 +109,7 @@ def _note(workdir: Path, wanted: str) -> After:
         if folder.name == wanted and found is not None:
             leaves = jax.tree_util.tree_leaves_with_path(found[1])
             np.savez(
-                workdir.with_suffix(".npz"), **{jax.tree_util.keystr(at): hosts.words(leaf) for at, leaf in leaves}
+                workdir.with_suffix(".npz"), **{jax.tree_util.keystr(at): hosts.key_data(leaf) for at, leaf in leaves}
             )
         return found
 

@@ -17,7 +17,7 @@ from jaxnas.spaces.tree import SplitTree
 from jaxnas.splitting import EDGE_RULES
 from jaxnas.studies.metric_ablation import command
 from jaxnas.studies.metric_ablation.command import PRESETS, Command, main, run
-from jaxnas.studies.metric_ablation.run import UNITS, check
+from jaxnas.studies.metric_ablation.run import UNITS, validate_metric_ablation
 from jaxnas.studies.metric_ablation.tables import COLUMNS
 from jaxnas.types import UserError
 from tests.triangle import TRIANGLE
@@ -247,7 +247,7 @@ def test_metrics_are_added_and_left_out(finished, tmp_path) -> None:
 )
 def test_bad_settings_are_told_before_work(changes, message) -> None:
     with pytest.raises(UserError, match=message):
-        check(replace(CONFIG, **changes))
+        validate_metric_ablation(replace(CONFIG, **changes))
 
 
 def test_the_command_line_tells_a_bad_name_in_one_line(tmp_path, capsys) -> None:
@@ -258,7 +258,7 @@ def test_the_command_line_tells_a_bad_name_in_one_line(tmp_path, capsys) -> None
 
 def test_the_presets_can_be(finished) -> None:
     for preset in PRESETS.values():
-        check(preset)
+        validate_metric_ablation(preset)
     found = run(Command(finished[0], CONFIG), quiet)[0]
     assert len(command.shown(found, 1).rows) == 4
     assert np.isfinite([row["value"] for row in found.agreement]).all()

@@ -11,14 +11,14 @@ import pytest
 from jaxnas.spaces import NAS_BENCH_201, TOY
 from jaxnas.studies.split_ablation.command import main
 from jaxnas.studies.split_ablation.config import SplitAblationConfig
-from jaxnas.studies.split_ablation.leaves import check, expanded, leaves_of, random_masks
+from jaxnas.studies.split_ablation.leaves import expanded, leaves_of, random_masks, validate_split_ablation
 from jaxnas.studies.split_ablation.presets import SPLITS
 from jaxnas.studies.split_ablation.run import shard_of, trees_of
 from jaxnas.studies.split_ablation.tables import picked, picks, table_rows
 from jaxnas.studies.split_ablation.work import Command, run
 from jaxnas.types import UserError
-from jaxnas.workdir import append_rows, locked, read_rows
-from tests.test_hosts import ROOT
+from jaxnas.workdir import append_rows, locked, read_jsonl
+from tests.distributed.test_hosts import ROOT
 
 MASKS = [[[1, 1, 0], [1, 1, 1]], [[0, 0, 1], [1, 1, 1]]]
 TRUTH = {(1, 1): 60.0, (1, 2): 70.0, (2, 1): 90.0, (2, 2): 80.0}
@@ -126,7 +126,7 @@ def test_parts_trained_alone_and_joined_are_the_whole(command, table, files, tmp
         return [{**row, "seconds": ""} for row in cells(workdir)]
 
     assert results(tmp_path / "all") == results(command.workdir)
-    assert [row["op_ids"] for row in read_rows(tmp_path / "all" / "alone.jsonl")] == [[0, 1], [1, 1]]
+    assert [row["op_ids"] for row in read_jsonl(tmp_path / "all" / "alone.jsonl")] == [[0, 1], [1, 1]]
     # Other splits beside it change nothing.
     alone = replace(command, workdir=tmp_path / "none", config=replace(command.config, splits=("none",)))
     assert len(leaves_of(alone.config, TOY, trees_of(TOY, alone.config, alone.trees))[0]) == 2
@@ -285,7 +285,9 @@ def test_trees_of_a_folder_are_of_one_seed_or_of_every_other(files, tmp_path) ->
 def test_bad_settings_are_told_before_work(changes, message) -> None:
     with pytest.raises(UserError, match=message):
         own = {name: value for name, value in changes.items() if hasattr(CONFIG, name)}
-        check(with_study(replace(CONFIG, **own), **{k: v for k, v in changes.items() if k not in own}))
+        validate_split_ablation(
+            with_study(replace(CONFIG, **own), **{k: v for k, v in changes.items() if k not in own})
+        )
 
 
 def test_names_and_shards_that_are_not_there_are_told(files, tmp_path, capsys) -> None:

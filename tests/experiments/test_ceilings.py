@@ -114,4 +114,4 @@ def test_planted_accuracies_are_told_from_noise() -> None:
 )
 def test_numbers_that_cannot_be_are_refused(settings, message) -> None:
     with pytest.raises(UserError, match=message):
-        ceilings.check(replace(CONFIG, **settings))
+        ceilings.validate_ceilings(replace(CONFIG, **settings))

@@ -15,7 +15,7 @@ from jaxnas.spaces import NAS_BENCH_201, Architecture
 from jaxnas.spaces.counts import on_live_paths
 from jaxnas.studies.correlation import command
 from jaxnas.studies.correlation.command import PRESETS, Command, main, run
-from jaxnas.studies.correlation.run import PUBLISHED, build_scorer, check, correlations, scalar_metrics
+from jaxnas.studies.correlation.run import PUBLISHED, build_scorer, correlations, scalar_metrics, validate_correlation
 from jaxnas.types import UserError
 
 CONFIG = replace(PRESETS["digits"], metrics=("live_parameters", "parameters", "loss"), architectures=24)
@@ -88,7 +88,7 @@ def test_a_killed_run_goes_on_to_the_same_scores(finished, table, tmp_path, monk
 )
 def test_bad_settings_are_refused_before_work(change, said) -> None:
     with pytest.raises(UserError, match=said):
-        check(replace(CONFIG, **change))
+        validate_correlation(replace(CONFIG, **change))
 
 
 @pytest.mark.parametrize("batch", [7, 2000])

@@ -183,7 +183,7 @@ def test_what_cannot_be_is_told_before_the_work(finished, settings, message) -> 
     config = replace(command.config, **settings)
     config = replace(config, run=replace(config.run, truth=command.config.run.truth))
     with pytest.raises(UserError, match=message):
-        regime.check(config)
+        regime.validate_regime(config)
 
 
 def test_more_calibration_batches_than_images_are_told_before_the_folder_is_made(finished) -> None:

@@ -13,7 +13,7 @@ from jaxnas.search import ALGORITHMS
 from jaxnas.spaces import TOY
 from jaxnas.studies.drift import command as drift
 from jaxnas.studies.search import command, single
-from jaxnas.studies.search.cells import CELLS, SUPERNETS, Scope, check, sample
+from jaxnas.studies.search.cells import CELLS, SUPERNETS, Scope, sample, validate_study
 from jaxnas.studies.search.command import Command, run
 from jaxnas.studies.search.presets import STUDIES
 from jaxnas.studies.search.run import scopes_of
@@ -232,7 +232,7 @@ def test_the_sample_is_connected_distinct_and_inside() -> None:
 )
 def test_bad_settings_are_told_before_work(changes, message) -> None:
     with pytest.raises(UserError, match=message):
-        check(replace(CONFIG, **changes))
+        validate_study(replace(CONFIG, **changes))
 
 
 def test_leaves_need_a_file_and_exist(tmp_path) -> None:

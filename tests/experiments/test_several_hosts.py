@@ -11,8 +11,8 @@ import numpy as np
 import pytest
 
 from jaxnas.distributed.hosts import ADVICE
+from tests.distributed.test_hosts import free_port
 from tests.experiments.forked import KILLED, Ended, ended, finish, started
-from tests.test_hosts import free_port
 
 FLAGS = (
     *("--strategy", "shard", "--data.train", "64", "--warmup-epochs", "1", "--alone-epochs", "1", "--truth.alone", "2"),

@@ -24,8 +24,8 @@ from jaxnas.studies.split_ablation.leaves import (
 )
 from jaxnas.studies.split_ablation.presets import SPLITS
 from jaxnas.types import QUIET
-from jaxnas.workdir import read_rows
-from tests.test_parallel import data_of
+from jaxnas.workdir import read_jsonl
+from tests.distributed.test_parallel import data_of
 
 SMOKE = SPLITS["smoke"]
 
@@ -73,7 +73,7 @@ def test_a_stack_is_its_leaves_one_by_one_and_one_program(
     def run(name: str, some: list[Leaf]) -> list[Row]:
         (tmp_path / name).mkdir()
         run_leaves(problem, config, tmp_path / name, some, parents, stages)
-        return read_rows(tmp_path / name / CELLS)
+        return read_jsonl(tmp_path / name / CELLS)
 
     together = run("all", leaves)
     assert made[0].epoch._cache_size() == made[0].start._cache_size() == 1

@@ -7,7 +7,7 @@ import pytest
 
 from jaxnas.data import Dataset, Split, colours_of, load
 from jaxnas.few_shot import controls
-from jaxnas.few_shot.context import Problem, prepare
+from jaxnas.few_shot.context import RunContext, prepare
 from jaxnas.few_shot.presets import PRESETS
 from jaxnas.spaces import NAS_BENCH_201
 from jaxnas.spaces.tree import Split as TreeSplit
@@ -30,7 +30,7 @@ def level_by_level(split_edges: tuple[int, ...]) -> SplitTree:
 DIFFERENT = level_by_level((0, 1, 2))  # 5 operations always fall into 2 and 3
 
 
-def prepared(preset: str) -> Problem:
+def prepared(preset: str) -> RunContext:
     """The preset's problem with 8 leaves; of CIFAR-10 with noise for images, of which only the number counts."""
     config = replace(PRESETS[preset], strategy="loop", split=replace(PRESETS[preset].split, groups=(2, 2, 2)))
     if config.data.name == "digits":
@@ -44,7 +44,7 @@ def prepared(preset: str) -> Problem:
 
 
 @pytest.fixture(scope="module")
-def digits() -> Problem:
+def digits() -> RunContext:
     return prepared("digits")
 
 

@@ -3,19 +3,19 @@
 import jax
 import numpy as np
 
-from jaxnas.few_shot.context import Problem
-from jaxnas.few_shot.one_shot import begin, build_judges, build_programs
+from jaxnas.few_shot.context import RunContext
+from jaxnas.few_shot.one_shot import begin, build_evaluators, build_search_programs
 from jaxnas.search import ALGORITHMS
 from jaxnas.spaces import TOY
 from jaxnas.studies.search.presets import STUDIES
 from jaxnas.studies.shared import trained_of
 
 
-def test_draws_of_a_view_are_those_of_its_supernet(problem: Problem) -> None:
+def test_draws_of_a_view_are_those_of_its_supernet(problem: RunContext) -> None:
     config, algorithm = STUDIES["smoke"], ALGORITHMS["enas"](TOY)
     base = problem.programs
-    programs = build_programs(base, problem.config, algorithm)
-    judges = build_judges(base, problem.config, base.network, config.score)
+    programs = build_search_programs(base, problem.config, algorithm)
+    judges = build_evaluators(base, problem.config, base.network, config.score)
     mask = np.array([[False, True, True], [True, True, False]])
     state = begin(problem, programs, jax.random.split(jax.random.key(0), 1), mask[None], 1)
     controller = state.search.controller

@@ -13,11 +13,11 @@ from jaxnas.data import load
 from jaxnas.distributed.parallel import item
 from jaxnas.few_shot import judge as judgement
 from jaxnas.few_shot.config import ControlConfig, TruthConfig
-from jaxnas.few_shot.context import ALONE
+from jaxnas.few_shot.context import STANDALONE
 from jaxnas.few_shot.controls import Contender, Supernets
 from jaxnas.few_shot.judge import architectures_to_train, judge
 from jaxnas.few_shot.stages import Chosen
-from jaxnas.few_shot.standalone import train_alone
+from jaxnas.few_shot.standalone import train_standalone
 from jaxnas.spaces import TOY
 from jaxnas.spaces.tree import SplitTree, root
 from jaxnas.types import QUIET, Stage
@@ -53,7 +53,7 @@ CONTENDERS = [
 
 def trained(problem, op_ids):
     """Networks at their initial weights: what they say is as good a thing to count as any other."""
-    return op_ids, train_alone(problem, op_ids, 1, ALONE, Stage(lambda start: (1, start), QUIET.advance))
+    return op_ids, train_standalone(problem, op_ids, 1, STANDALONE, Stage(lambda start: (1, start), QUIET.advance))
 
 
 @pytest.fixture(scope="module")

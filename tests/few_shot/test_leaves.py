@@ -10,7 +10,7 @@ import pytest
 from jaxnas.config import SearchConfig, SelectionConfig
 from jaxnas.distributed import parallel
 from jaxnas.few_shot import controls, leaves, stages
-from jaxnas.few_shot.context import LEAVES, SEARCH, Problem
+from jaxnas.few_shot.context import LEAVES, SEARCH, RunContext
 from jaxnas.few_shot.forecast import works
 from jaxnas.few_shot.leaves import first_weights, search_leaves, train_leaves
 from jaxnas.few_shot.rehearsal import check_leaves, rehearse
@@ -24,7 +24,7 @@ from jaxnas.types import QUIET, Mask, UserError
 BUDGET = 120
 
 
-def with_settings(problem: Problem, algorithm: str = "uniform", weights: str = "parent", **selection) -> Problem:
+def with_settings(problem: RunContext, algorithm: str = "uniform", weights: str = "parent", **selection) -> RunContext:
     config = problem.config
     search, selected = replace(config.search, algorithm=algorithm), SelectionConfig(**selection)
     return problem._replace(config=replace(config, search=search, selection=selected, leaf_weights=weights))
@@ -178,7 +178,7 @@ def test_new_weights_are_the_seeds_and_the_same_for_every_leaf_and_contender(pro
     assert (np.asarray(after[1, :, 0]) != kernel[:, 0]).any()
 
 
-def by_hand(problem: Problem, params, partial: int, op_ids: np.ndarray, recalibrate: int) -> float:
+def by_hand(problem: RunContext, params, partial: int, op_ids: np.ndarray, recalibrate: int) -> float:
     """Validation accuracy of a path, with statistics of each batch or of one training batch of the same size."""
     network, pipeline = problem.programs.supernet(partial), problem.programs.pipeline
     (images,), (labels,) = problem.valid
@@ -220,7 +220,7 @@ def test_every_image_counts_whatever_trains_the_leaves_and_controls_see_as_many(
 
     def counted(**settings) -> tuple[int, int, int]:
         by = with_settings(problem, "darts", **settings)
-        controls.check(by)
+        controls.validate_controls(by)
         unsplit, random = controls.unsplit_epochs(by, tree), controls.random_split_epochs(by, tree, tree)
         start, search = controls.inherited_images(by), by.config.search
         alike = [

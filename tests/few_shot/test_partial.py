@@ -8,8 +8,8 @@ import numpy as np
 import pytest
 
 from jaxnas.data import Images
-from jaxnas.few_shot.context import Problem
-from jaxnas.few_shot.one_shot import build_judges, build_programs, flat
+from jaxnas.few_shot.context import RunContext
+from jaxnas.few_shot.one_shot import build_evaluators, build_search_programs, flat
 from jaxnas.search import ALGORITHMS
 from jaxnas.spaces import TOY
 from jaxnas.studies.search.presets import STUDIES
@@ -18,18 +18,21 @@ CONFIG = STUDIES["smoke"]
 
 
 @pytest.fixture(scope="module")
-def traced(problem: Problem) -> Problem:
+def traced(problem: RunContext) -> RunContext:
     """Programs that are one function, so that shapes are known without compiling."""
     return problem._replace(config=replace(problem.config, strategy="map"))
 
 
 @pytest.mark.parametrize(("name", "width"), [("darts", 4), ("pc_darts", 1)])
-def test_an_algorithm_trains_and_is_judged_in_its_own_network(traced: Problem, name: str, width: int) -> None:
+def test_an_algorithm_trains_and_is_judged_in_its_own_network(traced: RunContext, name: str, width: int) -> None:
     algorithm = ALGORITHMS[name](TOY)
     network = traced.programs.supernet(algorithm.partial)
     assert (network is traced.programs.network) == (name == "darts")
     base, config = traced.programs, traced.config
-    programs, judges = build_programs(base, config, algorithm), build_judges(base, config, network, CONFIG.score)
+    programs, judges = (
+        build_search_programs(base, config, algorithm),
+        build_evaluators(base, config, network, CONFIG.score),
+    )
     keys, steps = jax.random.split(jax.random.key(0)), jnp.ones(2, jnp.int32)
     states = jax.eval_shape(programs.start, keys, jnp.ones((2, 2, 3), bool), steps)
     assert states.subnet.params["stage1"]["nor_conv_3x3_kernel"].shape == (2, 1, 2, 3, 3, width, width)

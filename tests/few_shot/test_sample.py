@@ -8,7 +8,7 @@ import pytest
 
 from jaxnas.data import load
 from jaxnas.few_shot.config import FewShotConfig, TruthConfig
-from jaxnas.few_shot.context import Problem, prepare
+from jaxnas.few_shot.context import RunContext, prepare
 from jaxnas.few_shot.presets import PRESETS
 from jaxnas.few_shot.sample import best_tenth, leaf_cells, top_cells, uniform_cells
 from jaxnas.spaces import NAS_BENCH_201
@@ -19,12 +19,12 @@ TREES = [grow(NAS_BENCH_201, (2, 2, 2), at_random(NAS_BENCH_201, np.random.defau
 
 
 @pytest.fixture(scope="module")
-def digits() -> Problem:
+def digits() -> RunContext:
     config = replace(PRESETS["digits"], strategy="loop")
     return prepare(config, load(config.data, 0))
 
 
-def with_truth(problem: Problem, seed: int = 0, **truth) -> Problem:
+def with_truth(problem: RunContext, seed: int = 0, **truth) -> RunContext:
     config: FewShotConfig = replace(problem.config, truth=TruthConfig(**truth), seed=seed)
     return problem._replace(config=config)
 

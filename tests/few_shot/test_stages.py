@@ -14,8 +14,8 @@ from jaxnas.data import load
 from jaxnas.distributed import parallel
 from jaxnas.few_shot import stages as few_shot
 from jaxnas.few_shot.config import TruthConfig
-from jaxnas.few_shot.context import SCORE, SEARCH, Problem, prepare
-from jaxnas.few_shot.controls import contend, scoring_images
+from jaxnas.few_shot.context import SCORE, SEARCH, RunContext, prepare
+from jaxnas.few_shot.controls import build_contender, scoring_images
 from jaxnas.few_shot.follow import followed_cells, follower
 from jaxnas.few_shot.forecast import works
 from jaxnas.few_shot.judge import scores_of
@@ -24,7 +24,7 @@ from jaxnas.metrics import Readings
 from jaxnas.selection import ESTIMATES, Evaluated
 from jaxnas.spaces import SPACES, TOY
 from jaxnas.spaces.tree import SplitTree, as_mask
-from jaxnas.splitting import bootstrap, choose_split, looked_at, of_batches, scored_edges, size_normalised_cut
+from jaxnas.splitting import bootstrap, choose_split, edges_read_by, of_batches, scored_edges, size_normalised_cut
 from jaxnas.training import initial_weights
 from jaxnas.types import QUIET
 from jaxnas.workdir import open_stage, stages
@@ -84,7 +84,7 @@ def test_no_leaf_waits_for_a_fuller_one(problem, params) -> None:
 def test_cells_are_scored_by_the_leaf_that_holds_them(problem, tree, params, by_hand) -> None:
     cells = np.array([[2, 2], [1, 1], [2, 1], [1, 2]], np.int32)  # leaves 1, 0, 1, 0
     histories = [Evaluated(cells[1:2], np.array([30.0])), Evaluated(cells[:2], np.array([10.0, 40.0]))]
-    found = contend(problem, "ours", "method", tree, params, histories, 77)
+    found = build_contender(problem, "ours", "method", tree, params, histories, 77)
     assert scores_of(problem, found.supernets, cells).tolist() == pytest.approx(
         [by_hand(leaf, row) for leaf, row in zip((1, 0, 1, 0), cells, strict=True)], abs=1e-4
     )
@@ -139,7 +139,7 @@ def test_the_parent_scores_the_first_generation_once_and_a_search_goes_on_with_t
     one = jax.tree.map(lambda leaf: leaf[:1], params)
     (alone,) = few_shot.search(problem, one, None, masks[:1], config, (SEARCH, 0), QUIET)
     assert not len(alone.parent)  # one leaf is compared with none
-    counted = contend(problem, "ours", "method", tree, params, whole, 77)
+    counted = build_contender(problem, "ours", "method", tree, params, whole, 77)
     assert counted.evaluations == 4 + 2
 
 
@@ -180,7 +180,7 @@ def test_selection_takes_the_best_validation_score_of_any_leaf_and_the_first_of_
 
 
 @pytest.fixture(scope="module")
-def triangle() -> Iterator[Problem]:
+def triangle() -> Iterator[RunContext]:
     """The small problem on the triangle, where the metric can compare all operations."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setitem(SPACES, "triangle", TRIANGLE)
@@ -282,9 +282,9 @@ def test_only_the_edge_that_is_split_is_scored(triangle, weights) -> None:
     assert scoring_images(fixed, found) == 3 * 2 * 32 == scoring_images(triangle, both) / 3
     assert works(fixed, False)[1] == ("split", 1, 3 * 2, 0)
     closed = np.array([[0, 1, 0], [1, 1, 1], [1, 1, 1]], bool)
-    assert (looked_at(config.split, closed), scored_edges(TRIANGLE, config.split, closed)) == ([1], [1])
+    assert (edges_read_by(config.split, closed), scored_edges(TRIANGLE, config.split, closed)) == ([1], [1])
     settings = triangle.config.split
-    assert (looked_at(settings, closed), scored_edges(TRIANGLE, settings, closed)) == ([0, 1, 2], [1, 2])
+    assert (edges_read_by(settings, closed), scored_edges(TRIANGLE, settings, closed)) == ([0, 1, 2], [1, 2])
 
 
 def test_an_edge_with_nothing_to_compare_is_not_measured_and_not_on_record(problem, triangle, params, weights) -> None:

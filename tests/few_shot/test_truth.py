@@ -8,7 +8,7 @@ import pytest
 from jaxnas.studies import truth
 from jaxnas.studies.truth import ALONE, RANDOM_SEARCH, TRUTH, take_over, trained_alone
 from jaxnas.types import QUIET
-from jaxnas.workdir import append_rows, read_rows
+from jaxnas.workdir import append_rows, read_jsonl
 
 OP_IDS = np.array([[1, 2], [2, 2], [2, 1], [2, 2]], np.int32)
 
@@ -28,13 +28,13 @@ def test_an_architecture_is_trained_once_and_means_the_same_in_any_part(problem,
         return trained_alone(problem, tmp_path / folder, op_ids, epochs, purpose, problem.valid, stages)
 
     whole = found("whole", OP_IDS)
-    assert sorted(whole) == [(1, 2), (2, 1), (2, 2)] and len(read_rows(tmp_path / "whole" / ALONE)) == 3
+    assert sorted(whole) == [(1, 2), (2, 1), (2, 2)] and len(read_jsonl(tmp_path / "whole" / ALONE)) == 3
     parts = {**found("a", OP_IDS[:1]), **found("b", OP_IDS[:2]), **found("b", OP_IDS[2:])}
-    assert parts == whole and len(read_rows(tmp_path / "b" / ALONE)) == 3
+    assert parts == whole and len(read_jsonl(tmp_path / "b" / ALONE)) == 3
     (tmp_path / "joined").mkdir()
     for _ in range(2):  # a merge that was stopped takes the same rows again
-        take_over(tmp_path / "joined", [row for part in "ab" for row in read_rows(tmp_path / part / ALONE)])
-    assert len(read_rows(tmp_path / "joined" / ALONE)) == 3
+        take_over(tmp_path / "joined", [row for part in "ab" for row in read_jsonl(tmp_path / part / ALONE)])
+    assert len(read_jsonl(tmp_path / "joined" / ALONE)) == 3
     monkeypatch.setattr(truth, "train_alone", forbidden)
     assert found("joined", OP_IDS) == found("whole", OP_IDS) == whole
     for other in ({"epochs": 2}, {"purpose": RANDOM_SEARCH}):
@@ -49,4 +49,4 @@ def test_half_a_row_of_a_killed_run_is_trained_again(problem, tmp_path, monkeypa
     with open(tmp_path / ALONE, "a") as handle:
         handle.write('{"purpose": "alone", "epochs": 1, "op_i')
     found = trained_alone(problem, tmp_path, OP_IDS, 1, TRUTH, problem.valid, stages)
-    assert found == {(1, 2): 5, (2, 1): 30, (2, 2): 40} and len(read_rows(tmp_path / ALONE)) == 3
+    assert found == {(1, 2): 5, (2, 1): 30, (2, 2): 40} and len(read_jsonl(tmp_path / ALONE)) == 3

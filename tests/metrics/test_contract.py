@@ -77,10 +77,10 @@ def test_architectures_are_scored_and_dead_ones_have_the_declared_value(name, to
         for p in (toy_probe(CONV, SKIP), toy_probe(CONV, SKIP), toy_probe(NONE, CONV))
     )
     assert np.isfinite(live) and live == again
-    if metric.dead is None:
+    if metric.disconnected_value is None:
         assert np.isfinite(dead)
     else:
-        assert dead == np.float32(metric.dead) != live
+        assert dead == np.float32(metric.disconnected_value) != live
 
 
 @pytest.mark.parametrize("name", sorted(SIGNATURES))

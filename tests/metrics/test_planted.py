@@ -199,7 +199,7 @@ def test_zico_of_known_gradients() -> None:
 def constant(values: dict[int, float]) -> Metric:
     """A metric whose measurement depends on the operation of edge 0 only."""
     table = jnp.asarray([values[o] for o in range(3)])
-    return scalar(lambda probe: jnp.sum(probe.choice[0] * table), dead=values[0])
+    return scalar(lambda probe: jnp.sum(probe.choice[0] * table), disconnected_value=values[0])
 
 
 def test_weighted_metrics_standardise_over_open_operations(toy_probe, paired) -> None:

@@ -2,7 +2,7 @@
 
 import pytest
 
-from jaxnas.report.format import Estimate, number, read_rows
+from jaxnas.report.format import Estimate, number, read_csv
 from jaxnas.studies.split_ablation.page import Material, ablation_page, answer
 from jaxnas.studies.split_ablation.verdict import different, told, unsplit, values_of
 from jaxnas.workdir import write_csv
@@ -129,7 +129,7 @@ def test_every_number_of_the_rows_is_on_the_page(tmp_path) -> None:
     assert [sum(words in drawing for drawing in found) for words in ("accuracy, %: ", "difference, points: ")] == [4, 2]
     for name, rows in (("cells", cells), ("table", table)):
         write_csv(tmp_path / name, rows)
-    assert ablation_page(*(read_rows(tmp_path / name) for name in ("cells", "table"))).text == text
+    assert ablation_page(*(read_csv(tmp_path / name) for name in ("cells", "table"))).text == text
 
 
 def test_names_from_elsewhere_stay_text_and_nothing_is_fetched() -> None:

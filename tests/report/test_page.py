@@ -256,7 +256,7 @@ def test_foreign_text_stays_text(tmp_path) -> None:
     result = sample.result(architecture=HOSTILE, seconds={HOSTILE: 3.0})
     result["contenders"][0] |= {"name": HOSTILE, "architecture": HOSTILE}
     result["rank_correlation"]["truth"] = HOSTILE
-    tree = {**sample.TREE, "ops": [HOSTILE, "b", "c"], "edges": [HOSTILE, HOSTILE]}
+    tree = {**sample.TREE, "space": HOSTILE, "ops": [HOSTILE, "b", "c"]}
     row = {"stage": HOSTILE, "epoch": 1, "leaf": 0, "loss": 1.0}
     found = page(
         sample.write(

@@ -11,6 +11,7 @@ from jaxnas.few_shot.read import read_metrics, read_run, seed_folders
 from jaxnas.few_shot.result_file import read_result
 from jaxnas.few_shot.summary import summary
 from jaxnas.report.format import Estimate
+from jaxnas.spaces.tree import LATER
 from jaxnas.types import UserError
 from tests.report import sample
 
@@ -21,7 +22,7 @@ def test_a_run_is_read_as_it_was_written(tmp_path) -> None:
     assert run.result.contenders[0].kendall == Estimate(0.375, 0.25, 0.5, 40)
     assert run.result.contenders[1].test == Estimate(61.75, 60.75, 62.75)
     assert run.result.random == (Estimate(87.0, 86.5, 87.5, 500), 8, 93.0)
-    assert [node.cut and node.cut.margin for node in run.tree.nodes] == [0.125, None, None]
+    assert [node.split and node.split.margin for node in run.tree.nodes] == [0.125, None, None]
     assert run.similarities[0].shape == (2, 3, 3)
     assert run.scores.leaf.tolist() == [1, 0] and run.scores.columns["method"].tolist() == [40, 38]
     assert np.isnan(run.scores.columns["unsplit"]).tolist() == [False, True]
@@ -30,12 +31,14 @@ def test_a_run_is_read_as_it_was_written(tmp_path) -> None:
 
 def test_the_noise_of_a_split_is_read_and_older_trees_have_none(tmp_path) -> None:
     older = read_run(sample.write(tmp_path)).tree.nodes
-    assert older[0].cut[5:] == (*(None,) * 7, ()) and older[1].kept is None
+    assert LATER.keys() == {name for name in LATER if getattr(older[0].split, name) is None}
+    assert older[0].split.joined == () and older[1].unsplit_reason is None
     noise = {"margin_low": -0.5, "margin_high": 0.25, "stability": 0.75, "decided": "random", "batches": 8}
     tree = sample.tree("all alike", **noise, settled=False, backgrounds=6, joined=[0])
     found = read_run(sample.write(tmp_path, split_tree__json=tree)).tree.nodes
-    assert found[0].cut[5:] == ("random", -0.5, 0.25, 0.75, 8, False, 6, (0,))
-    assert [node.kept for node in found] == [None, "all alike", None]
+    given = {**noise, "settled": False, "backgrounds": 6, "counted": None}
+    assert {name: getattr(found[0].split, name) for name in LATER} == given and found[0].split.joined == (0,)
+    assert [node.unsplit_reason for node in found] == [None, "all alike", None]
 
 
 def test_seeds_come_in_the_order_of_their_number(tmp_path) -> None:
@@ -85,7 +88,11 @@ def test_rank_correlations_of_the_older_format_are_bare_numbers() -> None:
         ),
         ("split_tree.json", "{}", r"split_tree.json is damaged: KeyError 'ops'|split_tree.json is damaged"),
         ("split_tree.json", {**sample.TREE, "edges": ["1<-0"]}, r"a mask has shape \(2, 3\), not \(1, 3\)"),
-        ("split_tree.json", {**sample.TREE, "nodes": sample.TREE["nodes"][:2]}, r"node 0 has 1 children but 2 groups"),
+        (
+            "split_tree.json",
+            {**sample.TREE, "nodes": sample.TREE["nodes"][:2]},
+            r"children of node 0 do not partition it",
+        ),
         ("split_tree.json", {**sample.TREE, "nodes": sample.TREE["nodes"][1:]}, r"nodes must be numbered from 0"),
         ("split_tree.json", sample.tree(margin_low="x"), r"split_tree.json is damaged: ValueError"),
         ("split_tree.json", sample.tree(stability={}), r"split_tree.json is damaged: TypeError"),

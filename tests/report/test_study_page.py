@@ -7,7 +7,7 @@ from html import unescape
 import pytest
 
 from jaxnas.report import svg
-from jaxnas.report.format import Estimate, number, read_rows
+from jaxnas.report.format import Estimate, number, read_csv
 from jaxnas.studies.search.figures import LEFT, MOST_ROWS, RIGHT, Group, Line, Reference, panels
 from jaxnas.studies.search.page import study_page
 from jaxnas.studies.search.verdict import against_best, against_control, best_of
@@ -101,7 +101,7 @@ def test_numbers_may_be_numbers_or_their_text(tmp_path) -> None:
     for name, of in zip("abc", rows, strict=True):
         write_csv(tmp_path / name, of)
     text = study_page(*rows).text
-    assert study_page(*(read_rows(tmp_path / name) for name in "abc")).text == text
+    assert study_page(*(read_csv(tmp_path / name) for name in "abc")).text == text
     typed = [
         [{k: v if k == "seed" or number(v) is None else number(v) for k, v in row.items()} for row in of] for of in rows
     ]

@@ -7,7 +7,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from jaxnas.search import Problem, SearchAlgorithm
+from jaxnas.search import SearchAlgorithm, StepContext
 from jaxnas.search.alpha import Logits
 from jaxnas.search.base import SearchState
 from jaxnas.spaces import TOY
@@ -60,14 +60,14 @@ def softmax(logits: np.ndarray, mask: np.ndarray = FULL) -> np.ndarray:
     return e / e.sum(-1, keepdims=True)
 
 
-def problem(progress: Array = 0.5) -> Problem:
+def problem(progress: Array = 0.5) -> StepContext:
     """`loss` by its weights, the pairs; the training batch has another."""
 
     def mixed(choice: Array) -> Array:
         return jax.nn.one_hot(choice, 3) if jnp.issubdtype(choice.dtype, jnp.integer) else choice
 
     params = jnp.asarray(PAIRS, jnp.float32)
-    return Problem(
+    return StepContext(
         train_loss=lambda w, choice: (loss(mixed(choice), w) - 2.0) ** 2,
         valid_loss=lambda w, choice: loss(mixed(choice), w),
         train_logits=lambda w, choice: outputs(mixed(choice), w),

@@ -5,7 +5,7 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from jaxnas.search import Problem, darts
+from jaxnas.search import StepContext, darts
 from jaxnas.search.alpha import AlphaState
 from jaxnas.spaces import TOY
 
@@ -21,7 +21,7 @@ def mixture(op_weights):
     return jnp.sum(COEFFICIENTS * op_weights)
 
 
-PROBLEM = Problem(  # one weight w, that the training batch draws to c(p) and the validation batch to 3 c(p)
+PROBLEM = StepContext(  # one weight w, that the training batch draws to c(p) and the validation batch to 3 c(p)
     train_loss=lambda w, p: 0.5 * (w - mixture(p)) ** 2,
     valid_loss=lambda w, p: 0.5 * (w - 3 * mixture(p)) ** 2,
     valid_accuracy=lambda w, p: jnp.zeros(()),  # unused

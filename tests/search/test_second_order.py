@@ -9,7 +9,7 @@ import pytest
 from jax import lax
 
 from jaxnas.config import OptimizerConfig
-from jaxnas.search import Problem
+from jaxnas.search import StepContext
 from jaxnas.search.darts import by_differences, exact
 from jaxnas.training import build_optimizer, new_state
 from jaxnas.training.step import build_descent
@@ -77,7 +77,7 @@ def gradients(clip) -> list:
     state = new_state(jax.random.key(0), MASK, jnp.asarray(WEIGHTS), build_optimizer(config), STEPS)
     params, opt = descend(state, jnp.asarray(FIRST_GRADIENT))  # momentum is not 0 any more
     state = state.replace(params=params, opt=opt, step=state.step + 1)
-    whole = Problem(
+    whole = StepContext(
         train_loss=lambda w, p: batch_loss(w, p, TRAIN, jnp),
         valid_loss=lambda w, p: batch_loss(w, p, VALID, jnp),
         valid_accuracy=lambda w, p: jnp.zeros(()),  # unused

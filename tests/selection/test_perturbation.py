@@ -4,9 +4,8 @@ import numpy as np
 import pytest
 
 from jaxnas.selection import SELECTORS
-from jaxnas.selection.orders import ORDERS
+from jaxnas.selection.discretise import ORDERS, Removals, mixture, undecided
 from jaxnas.selection.perturbation import CRITERIA
-from jaxnas.selection.removal import Removals, mixture, undecided
 from jaxnas.spaces import NAS_BENCH_201, TOY, SearchSpace
 from tests.selection.planted import FORK, MASKS, additive, connected, dirichlet, expected, index, only, planted, uniform
 

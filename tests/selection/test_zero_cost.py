@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from jaxnas.selection import SELECTORS
-from jaxnas.selection.orders import ORDERS
+from jaxnas.selection.discretise import ORDERS
 from jaxnas.spaces import NAS_BENCH_201
 from tests.selection.planted import FORK, MASKS, additive, dirichlet, index, planted, uniform
 from tests.selection.test_perturbation import plain

@@ -23,7 +23,7 @@ from jaxnas.splitting.choose import choose_split
 from jaxnas.splitting.edges import LOOKS, Candidate
 from jaxnas.splitting.partition import Partition
 from jaxnas.types import UserError
-from tests.splitting.test_plan import planted, random_similarity
+from tests.splitting.test_growing import planted, random_similarity
 
 FULL = NAS_BENCH_201.full_mask()
 
@@ -173,10 +173,10 @@ def test_a_metric_that_tells_nothing_apart_gives_the_published_split_of_linear_r
     published = json.loads((data_folder / "published_splits.json").read_text())["splits"]["lr"]["cifar10"]
     ours, theirs = ({mask.tobytes() for mask in np.asarray(masks, bool)} for masks in (tree.masks(), published))
     assert (len(ours), len(theirs), len(ours & theirs)) == (6, 8, 4)
-    whole = [node for node in tree.nodes if node.kept is not None]
+    whole = [node for node in tree.nodes if node.unsplit_reason is not None]
     assert {as_mask(node).tobytes() for node in whole} == ours - theirs
     for node in whole:
-        assert node.kept == "no background makes 2<-1 live, so that its operations change nothing"
+        assert node.unsplit_reason == "no background makes 2<-1 live, so that its operations change nothing"
         mask = as_mask(node)
         parts = [np.asarray(part, bool) for part in published if (np.asarray(part, bool) <= mask).all()]
         assert np.flatnonzero(mask[0]).tolist() == [0] and len(parts) == 2
@@ -192,9 +192,9 @@ def test_a_node_that_stays_whole_is_a_leaf_on_record_and_its_sibling_is_split() 
 
     tree = grow(NAS_BENCH_201, (2, 2, 2), by_similarity(NAS_BENCH_201, similarity, SplitConfig(ties="keep")))
     assert [node.id for node in tree.leaves] == [1, 3, 4]
-    assert "scored exactly alike" in tree.nodes[1].kept and tree.nodes[0].kept is None
+    assert "scored exactly alike" in tree.nodes[1].unsplit_reason and tree.nodes[0].unsplit_reason is None
     again = SplitTree.from_json(NAS_BENCH_201, tree.to_json())
-    assert again == tree and again.nodes[1].kept == tree.nodes[1].kept
+    assert again == tree and again.nodes[1].unsplit_reason == tree.nodes[1].unsplit_reason
     assert np.bincount(tree.route(NAS_BENCH_201.enumerate())).sum() == 15_625
 
 

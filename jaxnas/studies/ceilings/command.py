@@ -31,7 +31,7 @@ from jaxnas.few_shot.context import prepare
 from jaxnas.few_shot.presets import PRESETS as RUNS
 from jaxnas.report.format import note
 from jaxnas.studies.ceilings.config import CeilingsConfig
-from jaxnas.studies.ceilings.run import Row, accuracy_rows, ceiling_rows, check, measure
+from jaxnas.studies.ceilings.run import Row, accuracy_rows, ceiling_rows, measure, validate_ceilings
 from jaxnas.training import NonFiniteLoss
 from jaxnas.workdir import Progress, open_stage, open_workdir, progress, write_csv
 
@@ -51,7 +51,7 @@ class Command:
 def run(command: Command, show: Progress) -> list[Row]:
     """Trains what is missing, writes both files, and returns the rows of `ceilings.csv`. Raises UserError."""
     config, path = command.config, command.workdir
-    space = check(config)
+    space = validate_ceilings(config)
     table = None if config.run.truth.table is None else read_table(space, config.run.truth.table)
     dataset = load(config.run.data, config.run.seed)
     problem = prepare(config.run, dataset)

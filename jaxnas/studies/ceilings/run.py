@@ -18,19 +18,19 @@ from jaxnas.benchmarks import Table
 from jaxnas.data import Split
 from jaxnas.data.pipeline import padded_batches
 from jaxnas.few_shot.context import (
-    ALONE,
     SAMPLE,
+    STANDALONE,
     UNSPLIT,
     WARM_UP,
-    Problem,
+    RunContext,
     architecture_name,
     of_seed,
     purpose_key,
     steps_per_epoch,
 )
-from jaxnas.few_shot.context import check as check_few_shot
+from jaxnas.few_shot.context import validate_few_shot as check_few_shot
 from jaxnas.few_shot.stages import score_paths
-from jaxnas.few_shot.standalone import accuracy_alone, train_alone
+from jaxnas.few_shot.standalone import standalone_accuracy, train_standalone
 from jaxnas.few_shot.validation import check_uniform
 from jaxnas.spaces.base import SearchSpace
 from jaxnas.studies.ceilings.config import CeilingsConfig
@@ -49,7 +49,7 @@ class Measured(NamedTuple):
     truth: np.ndarray | None  # [A] of the table
 
 
-def check(config: CeilingsConfig) -> SearchSpace:
+def validate_ceilings(config: CeilingsConfig) -> SearchSpace:
     """The space of a config. Raises UserError, before any work, for numbers that cannot be."""
     space = check_few_shot(config.run)
     for name in ("alone", "alone_seeds", "ranked", "supernet_seeds", "epochs"):
@@ -63,7 +63,7 @@ def check(config: CeilingsConfig) -> SearchSpace:
 
 
 def measure(
-    problem: Problem, config: CeilingsConfig, test: Callable[[], Split], table: Table | None, stages: Stages
+    problem: RunContext, config: CeilingsConfig, test: Callable[[], Split], table: Table | None, stages: Stages
 ) -> Measured:
     """Trains what the stages lack, and reads accuracies; nothing is chosen by them."""
     rng = np.random.default_rng([problem.config.seed, SAMPLE])
@@ -72,19 +72,19 @@ def measure(
     for seed in _seeds(problem, config.alone_seeds):
         own = of_seed(problem, seed)
         with stages(f"alone_{seed}") as stage:
-            networks.append(train_alone(own, first, own.config.alone_epochs, ALONE, stage))
+            networks.append(train_standalone(own, first, own.config.alone_epochs, STANDALONE, stage))
     params = supernets(problem, config, stages)
     scores = score_paths(problem, params, [op_ids] * config.supernet_seeds)
     images = padded_batches(test(), problem.config.data.eval_batch)
     return Measured(
         op_ids=op_ids,
-        alone=np.stack([accuracy_alone(problem, states, first, images) for states in networks]),
+        alone=np.stack([standalone_accuracy(problem, states, first, images) for states in networks]),
         supernets=np.stack(scores),
         truth=None if table is None else table.query(op_ids, problem.config.data.name),
     )
 
 
-def supernets(problem: Problem, config: CeilingsConfig, stages: Stages) -> Params:
+def supernets(problem: RunContext, config: CeilingsConfig, stages: Stages) -> Params:
     """Weights of a supernet for each seed, leaves [S, ...], trained side by side on uniform paths.
 
     They are those of the unsplit control of a few-shot run of that seed on the same images, but for the epochs that the
@@ -108,7 +108,7 @@ def supernets(problem: Problem, config: CeilingsConfig, stages: Stages) -> Param
     return trained("unsplit", then, params, config.epochs or math.prod(run.split.groups) * run.leaf_epochs)
 
 
-def ceiling_rows(problem: Problem, found: Measured) -> list[Row]:
+def ceiling_rows(problem: RunContext, found: Measured) -> list[Row]:
     """Rows of `ceilings.csv`: a mean over seeds first (no seed named), then each seed, or pair of seeds."""
     first, n = problem.config.seed, found.alone.shape[1]
     rows = [*_between("alone between seeds", found.alone, first)]
@@ -121,7 +121,7 @@ def ceiling_rows(problem: Problem, found: Measured) -> list[Row]:
     return rows + _against("supernets with alone", found.supernets[:, :n], found.alone.mean(0), first)
 
 
-def accuracy_rows(problem: Problem, found: Measured) -> list[Row]:
+def accuracy_rows(problem: RunContext, found: Measured) -> list[Row]:
     """Rows of `accuracies.csv`: an architecture, and its accuracy by the table, alone and in every supernet."""
     rows = []
     for a, op_ids in enumerate(found.op_ids):
@@ -165,5 +165,5 @@ def _row(
     }
 
 
-def _seeds(problem: Problem, count: int) -> range:
+def _seeds(problem: RunContext, count: int) -> range:
     return range(problem.config.seed, problem.config.seed + count)

@@ -24,8 +24,8 @@ from jaxnas.data import load
 from jaxnas.distributed.parallel import use_wide_vectors
 from jaxnas.spaces import Architecture
 from jaxnas.studies.correlation.config import CorrelationConfig
-from jaxnas.studies.correlation.run import build_scorer, check, correlations, drawn_architectures
-from jaxnas.workdir import Progress, append_rows, open_workdir, progress, read_rows, write_csv
+from jaxnas.studies.correlation.run import build_scorer, correlations, drawn_architectures, validate_correlation
+from jaxnas.workdir import Progress, append_rows, open_workdir, progress, read_jsonl, write_csv
 
 PRESETS: dict[str, CorrelationConfig] = {
     # As zero-cost proxies are published, but with 8 channels instead of 16.
@@ -55,7 +55,7 @@ class Command:
 def run(command: Command, show: Progress) -> list[dict[str, Any]]:
     """Scores what is missing, writes both tables, and returns the second. Raises UserError before work starts."""
     config = command.config
-    space = check(config)
+    space = validate_correlation(config)
     table = benchmarks.read_table(space, command.benchmark)
     truth = command.truth or config.data.name
     table.check(truth)
@@ -63,7 +63,7 @@ def run(command: Command, show: Progress) -> list[dict[str, Any]]:
     inputs = {"table": table.source, "table_sha256": table.sha256, "truth": truth}
     with open_workdir(command.workdir, to_dict(config), inputs) as workdir:
         drawn = drawn_architectures(config)
-        rows = read_rows(workdir / "scores.jsonl")
+        rows = read_jsonl(workdir / "scores.jsonl")
         if len(rows) < len(drawn):
             scorer = build_scorer(config, dataset)
             for number in range(len(rows), len(drawn)):

@@ -35,7 +35,7 @@ class Scorer(NamedTuple):
     """(number of the architecture, op_ids [E]) -> score by metric"""
 
 
-def check(config: CorrelationConfig) -> SearchSpace:
+def validate_correlation(config: CorrelationConfig) -> SearchSpace:
     """The space of a config. Raises UserError for an unknown space or metric, or a metric that scores nothing."""
     if config.net.space not in SPACES:
         raise UserError(f"unknown space {config.net.space!r}; allowed: {sorted(SPACES)}")
@@ -61,7 +61,7 @@ def build_scorer(config: CorrelationConfig, dataset: Dataset) -> Scorer:
     Metrics of one module are one program, so that what they share is computed once. Raises UserError for a batch that
     the images cannot fill or that is too small to be cut, and, when run, for a score that is not finite.
     """
-    space = check(config)
+    space = validate_correlation(config)
     if not SMALLEST <= config.data.batch <= len(dataset.train):
         raise UserError(f"data.batch must lie in {SMALLEST} .. {len(dataset.train)} images, it is {config.data.batch}")
     shape, key = dataset.train.images.shape[1:], jax.random.key(config.seed)

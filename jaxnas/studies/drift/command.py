@@ -26,7 +26,7 @@ from jaxnas.report.document import write_page
 from jaxnas.report.format import note
 from jaxnas.studies.drift import run as drift
 from jaxnas.studies.drift.page import drift_page
-from jaxnas.studies.search.cells import check, prepare_study
+from jaxnas.studies.search.cells import prepare_study, validate_study
 from jaxnas.studies.search.config import StudyConfig
 from jaxnas.studies.search.presets import STUDIES
 from jaxnas.training import NonFiniteLoss
@@ -63,8 +63,8 @@ class Command:
 def run(command: Command, show: Progress) -> list[drift.Row]:
     """Trains and looks; returns the rows of `drift.csv`. Raises UserError before work, NonFiniteLoss."""
     config = command.config
-    space = check(config)
-    drift.check(config, command.every, command.rate)
+    space = validate_study(config)
+    drift.validate_drift(config, command.every, command.rate)
     table = None if config.table is None else read_table(space, config.table)
     dataset = load(config.data, config.seeds[0])
     problem = prepare_study(config, dataset)

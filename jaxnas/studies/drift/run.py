@@ -7,8 +7,8 @@ from typing import Any
 import numpy as np
 
 from jaxnas.benchmarks import Table
-from jaxnas.few_shot.context import Problem, architecture_name
-from jaxnas.few_shot.one_shot import build_judges, build_programs, single
+from jaxnas.few_shot.context import RunContext, architecture_name
+from jaxnas.few_shot.one_shot import build_evaluators, build_search_programs, single
 from jaxnas.search import ALGORITHMS, Logits
 from jaxnas.selection import Selector
 from jaxnas.selection.magnitude import magnitude
@@ -17,7 +17,7 @@ from jaxnas.studies.search.config import StudyConfig
 from jaxnas.studies.shared import train_supernets, trained_of
 from jaxnas.training import Searching
 from jaxnas.types import Stage, UserError
-from jaxnas.workdir import read_rows
+from jaxnas.workdir import read_jsonl
 
 SKIP = "skip_connect"
 FOLLOWED: dict[str, Selector] = {
@@ -28,7 +28,7 @@ FOLLOWED: dict[str, Selector] = {
 Row = dict[str, Any]
 
 
-def check(config: StudyConfig, every: int, rate: float) -> None:
+def validate_drift(config: StudyConfig, every: int, rate: float) -> None:
     """Raises UserError unless one algorithm with logits is followed, in steps of at least an epoch."""
     with_logits = [name for name in config.algorithms if "logits" in signature(ALGORITHMS[name]).parameters]
     if len(with_logits) != 1 or len(config.algorithms) != 1:
@@ -37,15 +37,15 @@ def check(config: StudyConfig, every: int, rate: float) -> None:
         raise UserError(f"every must be at least 1 and rate above 0, not {every} and {rate}")
 
 
-def follow(problem: Problem, config: StudyConfig, every: int, rate: float, stage: Stage) -> None:
+def follow(problem: RunContext, config: StudyConfig, every: int, rate: float, stage: Stage) -> None:
     """Trains a supernet for each seed; each `every` epochs the rows of the stage hold what each selector takes.
 
     rate: of the logits' Adam; without tuning between two decisions.
     """
     algorithm = ALGORITHMS[config.algorithms[0]](problem.space, logits=Logits(rate=rate))
     base, settings = problem.programs, problem.config
-    programs = build_programs(base, settings, algorithm)
-    judges = build_judges(base, settings, base.supernet(algorithm.partial), config.score)
+    programs = build_search_programs(base, settings, algorithm)
+    judges = build_evaluators(base, settings, base.supernet(algorithm.partial), config.score)
     mask = problem.space.full_mask()
 
     def chosen(epoch: int, states: Searching) -> list[Row]:
@@ -61,10 +61,10 @@ def follow(problem: Problem, config: StudyConfig, every: int, rate: float, stage
     train_supernets(problem, config, programs, mask[None], stage, chosen)
 
 
-def drift_rows(problem: Problem, config: StudyConfig, metrics: Path, table: Table | None) -> list[Row]:
+def drift_rows(problem: RunContext, config: StudyConfig, metrics: Path, table: Table | None) -> list[Row]:
     """Rows of `drift.csv`, from what `follow` told: skip connections and true accuracy of each architecture taken."""
     rows = []
-    for told in read_rows(metrics):
+    for told in read_jsonl(metrics):
         for selector in [name for name in FOLLOWED if name in told]:
             op_ids = np.array(problem.space.decode(told[selector]).op_ids)
             rows.append(

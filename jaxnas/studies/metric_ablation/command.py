@@ -33,7 +33,7 @@ from jaxnas.report.document import write_page
 from jaxnas.report.format import note
 from jaxnas.studies.metric_ablation.config import MetricAblationConfig
 from jaxnas.studies.metric_ablation.page import Material, answer, metric_page
-from jaxnas.studies.metric_ablation.run import check, measure_units, prepare_ablation
+from jaxnas.studies.metric_ablation.run import measure_units, prepare_ablation, validate_metric_ablation
 from jaxnas.studies.metric_ablation.tables import COLUMNS, Tables, tables
 from jaxnas.studies.split_ablation.presets import METRICS
 from jaxnas.training import NonFiniteLoss
@@ -85,7 +85,7 @@ class Command:
 def run(command: Command, show: Progress) -> tuple[Tables, list[str]]:
     """Measures what is missing and writes all files; the tables and the sentences of the page. Raises UserError."""
     config, path = command.config, command.workdir
-    space = check(config)
+    space = validate_metric_ablation(config)
     if config.quick_compile:
         jax.config.update("jax_disable_most_optimizations", True)
     dataset = load(config.data, config.seeds[0])

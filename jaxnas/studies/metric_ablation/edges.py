@@ -12,7 +12,7 @@ import numpy as np
 
 from jaxnas.analysis import mean_interval
 from jaxnas.spaces.base import SearchSpace
-from jaxnas.splitting import pair_values
+from jaxnas.splitting import jackknife_values
 from jaxnas.studies.metric_ablation.config import MetricAblationConfig
 
 Row = dict[str, Any]
@@ -84,7 +84,7 @@ def _between_seeds(config: MetricAblationConfig, group: Sequence[str], at: Any) 
         runs = [at(name, seed, 0) for seed in config.seeds]
         if len(runs) > 1 and all(run is not None for run in runs):
             matrices.append([[_same(x, y) for y in runs] for x in runs])
-    return pair_values(np.mean(matrices, 0)) if matrices else np.zeros(0)
+    return jackknife_values(np.mean(matrices, 0)) if matrices else np.zeros(0)
 
 
 def _taken(row: Row) -> set[int]:

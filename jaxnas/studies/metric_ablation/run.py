@@ -17,25 +17,25 @@ from jaxnas.few_shot.config import FewShotConfig
 from jaxnas.few_shot.context import (
     SCORE,
     WARM_UP,
-    Problem,
+    RunContext,
     build_readings,
     of_seed,
     prepare,
     purpose_key,
     steps_per_epoch,
 )
-from jaxnas.few_shot.context import check as check_few_shot
+from jaxnas.few_shot.context import validate_few_shot as check_few_shot
 from jaxnas.few_shot.scoring import readings_of, scoring_batches, scoring_key, similarity_of
 from jaxnas.metrics import METRICS, Metric, Readings
 from jaxnas.metrics.probes import check_readings
 from jaxnas.spaces.base import SearchSpace
 from jaxnas.spaces.tree import Node, as_mask, root
-from jaxnas.splitting import EdgeReading, Grouped, by_similarity, edges_taken, grow, scored_edges, survey
+from jaxnas.splitting import EdgeReading, Grouped, by_similarity, edges_by_rule, grow, rank_edges, scored_edges
 from jaxnas.studies.correlation.run import SMALLEST
 from jaxnas.studies.metric_ablation.config import MetricAblationConfig
 from jaxnas.training import SubnetState, new_state, train
 from jaxnas.types import Key, Params, Stages, UserError
-from jaxnas.workdir import Progress, append_rows, read_rows
+from jaxnas.workdir import Progress, append_rows, read_jsonl
 
 UNITS = "units.jsonl"  # what is kept, a row as soon as a unit is measured
 PARTS = 2  # groups of the best grouping of every edge
@@ -60,7 +60,7 @@ class Scored(NamedTuple):
     scores: np.ndarray | None  # [E, R, O]; None of a metric that is not one number
 
 
-def check(config: MetricAblationConfig) -> SearchSpace:
+def validate_metric_ablation(config: MetricAblationConfig) -> SearchSpace:
     """The space of a config. Raises UserError, before any work, for names and sizes that cannot be."""
     allowed = [*METRICS]
     for given, known, what in (
@@ -82,9 +82,9 @@ def check(config: MetricAblationConfig) -> SearchSpace:
     return check_few_shot(_few_shot(config))
 
 
-def prepare_ablation(config: MetricAblationConfig, dataset: Dataset) -> Problem:
+def prepare_ablation(config: MetricAblationConfig, dataset: Dataset) -> RunContext:
     """What all units share. Raises UserError."""
-    check(config)
+    validate_metric_ablation(config)
     return prepare(_few_shot(config), dataset)
 
 
@@ -100,14 +100,14 @@ def units(config: MetricAblationConfig) -> list[Unit]:
 
 
 def measure_units(
-    problem: Problem, config: MetricAblationConfig, workdir: Path, stages: Stages, show: Progress
+    problem: RunContext, config: MetricAblationConfig, workdir: Path, stages: Stages, show: Progress
 ) -> list[Row]:
     """The row of every unit, measuring those that the work directory lacks; what it has of other metrics stays there.
 
     A metric that cannot be, or is not finite, has rows with an `error` and does not stop the others.
     """
     wanted = units(config)
-    rows = [row for row in read_rows(workdir / UNITS) if _unit(row) in wanted]
+    rows = [row for row in read_jsonl(workdir / UNITS) if _unit(row) in wanted]
     known = {_unit(row) for row in rows}
     missing = [unit for unit in wanted if unit not in known]
     weights = warm_ups(problem, config, stages) if missing else {}
@@ -133,7 +133,7 @@ def measure_units(
     return sorted(rows, key=lambda row: wanted.index(_unit(row)))
 
 
-def warm_ups(problem: Problem, config: MetricAblationConfig, stages: Stages) -> dict[int, Params]:
+def warm_ups(problem: RunContext, config: MetricAblationConfig, stages: Stages) -> dict[int, Params]:
     """Epochs -> weights of a supernet for each seed, leaves [S, ...]; every seed is trained once, to the longest.
 
     A seed's weights after the longest warm-up are those of a few-shot run of that seed on the same images.
@@ -157,7 +157,7 @@ def warm_ups(problem: Problem, config: MetricAblationConfig, stages: Stages) -> 
 
 
 def measure(
-    problem: Problem,
+    problem: RunContext,
     config: MetricAblationConfig,
     unit: Unit,
     metric: Metric,
@@ -189,8 +189,8 @@ def measure(
 
     first, mask = scored(root(space)), space.full_mask()
     rng = np.random.default_rng([unit.seed, SCORE, TRUST])
-    found = survey(space, mask, first.readings, PARTS, split, rng)
-    row["taken"] = edges_taken(space, mask, found, split, rng)
+    found = rank_edges(space, mask, first.readings, PARTS, split, rng)
+    row["taken"] = edges_by_rule(space, mask, found, split, rng)
     row["groupings"] = [_grouping(of) for of in found]
     row["similarity"] = np.nan_to_num(similarity_of(space, mask, first.readings)).tolist()
     row["scores"] = None if first.scores is None else first.scores.tolist()

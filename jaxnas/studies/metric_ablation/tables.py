@@ -8,7 +8,7 @@ import numpy as np
 
 from jaxnas.analysis import Interval, mean_interval
 from jaxnas.spaces.base import SearchSpace
-from jaxnas.splitting import Tied, chance, concord, pair_values, pairwise, possible
+from jaxnas.splitting import Tied, chance, jackknife_values, pairwise, possible, rand_agreement
 from jaxnas.studies.metric_ablation.config import MetricAblationConfig
 from jaxnas.studies.metric_ablation.edges import edge_agreements
 from jaxnas.studies.metric_ablation.run import PARTS, metrics_of
@@ -91,7 +91,7 @@ def _between_seeds(
     mask = space.full_mask()
     allowed = [possible(space, mask, edge, PARTS, config.split.min_size) for edge in edges]
     drawn = chance([[tied[0] for tied in run] for run in runs], allowed, np.random.default_rng(0))
-    (row,) = _row("seeds", name, name, warmup, warmup, pair_values(pairwise(runs)), edges)
+    (row,) = _row("seeds", name, name, warmup, warmup, jackknife_values(pairwise(runs)), edges)
     low, high = np.quantile(drawn, (0.025, 0.975))
     level = {"chance": float(drawn.mean()), "chance_low": float(low), "chance_high": float(high)}
     return [{**row, **level, "seeds": len(runs)}]
@@ -101,7 +101,7 @@ def _concords(of: dict[Any, list[Tied]], pairs: Sequence[tuple[Any, Any]]) -> np
     """One mean over edges for each pair of which both are measured; a unit agrees wholly with itself."""
     return np.array(
         [
-            1.0 if a == b else np.mean([concord(*tied) for tied in zip(of[a], of[b], strict=True)])
+            1.0 if a == b else np.mean([rand_agreement(*tied) for tied in zip(of[a], of[b], strict=True)])
             for a, b in pairs
             if a in of and b in of
         ]

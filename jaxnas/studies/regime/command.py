@@ -34,7 +34,7 @@ from jaxnas.report.format import note
 from jaxnas.report.svg import standalone
 from jaxnas.studies.regime.config import RegimeConfig
 from jaxnas.studies.regime.page import panels, regime_page
-from jaxnas.studies.regime.run import IMAGES, Row, check, cost, follow, look_rows, point_rows, seed_of
+from jaxnas.studies.regime.run import IMAGES, Row, cost, follow, look_rows, point_rows, seed_of, validate_regime
 from jaxnas.training import NonFiniteLoss
 from jaxnas.types import UserError
 from jaxnas.workdir import (
@@ -44,7 +44,7 @@ from jaxnas.workdir import (
     open_workdir,
     progress,
     read_json,
-    read_rows,
+    read_jsonl,
     write_csv,
     write_json,
 )
@@ -69,7 +69,7 @@ def run(command: Command, show: Progress) -> list[Row]:
     config, path = command.config, command.workdir / command.point
     if Path(command.point).name != command.point or command.point in ("", ".."):
         raise UserError(f"a point is named like a folder, not {command.point!r}")
-    space = check(config)
+    space = validate_regime(config)
     table = read_table(space, Path(str(config.run.truth.table)))
     table.check(config.run.data.name)
     own = sorted({seed_of(config, IMAGES, seed) for seed in config.seeds})
@@ -87,7 +87,7 @@ def run(command: Command, show: Progress) -> list[Row]:
             stages = partial(open_stage, path, note=note, show=show)
             for seed in config.seeds:
                 follow(problems[seed_of(config, IMAGES, seed)], config, seed, stages)
-            metrics = read_rows(path / "metrics.jsonl")
+            metrics = read_jsonl(path / "metrics.jsonl")
             write_csv(path / "looks.csv", look_rows(problem, config, metrics, truth))
             write_json(path / "result.json", {"rows": point_rows(config, metrics, truth, cost(problem, config))})
         rows: list[Row] = read_json(path / "result.json")["rows"]

@@ -14,8 +14,8 @@ import numpy as np
 from jaxnas.analysis import Crossed, crossed_kendall, reliability, top_share
 from jaxnas.config import SelectionConfig
 from jaxnas.few_shot.config import ControlConfig
-from jaxnas.few_shot.context import WARM_UP, Problem, of_seed, purpose_key, steps_per_epoch
-from jaxnas.few_shot.context import check as check_few_shot
+from jaxnas.few_shot.context import WARM_UP, RunContext, of_seed, purpose_key, steps_per_epoch
+from jaxnas.few_shot.context import validate_few_shot as check_few_shot
 from jaxnas.few_shot.curves import measures
 from jaxnas.few_shot.forecast import forecast
 from jaxnas.few_shot.sample import uniform_cells
@@ -38,7 +38,7 @@ class Averaged(NamedTuple):
     mean: Params
 
 
-def check(config: RegimeConfig) -> SearchSpace:
+def validate_regime(config: RegimeConfig) -> SearchSpace:
     """The space of a config. Raises UserError, before any work, for what cannot be."""
     space = check_few_shot(config.run)
     if config.run.truth.table is None:
@@ -63,7 +63,7 @@ def seed_of(config: RegimeConfig, part: str, seed: int) -> int:
     return seed if part in config.varied else config.seeds[0]
 
 
-def follow(problem: Problem, config: RegimeConfig, seed: int, stages: Stages) -> None:
+def follow(problem: RunContext, config: RegimeConfig, seed: int, stages: Stages) -> None:
     """Trains the supernet of a seed phase by phase; its stages tell accuracies of the cells at every look.
 
     `problem` holds the seed's images. All kinds of evaluation are made at the end, before it only the first.
@@ -98,7 +98,7 @@ def follow(problem: Problem, config: RegimeConfig, seed: int, stages: Stages) ->
         params, before = jax.tree.map(lambda leaf: leaf[0], trained.of.params), before + epochs
 
 
-def read(problem: Problem, config: RegimeConfig, states: Averaged) -> dict[str, np.ndarray]:
+def read(problem: RunContext, config: RegimeConfig, states: Averaged) -> dict[str, np.ndarray]:
     """Validation accuracies [A] of the cells by kind of evaluation."""
     few = jax.tree.map(lambda leaf: leaf[: max(1, len(leaf) // 4)], problem.valid)
     found = {
@@ -112,7 +112,7 @@ def read(problem: Problem, config: RegimeConfig, states: Averaged) -> dict[str, 
     return found
 
 
-def cost(problem: Problem, config: RegimeConfig) -> tuple[float, float]:
+def cost(problem: RunContext, config: RegimeConfig) -> tuple[float, float]:
     """Seconds that training takes, and that one evaluation of the cells does, each by a few that are timed."""
     settings = replace(
         problem.config,
@@ -127,7 +127,7 @@ def cost(problem: Problem, config: RegimeConfig) -> tuple[float, float]:
     return seconds["warm_up"], seconds["judge_unsplit"]
 
 
-def look_rows(problem: Problem, config: RegimeConfig, metrics: list[Row], truth: np.ndarray) -> list[Row]:
+def look_rows(problem: RunContext, config: RegimeConfig, metrics: list[Row], truth: np.ndarray) -> list[Row]:
     """Rows of `looks.csv`: every seed at every look, from the rows of `metrics.jsonl` and the truth [A], percent."""
     each, rows = steps_per_epoch(problem), []
     for seed in config.seeds:
@@ -179,7 +179,7 @@ def _crossed(name: str, found: Crossed | None) -> Row:
     return {name: value, f"{name}_low": low, f"{name}_high": high}
 
 
-def _scores(problem: Problem, params: Params, recalibrate: int = 0) -> np.ndarray:
+def _scores(problem: RunContext, params: Params, recalibrate: int = 0) -> np.ndarray:
     """Accuracies [A] by the statistics of each batch, or of so many training batches, whatever a selector would use."""
     settings = replace(problem.config, selection=SelectionConfig(recalibrate=recalibrate))
     return score_paths(problem._replace(config=settings), params, [uniform_cells(problem)])[0]

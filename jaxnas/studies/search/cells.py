@@ -12,9 +12,9 @@ import numpy as np
 
 from jaxnas.data import Dataset
 from jaxnas.few_shot.config import FewShotConfig
-from jaxnas.few_shot.context import Problem, prepare
-from jaxnas.few_shot.context import check as check_few_shot
-from jaxnas.few_shot.one_shot import Programs, build_judges, build_programs, single
+from jaxnas.few_shot.context import RunContext, prepare
+from jaxnas.few_shot.context import validate_few_shot as check_few_shot
+from jaxnas.few_shot.one_shot import SearchPrograms, build_evaluators, build_search_programs, single
 from jaxnas.few_shot.validation import check_channels, check_images, scalar_metrics
 from jaxnas.search import ALGORITHMS
 from jaxnas.selection import SELECTORS, Trained
@@ -24,7 +24,7 @@ from jaxnas.studies.search.config import StudyConfig
 from jaxnas.studies.shared import train_supernets, trained_of
 from jaxnas.training import NonFiniteLoss, Searching
 from jaxnas.types import Mask, Stages, UserError
-from jaxnas.workdir import append_rows, read_rows
+from jaxnas.workdir import append_rows, read_jsonl
 
 EPOCHS, IMAGES, ARITHMETIC = EQUAL = ("epochs", "images", "arithmetic")  # what a comparison holds equal
 RANKED, SELECT = range(2)  # what is drawn for
@@ -39,7 +39,7 @@ class Scope(NamedTuple):
     mask: Mask
 
 
-def check(config: StudyConfig) -> SearchSpace:
+def validate_study(config: StudyConfig) -> SearchSpace:
     """The space of a config. Raises UserError, before any work, for names and sizes that cannot be."""
     for given, allowed, what in (
         (config.algorithms, [*ALGORITHMS], "algorithms"),
@@ -60,16 +60,16 @@ def check(config: StudyConfig) -> SearchSpace:
     return space
 
 
-def prepare_study(config: StudyConfig, dataset: Dataset) -> Problem:
+def prepare_study(config: StudyConfig, dataset: Dataset) -> RunContext:
     """What all cells share: images, network, and how architectures are trained alone. Raises UserError."""
-    check(config)
+    validate_study(config)
     problem = prepare(_few_shot(config), dataset)
     check_images(problem.train, problem.valid, config.recalibrate, config.data.batch)
     return problem
 
 
 def search_scopes(
-    problem: Problem,
+    problem: RunContext,
     config: StudyConfig,
     workdir: Path,
     scopes: list[Scope],
@@ -84,11 +84,13 @@ def search_scopes(
     with an `error`.
     """
     base, settings = problem.programs, problem.config
-    judges_of = cache(partial(build_judges, base, settings, score=config.score))  # shared by algorithms of one network
-    made: dict[str, Programs] = {}  # of each algorithm, for any length of training
+    judges_of = cache(
+        partial(build_evaluators, base, settings, score=config.score)
+    )  # shared by algorithms of one network
+    made: dict[str, SearchPrograms] = {}  # of each algorithm, for any length of training
     masks = np.stack([scope.mask for scope in scopes])
     items = [(seed, scope) for seed in config.seeds for scope in scopes]
-    known = {_name(row) for name in (CELLS, SUPERNETS) for row in read_rows(workdir / name)}
+    known = {_name(row) for name in (CELLS, SUPERNETS) for row in read_jsonl(workdir / name)}
     for name, epochs in lengths:
         told = (*config.selectors, None)
         if {(name, epochs, scope.name, seed, selector) for seed, scope in items for selector in told} <= known:
@@ -96,7 +98,7 @@ def search_scopes(
         config = replace(config, epochs=epochs)
         algorithm = ALGORITHMS[name](problem.space)
         if name not in made:
-            made[name] = build_programs(base, settings, algorithm)
+            made[name] = build_search_programs(base, settings, algorithm)
         programs = made[name]
         judges = judges_of(base.supernet(algorithm.partial))
         states, error = None, "the training diverged"

@@ -28,8 +28,8 @@ from jaxnas.console import GOES_ON, cli_main, interval
 from jaxnas.data import load
 from jaxnas.distributed.parallel import use_every_core
 from jaxnas.report.document import write_page
-from jaxnas.report.format import note, read_rows
-from jaxnas.studies.search.cells import check
+from jaxnas.report.format import note, read_csv
+from jaxnas.studies.search.cells import validate_study
 from jaxnas.studies.search.config import StudyConfig
 from jaxnas.studies.search.page import study_page
 from jaxnas.studies.search.presets import STUDIES
@@ -59,14 +59,14 @@ class Command:
 def run(command: Command, show: Progress) -> tuple[Rows, Rows]:
     """The whole study; returns the rows of `cells.csv` and `summary.csv`. Raises UserError, NonFiniteLoss."""
     config = command.config
-    space = check(config)
+    space = validate_study(config)
     scopes = scopes_of(space, command.splits, command.split, config.data.name, command.leaf)
     table = None if config.table is None else read_table(space, config.table)
     if config.quick_compile:
         jax.config.update("jax_disable_most_optimizations", True)
     dataset = load(config.data, config.seeds[0])
     found = run_study(config, command.workdir, dataset, table, scopes, note, show)
-    tables = [read_rows(command.workdir / f"{name}.csv") for name in ("cells", "supernets", "summary")]
+    tables = [read_csv(command.workdir / f"{name}.csv") for name in ("cells", "supernets", "summary")]
     write_page(command.workdir / "report.html", study_page(*tables))
     return found
 

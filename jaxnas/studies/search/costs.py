@@ -9,7 +9,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from jaxnas.arithmetic import Cost, Odds, counter
-from jaxnas.few_shot.context import Problem, steps_per_epoch
+from jaxnas.few_shot.context import RunContext, steps_per_epoch
 from jaxnas.search import ALGORITHMS
 from jaxnas.studies.search.cells import ARITHMETIC, EPOCHS, IMAGES, Scope
 from jaxnas.studies.search.config import StudyConfig
@@ -30,7 +30,7 @@ class Costs(NamedTuple):
         return float(self.alone_products[op_ids].mean(1).sum())
 
 
-def costs_of(problem: Problem, config: StudyConfig, scopes: list[Scope]) -> Costs:
+def costs_of(problem: RunContext, config: StudyConfig, scopes: list[Scope]) -> Costs:
     """Counted over the programs of this machine; traces a step of each algorithm.
 
     A path counts as the mean over the connected architectures of its scope, which is exact where each is as likely.
@@ -72,7 +72,7 @@ def random_epochs(config: StudyConfig, costs: Costs, equal: str, algorithm: str,
     return max(1, round(epochs * costs.images[algorithm] / (costs.alone_images * len(drawn))))
 
 
-def _shares(problem: Problem, scope: Scope) -> np.ndarray:
+def _shares(problem: RunContext, scope: Scope) -> np.ndarray:
     """How often each operation is on an edge, over the connected architectures of a scope; [O], they sum to 1."""
     op_ids = problem.space.enumerate_connected(scope.mask)
     return np.bincount(op_ids.ravel(), minlength=len(problem.space.ops)) / op_ids.size
@@ -82,7 +82,7 @@ def _odds(shares: np.ndarray, branches: int) -> np.ndarray:
     return shares if branches == len(shares) else np.full(branches, 1 / branches)
 
 
-def _counter(problem: Problem, name: str | None) -> Callable[[Odds], Cost]:
+def _counter(problem: RunContext, name: str | None) -> Callable[[Odds], Cost]:
     """Counts a training step of an algorithm's supernet or, for None, of an architecture trained alone."""
     programs, config, mask = problem.programs, problem.config, jnp.asarray(problem.space.full_mask())
     batch = jax.tree.map(lambda x: jax.ShapeDtypeStruct((config.data.batch, *x.shape[1:]), x.dtype), problem.train)

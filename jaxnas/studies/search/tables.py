@@ -8,21 +8,21 @@ from jaxnas.analysis import kendall, mean_interval
 from jaxnas.analysis.intervals import expected_best
 from jaxnas.benchmarks import Table
 from jaxnas.data import Dataset
-from jaxnas.few_shot.context import Problem, architecture_name
+from jaxnas.few_shot.context import RunContext, architecture_name
 from jaxnas.studies.search.agreement import Rankings, between_seeds, interval_columns, rankings
 from jaxnas.studies.search.cells import CELLS, SUPERNETS, Scope
 from jaxnas.studies.search.config import StudyConfig
 from jaxnas.studies.search.costs import Costs, epochs_of, random_epochs
 from jaxnas.studies.truth import Row, Search, Truth, random_draws, random_search, true_accuracies
 from jaxnas.types import Stages
-from jaxnas.workdir import read_rows
+from jaxnas.workdir import read_jsonl
 
 GROUP = ("equal", "algorithm", "selector", "scope", "control_of")  # cells that differ in their seeds alone
 COST = ("epochs", "images", "billion_multiply_adds")  # of the training
 
 
 def conclude(
-    problem: Problem,
+    problem: RunContext,
     config: StudyConfig,
     workdir: Path,
     dataset: Dataset,
@@ -32,7 +32,7 @@ def conclude(
     stages: Stages,
 ) -> tuple[list[Row], list[Row], list[Row]]:
     """Rows of `cells.csv`, `supernets.csv` and `summary.csv`."""
-    cells, supernets = (_compared(read_rows(workdir / name), config, costs) for name in (CELLS, SUPERNETS))
+    cells, supernets = (_compared(read_jsonl(workdir / name), config, costs) for name in (CELLS, SUPERNETS))
     cells = [*cells, *_searched(problem, config, workdir, scopes, costs, stages)]
     asked = [row["op_ids"] for row in cells if row["op_ids"]]
     asked += [op_ids for row in supernets for op_ids in row.get("op_ids", ())]
@@ -61,7 +61,7 @@ def _compared(rows: list[Row], config: StudyConfig, costs: Costs) -> list[Row]:
 
 
 def _searched(
-    problem: Problem, config: StudyConfig, workdir: Path, scopes: list[Scope], costs: Costs, stages: Stages
+    problem: RunContext, config: StudyConfig, workdir: Path, scopes: list[Scope], costs: Costs, stages: Stages
 ) -> list[Row]:
     """The random searches of every comparison, one for all algorithms beside which it would be the same."""
     draws = random_draws(problem, config, scopes)
@@ -89,7 +89,7 @@ def _searched(
     return [{**row, **name, **cost} for (name, _), row, cost in zip(wanted, found, spent, strict=True)]
 
 
-def summaries(problem: Problem, cells: list[Row], ranked: Rankings, masks: dict[str, np.ndarray]) -> list[Row]:
+def summaries(problem: RunContext, cells: list[Row], ranked: Rankings, masks: dict[str, np.ndarray]) -> list[Row]:
     """Means over seeds of the cells that did not fail, with Student's intervals, the difference from the random search
     of the same cost, paired by seed, and how far the seeds agree. masks: of each scope."""
     groups: dict[tuple[str, ...], list[Row]] = {}
@@ -140,7 +140,7 @@ def _estimate(column: str, values: list[float]) -> Row:
     return interval_columns(column, mean_interval(np.array(values)) if values else None)
 
 
-def _cell(problem: Problem, row: Row, truth: Truth, known: np.ndarray | None) -> Row:
+def _cell(problem: RunContext, row: Row, truth: Truth, known: np.ndarray | None) -> Row:
     """One row of `cells.csv`; rank and regret are among the connected architectures of its sub-space, `known` [A]."""
     found: Row = {"architecture": "", "true_accuracy": None, "true_rank": None, "regret": None}
     if row["op_ids"]:
@@ -175,5 +175,5 @@ def _chance(config: StudyConfig, known: dict[str, np.ndarray]) -> list[Row]:
     return rows
 
 
-def _values(problem: Problem, scope: Scope, table: Table, config: StudyConfig) -> np.ndarray:
+def _values(problem: RunContext, scope: Scope, table: Table, config: StudyConfig) -> np.ndarray:
     return table.query(problem.space.enumerate_connected(scope.mask), config.data.name)

@@ -6,7 +6,7 @@ from pathlib import Path
 from jaxnas.config import SplitConfig
 from jaxnas.distributed import parallel
 from jaxnas.few_shot import stages as few_shot
-from jaxnas.few_shot.context import Problem, build_readings
+from jaxnas.few_shot.context import RunContext, build_readings
 from jaxnas.few_shot.controls import scoring_images
 from jaxnas.metrics import METRICS
 from jaxnas.spaces.tree import SplitTree
@@ -28,7 +28,7 @@ def metric_of(name: str) -> str | None:
     return metric
 
 
-def grow_trees(problem: Problem, config: SplitAblationConfig, parents: Params, stages: Stages) -> Grown:
+def grow_trees(problem: RunContext, config: SplitAblationConfig, parents: Params, stages: Stages) -> Grown:
     """The tree of every `metric:NAME` and seed; parents: weights of the warmed-up supernets, leaves [seeds, ...].
 
     Scored as a few-shot run of that seed scores its own, with the settings `config.split`.
@@ -47,7 +47,7 @@ def grow_trees(problem: Problem, config: SplitAblationConfig, parents: Params, s
     return found
 
 
-def grown_images(problem: Problem, config: SplitAblationConfig, grown: Grown) -> dict[tuple[str, int], int]:
+def grown_images(problem: RunContext, config: SplitAblationConfig, grown: Grown) -> dict[tuple[str, int], int]:
     """Training images that scored the nodes of each tree."""
     return {
         (name, seed): scoring_images(_of(problem, config, str(metric_of(name)), seed), tree)
@@ -60,7 +60,7 @@ def tree_file(folder: Path, name: str, seed: int) -> Path:
     return folder / "trees" / f"{metric_of(name)}-{seed}.json"
 
 
-def read_grown(problem: Problem, config: SplitAblationConfig, folders: list[Path]) -> Grown:
+def read_grown(problem: RunContext, config: SplitAblationConfig, folders: list[Path]) -> Grown:
     """The trees of every `metric:NAME` and seed that the parts of an ablation have grown.
 
     Raises UserError if one lacks.
@@ -79,5 +79,5 @@ def _settings(config: SplitAblationConfig, metric: str) -> SplitConfig:
     return replace(config.split, metric=metric)
 
 
-def _of(problem: Problem, config: SplitAblationConfig, metric: str, seed: int) -> Problem:
+def _of(problem: RunContext, config: SplitAblationConfig, metric: str, seed: int) -> RunContext:
     return problem._replace(config=replace(problem.config, split=_settings(config, metric), seed=seed))

@@ -15,21 +15,21 @@ import jax.numpy as jnp
 import numpy as np
 
 from jaxnas.config import SplitConfig
-from jaxnas.few_shot.context import Problem
-from jaxnas.few_shot.one_shot import begin, build_judges, build_programs, single, train_on
+from jaxnas.few_shot.context import RunContext
+from jaxnas.few_shot.one_shot import begin, build_evaluators, build_search_programs, single, train_on
 from jaxnas.search import ALGORITHMS
 from jaxnas.selection import Trained
 from jaxnas.spaces.base import SearchSpace
 from jaxnas.splitting import at_random, check_settings, grow
 from jaxnas.studies.search.cells import EPOCHS, Scope, is_finite, sample, select
-from jaxnas.studies.search.cells import check as check_study
+from jaxnas.studies.search.cells import validate_study as check_study
 from jaxnas.studies.search.config import StudyConfig
 from jaxnas.studies.shared import train_supernets, trained_of
 from jaxnas.studies.split_ablation.config import SplitAblationConfig
 from jaxnas.studies.split_ablation.grown import metric_of
 from jaxnas.training import NonFiniteLoss
 from jaxnas.types import Array, Params, Stages, UserError
-from jaxnas.workdir import append_rows, read_rows
+from jaxnas.workdir import append_rows, read_jsonl
 
 DRAW = 2  # what random trees are drawn for
 NONE, RANDOM = "none", "random"
@@ -48,7 +48,7 @@ class Leaf(NamedTuple):
     mask: np.ndarray  # bool [E, O]
 
 
-def check(config: SplitAblationConfig) -> SearchSpace:
+def validate_split_ablation(config: SplitAblationConfig) -> SearchSpace:
     """The space of a config. Raises UserError, before any work, for names and sizes that cannot be."""
     space = check_study(config.study)
     if len(config.study.selectors) > 1:
@@ -113,17 +113,17 @@ def leaves_of(
     return leaves, stands
 
 
-def warm_up(problem: Problem, config: SplitAblationConfig, stages: Stages) -> Params:
+def warm_up(problem: RunContext, config: SplitAblationConfig, stages: Stages) -> Params:
     """Weights of one full supernet for each seed, trained on uniform paths; leaves [seeds, ...]."""
     settings = replace(config.study, epochs=config.warmup_epochs)
-    programs = build_programs(problem.programs, problem.config, ALGORITHMS["uniform"](problem.space))
+    programs = build_search_programs(problem.programs, problem.config, ALGORITHMS["uniform"](problem.space))
     with stages("warm_up") as stage:
         states = train_supernets(problem, settings, programs, problem.space.full_mask()[None], stage)
     return states.subnet.params
 
 
 def run_leaves(
-    problem: Problem, config: SplitAblationConfig, workdir: Path, leaves: list[Leaf], parents: Params, stages: Stages
+    problem: RunContext, config: SplitAblationConfig, workdir: Path, leaves: list[Leaf], parents: Params, stages: Stages
 ) -> None:
     """Trains all leaves by each algorithm as one stacked state, and appends what each gives to the work directory.
 
@@ -131,8 +131,8 @@ def run_leaves(
     """
     study = config.study
     base = problem.programs
-    judges = build_judges(base, problem.config, base.network, study.score)
-    known = {leaf_name(row) for row in read_rows(workdir / CELLS)}
+    judges = build_evaluators(base, problem.config, base.network, study.score)
+    known = {leaf_name(row) for row in read_jsonl(workdir / CELLS)}
     rows = np.array([study.seeds.index(leaf.seed) for leaf in leaves])
     params = jax.jit(lambda tree: jax.tree.map(lambda w: w[rows], tree))(parents)
     masks = np.stack([leaf.mask for leaf in leaves])
@@ -140,7 +140,7 @@ def run_leaves(
         wanted = [{"algorithm": name, "split": x.split, "seed": x.seed, "leaf": x.number} for x in leaves]
         if {leaf_name(row) for row in wanted} <= known:
             continue
-        programs = build_programs(base, problem.config, ALGORITHMS[name](problem.space))
+        programs = build_search_programs(base, problem.config, ALGORITHMS[name](problem.space))
         states, error = None, "the training diverged"
         try:
             with stages(f"train_{name}") as stage:
@@ -159,7 +159,7 @@ def run_leaves(
                 stage.advance(number + 1, len(leaves), np.zeros(()), [])
 
 
-def _taken(problem: Problem, study: StudyConfig, view: Trained | None, error: str, leaf: Leaf) -> Row:
+def _taken(problem: RunContext, study: StudyConfig, view: Trained | None, error: str, leaf: Leaf) -> Row:
     """What the selector takes from a leaf, its validation accuracy, and those of a random sample of the leaf."""
     began = time.monotonic()
     failed: Row = {"op_ids": None, "validation_score": None, "sample": [], "evaluations": 0, "seconds": 0.0}

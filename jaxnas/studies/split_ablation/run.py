@@ -14,7 +14,7 @@ from jaxnas.analysis import expected_best
 from jaxnas.benchmarks import Table
 from jaxnas.config import to_dict
 from jaxnas.data import Dataset
-from jaxnas.few_shot.context import Problem, steps_per_epoch
+from jaxnas.few_shot.context import RunContext, steps_per_epoch
 from jaxnas.spaces.base import SearchSpace
 from jaxnas.spaces.split_file import read_splits
 from jaxnas.studies.search.cells import Scope, prepare_study
@@ -27,12 +27,12 @@ from jaxnas.studies.split_ablation.leaves import (
     Leaf,
     Row,
     Trees,
-    check,
     expanded,
     leaf_name,
     leaves_of,
     random_masks,
     run_leaves,
+    validate_split_ablation,
     warm_up,
 )
 from jaxnas.studies.split_ablation.tables import (
@@ -53,7 +53,7 @@ from jaxnas.workdir import (
     open_stage,
     open_workdir,
     read_json,
-    read_rows,
+    read_jsonl,
     refuse_change,
     write_csv,
     write_json,
@@ -70,7 +70,7 @@ class Work(NamedTuple):
     """What an ablation is made of."""
 
     config: SplitAblationConfig
-    problem: Problem
+    problem: RunContext
     dataset: Dataset
     table: Table | None
     inputs: dict[str, str | None]  # digests of what is read
@@ -177,7 +177,7 @@ def merge(
     rows = {leaf_name(row): row for leaves, _ in found for row in leaves}
     with _opened(work, workdir):
         trained = _trained(work, workdir, trees, read_grown(work.problem, config, [*shards]))
-        known = {leaf_name(row) for row in read_rows(workdir / CELLS)}
+        known = {leaf_name(row) for row in read_jsonl(workdir / CELLS)}
         held = known | {*rows}
         wanted = [
             (name, leaf.split, leaf.seed, leaf.number) for name in config.study.algorithms for leaf in trained.leaves
@@ -191,7 +191,7 @@ def merge(
 
 
 def _prepare(config: SplitAblationConfig, dataset: Dataset, table: Table | None, trees: Trees) -> Work:
-    check(config)
+    validate_split_ablation(config)
     data = config.study.data.name
     problem = prepare_study(config.study, dataset)
     if table is not None:
@@ -229,7 +229,7 @@ def _shard_rows(work: Work, shard: Path) -> tuple[list[Row], list[Row]]:
     try:
         with locked(shard):
             made_of, made_with = (read_json(shard / f"{name}.json") for name in ("config", "environment"))
-            rows = read_rows(shard / CELLS), read_rows(shard / ALONE)
+            rows = read_jsonl(shard / CELLS), read_jsonl(shard / ALONE)
     except OSError as error:
         raise UserError(f"{shard} is no shard that can be read: {error.strerror or error}") from error
     refuse_change(shard, "shard of another config", made_of, to_dict(work.config), (*MAY_CHANGE, "study.seeds"))
@@ -241,7 +241,7 @@ def _shard_rows(work: Work, shard: Path) -> tuple[list[Row], list[Row]]:
 def _conclude(work: Work, trained: Trained, workdir: Path, stages: Stages) -> list[Row]:
     """Writes both tables; rows of the second."""
     problem, study = work.problem, work.config.study
-    kept = read_rows(workdir / CELLS)
+    kept = read_jsonl(workdir / CELLS)
     whole = [Scope("whole", problem.space.full_mask())]
     epochs = _random_epochs(work, trained)
     draws = random_draws(problem, study, whole)

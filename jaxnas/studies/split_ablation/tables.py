@@ -5,7 +5,7 @@ from typing import Any
 import numpy as np
 
 from jaxnas.analysis import mean_interval
-from jaxnas.few_shot.context import Problem, architecture_name, steps_per_epoch
+from jaxnas.few_shot.context import RunContext, architecture_name, steps_per_epoch
 from jaxnas.search import ALGORITHMS
 from jaxnas.selection import ESTIMATES
 from jaxnas.spaces.base import SearchSpace, mask_size
@@ -23,14 +23,14 @@ def shares_of(space: SearchSpace, leaves: list[Leaf]) -> Shares:
     return {(leaf.split, leaf.seed, leaf.number): mask_size(leaf.mask) / space.size for leaf in leaves}
 
 
-def images_of(problem: Problem, config: SplitAblationConfig, algorithm: str, leaves: int) -> int:
+def images_of(problem: RunContext, config: SplitAblationConfig, algorithm: str, leaves: int) -> int:
     """Training images that one split sees, forward and backward: its warm-up, and all its leaves."""
     epochs = config.warmup_epochs + leaves * ALGORITHMS[algorithm](problem.space).passes * config.study.epochs
     return epochs * steps_per_epoch(problem) * config.study.data.batch
 
 
 def cell_rows(
-    problem: Problem,
+    problem: RunContext,
     config: SplitAblationConfig,
     kept: list[Row],
     stands: dict[tuple[str, int], str],

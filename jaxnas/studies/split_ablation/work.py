@@ -13,10 +13,10 @@ from jaxnas.config import to_dict
 from jaxnas.data import load
 from jaxnas.distributed.parallel import use_every_core
 from jaxnas.report.document import write_page
-from jaxnas.report.format import note, read_rows
+from jaxnas.report.format import note, read_csv
 from jaxnas.studies.launch import LaunchConfig, Outcome, run_jobs
 from jaxnas.studies.split_ablation.config import SplitAblationConfig
-from jaxnas.studies.split_ablation.leaves import check
+from jaxnas.studies.split_ablation.leaves import validate_split_ablation
 from jaxnas.studies.split_ablation.page import ablation_page
 from jaxnas.studies.split_ablation.run import merge, run_ablation, shard_of, trees_of
 from jaxnas.types import UserError
@@ -49,7 +49,7 @@ class Command:
 def run(command: Command, show: Progress) -> Rows:
     """The whole ablation or its part; returns the rows of `table.csv`. Raises UserError, NonFiniteLoss."""
     config = command.config
-    space = check(config)
+    space = validate_split_ablation(config)
     if command.merge and command.shard is not None:
         raise UserError("a run trains one shard (--shard I N) or joins all of them (--merge DIR ...), not both")
     if command.shard is not None:
@@ -63,7 +63,7 @@ def run(command: Command, show: Progress) -> Rows:
         rows = merge(config, command.workdir, command.merge, dataset, table, trees, note, show)
     else:
         rows = run_ablation(config, command.workdir, dataset, table, trees, note, show)
-    tables = [read_rows(command.workdir / f"{name}.csv") for name in ("cells", "table")]
+    tables = [read_csv(command.workdir / f"{name}.csv") for name in ("cells", "table")]
     write_page(command.workdir / "report.html", ablation_page(*tables))
     return rows
 
@@ -73,7 +73,7 @@ def launch(command: Command, launcher: str) -> Rows:
     config, workdir, of = command.config, command.workdir, command.shards
     if command.merge or command.shard is not None:
         raise UserError("--launcher makes the shards and joins them itself, without --shard and --merge")
-    trees_of(check(config), config, command.trees)
+    trees_of(validate_split_ablation(config), config, command.trees)
     shard_of(config, of, of)
 
     def jobs(commands: list[Command]) -> list[Outcome]:

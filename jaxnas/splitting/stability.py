@@ -17,7 +17,7 @@ TAILS = (2.5, 97.5)  # percentiles of an interval of 95 %
 FEWEST = 4  # batches; of 3, more than 2.5 % of the resamplings repeat a single one, which then is the interval's end
 
 
-class Trust(NamedTuple):
+class Stability(NamedTuple):
     """Bootstrap over batches of the grouping that was chosen on one edge; percentile intervals of 95 %.
 
     The margin is the value of the best other grouping minus that of the chosen one, below 0 where another one wins.
@@ -44,7 +44,7 @@ def bootstrap(
     objective: Objective = size_normalised_cut,
     min_size: int = 1,
     allowed: Allowed = lambda groups: True,
-) -> Trust | None:
+) -> Stability | None:
     """The trust in the grouping `chosen` of some operations of an edge.
 
     Batches are drawn with replacement, whole, so that operations stay paired, and what is measured of a resampling is
@@ -63,7 +63,7 @@ def bootstrap(
     margins = np.array([min(objective(mean, parts) for parts in others) for mean in means]) - values
     values, margins = values[place], margins[place]
     ends = np.percentile([values, margins], TAILS, axis=1)  # [tail, value and margin]
-    return Trust(
+    return Stability(
         value_low=float(ends[0, 0]),
         value_high=float(ends[1, 0]),
         margin_low=float(ends[0, 1]),
@@ -72,7 +72,7 @@ def bootstrap(
     )
 
 
-def agreement(partitions: Sequence[Groups]) -> float:
+def adjusted_rand_index(partitions: Sequence[Groups]) -> float:
     """Mean adjusted Rand index over pairs of groupings of the same operations, say one for each initialisation.
 
     1: all alike; 0: as alike as chance makes groupings of these sizes (Hubert & Arabie 1985). Raises UserError for

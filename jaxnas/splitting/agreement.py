@@ -7,29 +7,29 @@ from itertools import combinations
 import numpy as np
 
 from jaxnas.splitting.objectives import Groups
-from jaxnas.splitting.trust import agreement
+from jaxnas.splitting.stability import adjusted_rand_index
 
 DRAWS = 1000
 Tied = Sequence[Groups]  # the groupings of one edge with exactly the best value; one, where nothing ties
 
 
-def concord(a: Tied, b: Tied) -> float:
+def rand_agreement(a: Tied, b: Tied) -> float:
     """Expected adjusted Rand index of two groupings of an edge, each drawn uniformly of its exact ties."""
     return float(np.mean([_rand_index(x, y) for x in a for y in b]))
 
 
 def pairwise(runs: Sequence[Sequence[Tied]]) -> np.ndarray:
-    """Mean over edges of `concord` for every pair of runs, say one for each seed; runs [S][E] -> float [S, S].
+    """Mean over edges of `rand_agreement` for every pair of runs, say one for each seed; runs [S][E] -> float [S, S].
 
     The diagonal is 1: a run agrees with itself.
     """
     found = np.eye(len(runs))
     for (i, a), (j, b) in combinations(enumerate(runs), 2):
-        found[i, j] = found[j, i] = np.mean([concord(*pair) for pair in zip(a, b, strict=True)])
+        found[i, j] = found[j, i] = np.mean([rand_agreement(*pair) for pair in zip(a, b, strict=True)])
     return found
 
 
-def pair_values(matrix: np.ndarray) -> np.ndarray:
+def jackknife_values(matrix: np.ndarray) -> np.ndarray:
     """Jackknife pseudo-values, one a run, of the mean over pairs of runs; matrix [S, S] -> [S].
 
     Pairs share runs and are not independent; the pseudo-values are nearly so, and their mean is the mean over pairs
@@ -72,4 +72,4 @@ def chance(
 
 @lru_cache(maxsize=4096)
 def _rand_index(a: Groups, b: Groups) -> float:
-    return agreement([a, b])
+    return adjusted_rand_index([a, b])

@@ -41,7 +41,7 @@ def grow(
                     f"each keep a connected architecture; use fewer levels or groups than {list(groups)}"
                 )
             if isinstance(split, str):
-                nodes[index] = replace(node, kept=split)
+                nodes[index] = replace(node, unsplit_reason=split)
                 continue
             nodes[index] = replace(node, split=split)
             for mask in child_masks(as_mask(node), split.edge, split.groups):

@@ -8,7 +8,7 @@ from jaxnas.config import SplitConfig
 from jaxnas.spaces import NAS_BENCH_201
 from jaxnas.spaces.tree import LATER, Split, SplitTree
 from jaxnas.splitting import (
-    agreement,
+    adjusted_rand_index,
     as_readings,
     best_partition,
     bootstrap,
@@ -126,16 +126,16 @@ def test_nothing_is_said_of_few_batches_or_of_a_grouping_without_another() -> No
 def test_agreement_by_hand() -> None:
     # 4 pairs inside 01 | 234, 6 inside 0 | 1234, 3 inside both, of 10: (3 - 2.4) / ((4 + 6) / 2 - 2.4).
     apart = ((0,), (1, 2, 3, 4))
-    assert agreement([BLOCKS, apart]) == pytest.approx(0.6 / 2.6)
-    assert agreement([BLOCKS, BLOCKS, apart]) == pytest.approx((1 + 2 * 0.6 / 2.6) / 3)
-    assert agreement([BLOCKS, BLOCKS[::-1]]) == 1
-    assert agreement([((1, 7), (4,)), ((1,), (4, 7))]) == pytest.approx((0 - 1 / 3) / (1 - 1 / 3))
+    assert adjusted_rand_index([BLOCKS, apart]) == pytest.approx(0.6 / 2.6)
+    assert adjusted_rand_index([BLOCKS, BLOCKS, apart]) == pytest.approx((1 + 2 * 0.6 / 2.6) / 3)
+    assert adjusted_rand_index([BLOCKS, BLOCKS[::-1]]) == 1
+    assert adjusted_rand_index([((1, 7), (4,)), ((1,), (4, 7))]) == pytest.approx((0 - 1 / 3) / (1 - 1 / 3))
 
 
 @pytest.mark.parametrize("partitions", [[], [BLOCKS], [BLOCKS, ((0, 1), (2, 3))]])
 def test_agreement_is_refused_where_there_is_nothing_to_compare(partitions) -> None:
     with pytest.raises(UserError, match="two or more groupings of the same operations"):
-        agreement(partitions)
+        adjusted_rand_index(partitions)
 
 
 def looks(batches: np.ndarray, operations=range(5), groups: int = 2, **settings):

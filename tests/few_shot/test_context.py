@@ -10,7 +10,7 @@ from jaxnas.config import SearchConfig, SelectionConfig
 from jaxnas.data import load
 from jaxnas.distributed import hosts
 from jaxnas.few_shot.config import FewShotConfig
-from jaxnas.few_shot.context import architecture_name, check, prepare, purpose_key, steps_per_epoch
+from jaxnas.few_shot.context import architecture_name, prepare, purpose_key, steps_per_epoch, validate_few_shot
 from jaxnas.few_shot.presets import PRESETS
 from jaxnas.types import UserError
 
@@ -56,12 +56,12 @@ def test_impossible_configs_are_refused_before_work(change, message) -> None:
     for name, given in change.items():
         values[name] = {**values[name], **given} if isinstance(given, dict) else given
     with pytest.raises(UserError, match=message):
-        check(configs.from_dict(FewShotConfig, values))
+        validate_few_shot(configs.from_dict(FewShotConfig, values))
 
 
 def test_every_preset_passes_the_checks() -> None:
     for preset in PRESETS.values():
-        check(preset)
+        validate_few_shot(preset)
 
 
 def test_too_few_images_are_refused(problem) -> None:
@@ -91,10 +91,10 @@ def test_too_few_images_for_a_search_or_to_recalibrate_are_refused(problem) -> N
 
 def test_several_processes_share_uniform_paths_and_evolution_only(problem, monkeypatch) -> None:
     monkeypatch.setattr(hosts, "processes", lambda: 2)
-    check(replace(problem.config, leaf_weights="new"))
+    validate_few_shot(replace(problem.config, leaf_weights="new"))
     for other in ({"search": SearchConfig(algorithm="darts")}, {"selection": SelectionConfig(name="random")}):
         with pytest.raises(UserError, match="several processes share uniform paths and evolution only, not "):
-            check(replace(problem.config, **other))
+            validate_few_shot(replace(problem.config, **other))
 
 
 def test_validation_batches_are_equal_and_leave_little_over(problem) -> None:

@@ -29,7 +29,7 @@ def test_any_number_of_devices_and_items_finds_what_one_device_does(spread, name
 
 def test_so_do_eight_devices() -> None:
     command = [sys.executable, "-m", "tests.spread", "8"]
-    done = subprocess.run(command, cwd=Path(__file__).parent.parent, capture_output=True, text=True, timeout=300)
+    done = subprocess.run(command, cwd=Path(__file__).parent.parent.parent, capture_output=True, text=True, timeout=300)
     assert done.returncode == 0, done.stderr
 
 

@@ -15,7 +15,7 @@ from jaxnas.few_shot import command as few_shot
 from jaxnas.workdir.checkpoints import newest_checkpoint, save_checkpoint
 from tests.several import raw, states
 
-ROOT = Path(__file__).parent.parent
+ROOT = Path(__file__).parent.parent.parent
 
 
 def free_port() -> str:

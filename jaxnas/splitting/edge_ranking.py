@@ -8,12 +8,12 @@ import numpy as np
 
 from jaxnas.config import SplitConfig
 from jaxnas.spaces.base import SearchSpace
-from jaxnas.splitting.choose import candidates, completions, trust_in
+from jaxnas.splitting.choose import candidates, completions, stability_of
 from jaxnas.splitting.edges import EDGE_RULES, Candidate
 from jaxnas.splitting.objectives import Groups
 from jaxnas.splitting.partition import groupings
 from jaxnas.splitting.reading import Readings, as_readings
-from jaxnas.splitting.trust import Trust
+from jaxnas.splitting.stability import Stability
 from jaxnas.types import Mask
 
 
@@ -21,12 +21,12 @@ class Grouped(NamedTuple):
     """The best grouping of one edge, and how far to trust it."""
 
     candidate: Candidate
-    trust: Trust | None  # None: too few batches, or no other grouping
+    trust: Stability | None  # None: too few batches, or no other grouping
     counted: int | None  # batches that count on it; None: not by batches
     backgrounds: int | None  # distinct ones among them
 
 
-def survey(
+def rank_edges(
     space: SearchSpace,
     mask: Mask,
     given: np.ndarray | Readings,
@@ -44,12 +44,12 @@ def survey(
     for of in candidates(space, mask, readings, parts, replace(settings, edges="best")):
         reading = readings[of.edge]
         assert reading is not None  # or it was no candidate
-        trust = trust_in(space, mask, of.edge, of.partition.groups, reading, settings, rng)
+        trust = stability_of(space, mask, of.edge, of.partition.groups, reading, settings, rng)
         found.append(Grouped(of, trust, reading.counted, reading.backgrounds))
     return found
 
 
-def edges_taken(
+def edges_by_rule(
     space: SearchSpace, mask: Mask, found: Sequence[Grouped], settings: SplitConfig, rng: np.random.Generator
 ) -> dict[str, int | None]:
     """The edge that each of EDGE_RULES takes, the lowest of exact ties; None where a rule takes none.
