@@ -12,7 +12,7 @@ from experiments.bench.rows import Setting
 from jaxnas.arithmetic import minimum
 from jaxnas.data import Images
 from jaxnas.few_shot.config import FewShotConfig
-from jaxnas.few_shot.context import RunContext, steps_per_epoch
+from jaxnas.few_shot.run_context import RunContext, steps_per_epoch
 from jaxnas.spaces import Architecture
 from jaxnas.spaces.counts import supernet_parameters
 from jaxnas.studies.split_ablation.config import SplitAblationConfig
@@ -78,8 +78,8 @@ def study(config: SplitAblationConfig, named: int = 0) -> list[Part]:
     assert shared.data.train is not None and shared.data.valid is not None
     mixed, path = mixed_step(setting), path_step(setting)
     labels: Any = jax.ShapeDtypeStruct((shared.data.train,), jnp.int32)
-    problem = RunContext(FewShotConfig(data=shared.data), space, *[None] * 3)._replace(train=Images(labels, labels))  # type: ignore[arg-type]
-    steps = steps_per_epoch(problem)
+    context = RunContext(FewShotConfig(data=shared.data), space, *[None] * 3)._replace(train=Images(labels, labels))  # type: ignore[arg-type]
+    steps = steps_per_epoch(context)
     leaves = seeds * k * (len(expanded(config.splits)) + named)
     parts = [Part("warm-up", 1, seeds, config.warmup_epochs * steps * path)]
     for name in shared.algorithms:
@@ -87,7 +87,7 @@ def study(config: SplitAblationConfig, named: int = 0) -> list[Part]:
         parts.append(Part(name, 1, leaves, shared.epochs * steps * (on_mixed * mixed + on_path * path) / 3))
     forward = shared.data.valid / shared.data.batch * path / 3  # of all validation images
     parts.append(Part("validation", len(shared.algorithms) * leaves, 1 + shared.ranked, forward))
-    images = max(images_of(problem, config, name, k) for name in shared.algorithms)
+    images = max(images_of(context, config, name, k) for name in shared.algorithms)
     parts.append(Part("random search", 1, seeds * shared.random, images / shared.random / shared.data.batch * path))
     return parts
 

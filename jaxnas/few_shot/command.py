@@ -25,12 +25,12 @@ from jaxnas.console import GOES_ON, cli_main, print_line
 from jaxnas.data import load
 from jaxnas.distributed import hosts, parallel
 from jaxnas.few_shot.config import FewShotConfig
-from jaxnas.few_shot.context import prepare, validate_few_shot
 from jaxnas.few_shot.forecast import forecast
 from jaxnas.few_shot.forecast_table import forecast_table
 from jaxnas.few_shot.page import write_report
 from jaxnas.few_shot.presets import PRESETS
 from jaxnas.few_shot.run import finished_seeds, run_few_shot
+from jaxnas.few_shot.run_context import prepare, validate_few_shot
 from jaxnas.few_shot.seed_rankings import read_scores
 from jaxnas.few_shot.seeds import deviations, join_seeds
 from jaxnas.few_shot.summary import summary

@@ -14,9 +14,9 @@ import numpy as np
 
 from jaxnas.config import SearchConfig
 from jaxnas.few_shot import stages as few_shot
-from jaxnas.few_shot.context import RANDOM_ALONE, RANDOM_SPLIT, UNSPLIT, RunContext, of_seed, steps_per_epoch
 from jaxnas.few_shot.leaves import search_leaves, train_leaves
 from jaxnas.few_shot.rehearsal import check_leaves, tuning_epochs
+from jaxnas.few_shot.run_context import RANDOM_ALONE, RANDOM_SPLIT, UNSPLIT, RunContext, of_seed, steps_per_epoch
 from jaxnas.few_shot.stages import Chosen
 from jaxnas.few_shot.standalone import standalone_accuracy, train_standalone
 from jaxnas.search import ALGORITHMS
@@ -48,100 +48,100 @@ class Contender(NamedTuple):
     supernets: Supernets | None
 
 
-def controls(problem: RunContext, params: Params, tree: SplitTree, stages: Stages) -> list[Contender]:
+def controls(context: RunContext, params: Params, tree: SplitTree, stages: Stages) -> list[Contender]:
     """The controls that the config asks for. params: of the warmed-up supernet; tree: of the method."""
-    wanted, found = problem.config.control, []
+    wanted, found = context.config.control, []
     if wanted.unsplit:
-        found.append(unsplit(problem, params, tree, stages))
-    for index, drawn in enumerate(random_trees(problem)):
-        found.append(random_split(problem, params, tree, drawn, index, stages))
+        found.append(unsplit(context, params, tree, stages))
+    for index, drawn in enumerate(random_trees(context)):
+        found.append(random_split(context, params, tree, drawn, index, stages))
     if wanted.random_architectures:
-        found.append(random_alone(problem, tree, stages))
+        found.append(random_alone(context, tree, stages))
     return found
 
 
-def epoch_images(problem: RunContext) -> int:
+def epoch_images(context: RunContext) -> int:
     """Training images of one epoch of one network."""
-    return steps_per_epoch(problem) * problem.config.data.batch
+    return steps_per_epoch(context) * context.config.data.batch
 
 
-def scoring_images(problem: RunContext, tree: SplitTree) -> int:
+def scoring_images(context: RunContext, tree: SplitTree) -> int:
     """Training images that scored the open operations of every scored edge of every node that was to be split.
 
     As many batches as the node's split took; all of them where it stays whole.
     """
-    settings, total = problem.config.split, 0
+    settings, total = context.config.split, 0
     for node in tree.nodes:
         if node.split is not None or node.unsplit_reason is not None:
             taken = None if node.split is None else node.split.batches
-            total += passes(problem.space, as_mask(node), settings, settings.batches if taken is None else taken)
-    return total * problem.config.data.batch
+            total += passes(context.space, as_mask(node), settings, settings.batches if taken is None else taken)
+    return total * context.config.data.batch
 
 
-def leaf_epoch_images(problem: RunContext) -> int:
+def leaf_epoch_images(context: RunContext) -> int:
     """Images that one epoch of one leaf sends through it: those of every pass of the search algorithm."""
-    return ALGORITHMS[problem.config.search.algorithm](problem.space).passes * epoch_images(problem)
+    return ALGORITHMS[context.config.search.algorithm](context.space).passes * epoch_images(context)
 
 
-def tuning_images(problem: RunContext, masks: np.ndarray, budget: int) -> int:
+def tuning_images(context: RunContext, masks: np.ndarray, budget: int) -> int:
     """Images of the training between decisions of the selector, in leaves with masks [K, E, O]."""
-    return tuning_epochs(problem, masks, budget) * leaf_epoch_images(problem)
+    return tuning_epochs(context, masks, budget) * leaf_epoch_images(context)
 
 
-def inherited_images(problem: RunContext) -> int:
+def inherited_images(context: RunContext) -> int:
     """Images that the weights have seen from which leaves start: those of the warm-up, unless they are new."""
-    return (problem.config.leaf_weights == "parent") * problem.config.warmup_epochs * epoch_images(problem)
+    return (context.config.leaf_weights == "parent") * context.config.warmup_epochs * epoch_images(context)
 
 
-def method_images(problem: RunContext, tree: SplitTree) -> int:
+def method_images(context: RunContext, tree: SplitTree) -> int:
     """Training images that the method saw before it chose."""
-    return inherited_images(problem) + leaves_images(problem, tree) + _others(problem, tree)
+    return inherited_images(context) + leaves_images(context, tree) + _others(context, tree)
 
 
-def leaves_images(problem: RunContext, tree: SplitTree) -> int:
+def leaves_images(context: RunContext, tree: SplitTree) -> int:
     """Images that trained all leaves of the method."""
-    return len(tree.leaves) * problem.config.leaf_epochs * leaf_epoch_images(problem)
+    return len(tree.leaves) * context.config.leaf_epochs * leaf_epoch_images(context)
 
 
-def _others(problem: RunContext, tree: SplitTree) -> int:
+def _others(context: RunContext, tree: SplitTree) -> int:
     """Images of the method that are neither in the weights its leaves start from nor in their training.
 
     They scored operations, tuned, and warmed up a supernet that gave the leaves no weights.
     """
-    config = problem.config
-    warm_up = config.warmup_epochs * epoch_images(problem) - inherited_images(problem)
-    return warm_up + scoring_images(problem, tree) + tuning_images(problem, tree.masks(), config.search.budget)
+    config = context.config
+    warm_up = config.warmup_epochs * epoch_images(context) - inherited_images(context)
+    return warm_up + scoring_images(context, tree) + tuning_images(context, tree.masks(), config.search.budget)
 
 
-def unsplit_epochs(problem: RunContext, tree: SplitTree) -> int:
+def unsplit_epochs(context: RunContext, tree: SplitTree) -> int:
     """Epochs of the one supernet: those of all leaves of the method, and as many as its other images make.
 
     Its own tuning takes its part of them.
     """
-    budget = unsplit_search(problem, tree).budget
-    others = _others(problem, tree) - tuning_images(problem, problem.space.full_mask()[None], budget)
-    return max(1, len(tree.leaves) * problem.config.leaf_epochs + round(others / leaf_epoch_images(problem)))
+    budget = unsplit_search(context, tree).budget
+    others = _others(context, tree) - tuning_images(context, context.space.full_mask()[None], budget)
+    return max(1, len(tree.leaves) * context.config.leaf_epochs + round(others / leaf_epoch_images(context)))
 
 
-def random_split_epochs(problem: RunContext, tree: SplitTree, drawn: SplitTree) -> int:
+def random_split_epochs(context: RunContext, tree: SplitTree, drawn: SplitTree) -> int:
     """Epochs of each leaf of the `drawn` tree: those of a leaf of the method, and its share of the others' images.
 
     A random tree has all leaves of the config; where nodes of the method's stayed whole, they share its epochs. Their
     own tuning takes its part.
     """
-    config, leaves = problem.config, math.prod(problem.config.split.groups)
-    missing = (leaves - len(tree.leaves)) * config.leaf_epochs * leaf_epoch_images(problem)
-    others = _others(problem, tree) - tuning_images(problem, drawn.masks(), config.search.budget) - missing
-    return max(1, config.leaf_epochs + round(others / (leaves * leaf_epoch_images(problem))))
+    config, leaves = context.config, math.prod(context.config.split.groups)
+    missing = (leaves - len(tree.leaves)) * config.leaf_epochs * leaf_epoch_images(context)
+    others = _others(context, tree) - tuning_images(context, drawn.masks(), config.search.budget) - missing
+    return max(1, config.leaf_epochs + round(others / (leaves * leaf_epoch_images(context))))
 
 
-def random_alone_epochs(problem: RunContext, tree: SplitTree, networks: int) -> int:
+def random_alone_epochs(context: RunContext, tree: SplitTree, networks: int) -> int:
     """Epochs of each of so many networks trained alone, which together see the method's images."""
-    return max(1, round(method_images(problem, tree) / (networks * epoch_images(problem))))
+    return max(1, round(method_images(context, tree) / (networks * epoch_images(context))))
 
 
 def build_contender(
-    problem: RunContext,
+    context: RunContext,
     name: str,
     kind: str,
     tree: SplitTree,
@@ -155,67 +155,67 @@ def build_contender(
     images: seen until it chose; tuned: those of the training between decisions of the selector.
     """
     evaluated = sum(len(of.scores) + len(of.parent) if of.taken is None else of.taken.evaluations for of in histories)
-    chosen = few_shot.select(histories, tree, problem.config.search)
+    chosen = few_shot.select(histories, tree, context.config.search)
     return Contender(name, kind, chosen, images, evaluated, Supernets(tree, params, histories, tuned))
 
 
-def unsplit(problem: RunContext, params: Params, tree: SplitTree, stages: Stages) -> Contender:
+def unsplit(context: RunContext, params: Params, tree: SplitTree, stages: Stages) -> Contender:
     """One supernet, from the same weights as the leaves, trained and searched as long as all of `tree` together."""
-    epochs = unsplit_epochs(problem, tree)
-    whole = SplitTree(problem.space, (root(problem.space),))
-    masks, search = whole.masks(), unsplit_search(problem, tree)
+    epochs = unsplit_epochs(context, tree)
+    whole = SplitTree(context.space, (root(context.space),))
+    masks, search = whole.masks(), unsplit_search(context, tree)
     with stages("unsplit") as stage:
-        states = train_leaves(problem, params, masks, epochs, (UNSPLIT, 0), stage)
+        states = train_leaves(context, params, masks, epochs, (UNSPLIT, 0), stage)
     with stages("unsplit_search") as stage:
-        histories = search_leaves(problem, states, params, masks, search, (UNSPLIT, 0), stage)
-    tuned = tuning_images(problem, masks, search.budget)
-    images = inherited_images(problem) + epochs * leaf_epoch_images(problem) + tuned
-    return build_contender(problem, "not split", "unsplit", whole, states.subnet.params, histories, images, tuned)
+        histories = search_leaves(context, states, params, masks, search, (UNSPLIT, 0), stage)
+    tuned = tuning_images(context, masks, search.budget)
+    images = inherited_images(context) + epochs * leaf_epoch_images(context) + tuned
+    return build_contender(context, "not split", "unsplit", whole, states.subnet.params, histories, images, tuned)
 
 
-def unsplit_search(problem: RunContext, tree: SplitTree) -> SearchConfig:
+def unsplit_search(context: RunContext, tree: SplitTree) -> SearchConfig:
     """The search of the one supernet: with the budget of all leaves of the method."""
-    config = problem.config.search
+    config = context.config.search
     return replace(config, budget=len(tree.leaves) * config.budget)
 
 
-def validate_controls(problem: RunContext, seeds: Collection[int] = ()) -> None:
+def validate_controls(context: RunContext, seeds: Collection[int] = ()) -> None:
     """Raises UserError, before any work, for a control that cannot be.
 
-    Random trees are those of every one of the `seeds`; of none, those of the problem's seed.
+    Random trees are those of every one of the `seeds`; of none, those of the run's seed.
     """
-    config = problem.config
+    config = context.config
     for seed in seeds or (config.seed,):
-        for index, drawn in enumerate(random_trees(of_seed(problem, seed))):
-            check_leaves(problem, drawn.masks(), config.search.budget, f"random split {index + 1}")
-    check_unsplit(problem, math.prod(config.split.groups))
+        for index, drawn in enumerate(random_trees(of_seed(context, seed))):
+            check_leaves(context, drawn.masks(), config.search.budget, f"random split {index + 1}")
+    check_unsplit(context, math.prod(config.split.groups))
 
 
-def check_unsplit(problem: RunContext, leaves: int) -> None:
+def check_unsplit(context: RunContext, leaves: int) -> None:
     """Raises UserError where the budget of so many leaves is too small for the supernet that is not split."""
-    if problem.config.control.unsplit:
-        full, budget = problem.space.full_mask()[None], leaves * problem.config.search.budget
-        check_leaves(problem, full, budget, "the supernet that is not split")
+    if context.config.control.unsplit:
+        full, budget = context.space.full_mask()[None], leaves * context.config.search.budget
+        check_leaves(context, full, budget, "the supernet that is not split")
 
 
-def random_trees(problem: RunContext) -> list[SplitTree]:
+def random_trees(context: RunContext) -> list[SplitTree]:
     """Trees of as many groups as the method's, drawn at random; fixed by the seed before any work.
 
     Draws that end where a node cannot be split are repeated; raises UserError if all of TRIES do.
     """
 
     def draw(index: int) -> SplitTree:
-        rng = np.random.default_rng([problem.config.seed, RANDOM_SPLIT, index])
+        rng = np.random.default_rng([context.config.seed, RANDOM_SPLIT, index])
         for _ in range(TRIES - 1):
             with suppress(UserError):
-                return grow(problem.space, problem.config.split.groups, at_random(problem.space, rng))
-        return grow(problem.space, problem.config.split.groups, at_random(problem.space, rng))
+                return grow(context.space, context.config.split.groups, at_random(context.space, rng))
+        return grow(context.space, context.config.split.groups, at_random(context.space, rng))
 
-    return [draw(index) for index in range(problem.config.control.random_splits)]
+    return [draw(index) for index in range(context.config.control.random_splits)]
 
 
 def random_split(
-    problem: RunContext,
+    context: RunContext,
     params: Params,
     tree: SplitTree,
     drawn: SplitTree,
@@ -223,30 +223,30 @@ def random_split(
     stages: Stages,
 ) -> Contender:
     """A tree `drawn` at random; its leaves also get the images that scoring cost the method's `tree`."""
-    search, epochs = problem.config.search, random_split_epochs(problem, tree, drawn)
+    search, epochs = context.config.search, random_split_epochs(context, tree, drawn)
     purpose, masks = (RANDOM_SPLIT, 1 + index), drawn.masks()
     with stages(f"random_split_{index + 1}") as stage:
-        states = train_leaves(problem, params, masks, epochs, purpose, stage)
+        states = train_leaves(context, params, masks, epochs, purpose, stage)
     with stages(f"random_split_{index + 1}_search") as stage:
-        histories = search_leaves(problem, states, params, masks, search, purpose, stage)
-    tuned = tuning_images(problem, masks, search.budget)
-    images = inherited_images(problem) + len(masks) * epochs * leaf_epoch_images(problem) + tuned
+        histories = search_leaves(context, states, params, masks, search, purpose, stage)
+    tuned = tuning_images(context, masks, search.budget)
+    images = inherited_images(context) + len(masks) * epochs * leaf_epoch_images(context) + tuned
     name = f"random split {index + 1}"
-    return build_contender(problem, name, "random_split", drawn, states.subnet.params, histories, images, tuned)
+    return build_contender(context, name, "random_split", drawn, states.subnet.params, histories, images, tuned)
 
 
-def random_alone(problem: RunContext, tree: SplitTree, stages: Stages) -> Contender:
+def random_alone(context: RunContext, tree: SplitTree, stages: Stages) -> Contender:
     """Architectures drawn at random, each trained alone for an equal share of the method's images; the best of them.
 
     The best is taken by validation accuracy, and is then trained like everything that was chosen.
     """
-    rng = np.random.default_rng([problem.config.seed, RANDOM_ALONE])
-    op_ids = problem.space.draw_connected(rng, problem.config.control.random_architectures)
-    epochs = random_alone_epochs(problem, tree, len(op_ids))
+    rng = np.random.default_rng([context.config.seed, RANDOM_ALONE])
+    op_ids = context.space.draw_connected(rng, context.config.control.random_architectures)
+    epochs = random_alone_epochs(context, tree, len(op_ids))
     with stages("random_alone") as stage:
-        states = train_standalone(problem, op_ids, epochs, RANDOM_ALONE, stage)
-        scores = standalone_accuracy(problem, states, op_ids, problem.valid)
+        states = train_standalone(context, op_ids, epochs, RANDOM_ALONE, stage)
+        scores = standalone_accuracy(context, states, op_ids, context.valid)
     best = int(scores.argmax())
     chosen = Chosen(None, op_ids[best], float(scores[best]))
-    images = len(op_ids) * epochs * epoch_images(problem)
+    images = len(op_ids) * epochs * epoch_images(context)
     return Contender(f"best of {len(op_ids)} random", "random_alone", chosen, images, len(op_ids), None)

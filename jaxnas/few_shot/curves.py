@@ -5,10 +5,10 @@ from typing import Any
 import numpy as np
 
 from jaxnas.analysis import kendall_tau, top_share
-from jaxnas.few_shot.context import RunContext, steps_per_epoch
 from jaxnas.few_shot.controls import Contender, epoch_images, leaf_epoch_images
 from jaxnas.few_shot.follow import followed_cells, inside
 from jaxnas.few_shot.results import column_of
+from jaxnas.few_shot.run_context import RunContext, steps_per_epoch
 from jaxnas.few_shot.sample import BEST
 from jaxnas.spaces.counts import CONVOLUTIONS
 
@@ -16,18 +16,18 @@ ALL = "all"  # contenders share the warm-up
 Row = dict[str, Any]
 
 
-def curve_rows(problem: RunContext, contenders: list[Contender], metrics: list[Row], truth: np.ndarray) -> list[Row]:
+def curve_rows(context: RunContext, contenders: list[Contender], metrics: list[Row], truth: np.ndarray) -> list[Row]:
     """Rows of `curves.csv` from the rows of `metrics.jsonl` and the truth [A] of the uniform sample, percent."""
-    warm_up, each = problem.config.warmup_epochs, epoch_images(problem)
-    full = problem.space.full_mask()[None]
-    found = _of_stage(problem, "warm_up", ALL, full, 0, (warm_up * each, each), metrics, truth)
-    before = warm_up if problem.config.leaf_weights == "parent" else 0
+    warm_up, each = context.config.warmup_epochs, epoch_images(context)
+    full = context.space.full_mask()[None]
+    found = _of_stage(context, "warm_up", ALL, full, 0, (warm_up * each, each), metrics, truth)
+    before = warm_up if context.config.leaf_weights == "parent" else 0
     for contender in contenders:
         if contender.supernets is not None:
             name, masks = column_of(contender.name, contender.kind), contender.supernets.tree.masks()
             stage = "leaves" if contender.kind == "method" else name
-            images = (contender.images - contender.supernets.tuned, len(masks) * leaf_epoch_images(problem))
-            found += _of_stage(problem, stage, name, masks, before, images, metrics, truth)
+            images = (contender.images - contender.supernets.tuned, len(masks) * leaf_epoch_images(context))
+            found += _of_stage(context, stage, name, masks, before, images, metrics, truth)
     return found
 
 
@@ -46,7 +46,7 @@ def measures(scores: np.ndarray, truth: np.ndarray) -> Row:
 
 
 def _of_stage(
-    problem: RunContext,
+    context: RunContext,
     stage: str,
     contender: str,
     masks: np.ndarray,
@@ -59,9 +59,9 @@ def _of_stage(
 
     images: seen at its end, and in one of its epochs.
     """
-    cells = followed_cells(problem)
+    cells = followed_cells(context)
     truth, held = truth[: len(cells)], inside(masks, cells)
-    convolution = np.isin(cells, [o for o, op in enumerate(problem.space.ops) if op in CONVOLUTIONS]).sum(1)
+    convolution = np.isin(cells, [o for o, op in enumerate(context.space.ops) if op in CONVOLUTIONS]).sum(1)
     scores: dict[int, np.ndarray] = {}  # by epoch
     for row in metrics:
         if row["stage"] == stage and "sample" in row:
@@ -72,11 +72,11 @@ def _of_stage(
             "contender": contender,
             "stage": stage,
             "epoch": epoch,
-            "steps": (before + epoch) * steps_per_epoch(problem),
+            "steps": (before + epoch) * steps_per_epoch(context),
             "images": images[0] - (last - epoch) * images[1],
             "n": len(cells),
             **measures(of, truth),
-            **_by_convolutions(of, convolution, len(problem.space.edges)),
+            **_by_convolutions(of, convolution, len(context.space.edges)),
         }
         for epoch, of in scores.items()
     ]

@@ -12,10 +12,10 @@ import jax.numpy as jnp
 from jaxnas.data import Images
 from jaxnas.distributed import parallel
 from jaxnas.few_shot import controls
-from jaxnas.few_shot.context import RunContext, steps_per_epoch
 from jaxnas.few_shot.follow import MOST
 from jaxnas.few_shot.leaves import shown
 from jaxnas.few_shot.rehearsal import Rehearsal, rehearse
+from jaxnas.few_shot.run_context import RunContext, steps_per_epoch
 from jaxnas.few_shot.sample import MOST_OF_A_LEAF
 from jaxnas.few_shot.stages import first_generation, uses_leaf_bias
 from jaxnas.search import ALGORITHMS, sample_connected
@@ -45,21 +45,21 @@ class Forecast(NamedTuple):
     memory: int  # bytes on the fullest device
 
 
-def works(problem: RunContext, with_table: bool) -> list[Work]:
+def works(context: RunContext, with_table: bool) -> list[Work]:
     """The stages in order, at most. A scored operation counts as a step, and a step of a search algorithm as many as it
     sends batches through the network; a mixture is reckoned like a path. What will be open, when a split is settled and
     what a selector asks for in a leaf is not known yet: that is told by the whole space."""
-    config, each = problem.config, steps_per_epoch(problem)
-    each_leaf = ALGORITHMS[config.search.algorithm](problem.space).passes * each
-    leaves, valid = math.prod(config.split.groups), problem.valid.labels.shape[0]
+    config, each = context.config, steps_per_epoch(context)
+    each_leaf = ALGORITHMS[config.search.algorithm](context.space).passes * each
+    leaves, valid = math.prod(config.split.groups), context.valid.labels.shape[0]
     reads = valid + config.selection.recalibrate  # batches of one evaluation
     nodes = sum(math.prod(config.split.groups[:level]) for level in range(len(config.split.groups)))
-    edges, ops = len(scored_edges(problem.space, config.split, problem.space.full_mask())), len(problem.space.ops)
+    edges, ops = len(scored_edges(context.space, config.split, context.space.full_mask())), len(context.space.ops)
     probes = nodes * edges * ops * config.split.batches  # each a gradient of one batch
-    of_leaf, of_whole = (_asked(problem, budget) for budget in (config.search.budget, leaves * config.search.budget))
+    of_leaf, of_whole = (_asked(context, budget) for budget in (config.search.budget, leaves * config.search.budget))
     tuning, whole_tuning = (of.tunings * config.selection.tune_epochs * each_leaf for of in (of_leaf, of_whole))
     by_parent = first_generation(config.search) if uses_leaf_bias(config.search, leaves) else 0
-    search = (of_leaf.evaluations + shown(problem, leaves) + by_parent) * reads
+    search = (of_leaf.evaluations + shown(context, leaves) + by_parent) * reads
     sample = config.truth.queried if with_table else config.truth.alone
     judged = sample + config.truth.top * with_table + config.fusion
     spare = config.warmup_epochs * each if config.leaf_weights == "new" else 0  # controls have no use for a warm-up
@@ -95,34 +95,34 @@ def works(problem: RunContext, with_table: bool) -> list[Work]:
     return [*found, *([Work("judge_unsplit", 1, 0, judged * reads)] if config.control.unsplit else [])]
 
 
-def _asked(problem: RunContext, budget: int) -> Rehearsal:
+def _asked(context: RunContext, budget: int) -> Rehearsal:
     """What evolution or the selector asks for in the whole space; at most, where the budget is too small for that."""
-    if problem.config.selection.name == "evolution":
+    if context.config.selection.name == "evolution":
         return Rehearsal(budget, 0)
     with suppress(UserError):
-        found = rehearse(problem, problem.space.full_mask(), budget)
+        found = rehearse(context, context.space.full_mask(), budget)
         return found._replace(evaluations=found.evaluations + 1)  # and the accuracy of what was taken
-    return Rehearsal(budget + 1, len(problem.space.edges) - 1)
+    return Rehearsal(budget + 1, len(context.space.edges) - 1)
 
 
-def forecast(problem: RunContext, with_table: bool, seeds: Collection[int] = ()) -> Forecast:
+def forecast(context: RunContext, with_table: bool, seeds: Collection[int] = ()) -> Forecast:
     """Times one network on one device, and reckons that devices work side by side and networks of a device in turn.
 
     What is timed are uniform paths. Raises UserError, before anything is timed, for a control that cannot be,
-    with the random trees of all `seeds`; of none, those of the problem's seed.
+    with the random trees of all `seeds`; of none, those of the run's seed.
     """
-    controls.validate_controls(problem, seeds)
-    programs, config = problem.programs, problem.config
+    controls.validate_controls(context, seeds)
+    programs, config = context.programs, context.config
 
     def sample(key: Any, mask: Any) -> Any:
-        return sample_connected(key, problem.space, mask)
+        return sample_connected(key, context.space, mask)
 
     step = build_step(programs.network, programs.pipeline.augment, config.optimizer, sample)
     size = config.data.batch
-    few = jax.tree.map(lambda leaf: jnp.resize(leaf[: TIMED * size], (TIMED * size, *leaf.shape[1:])), problem.train)
+    few = jax.tree.map(lambda leaf: jnp.resize(leaf[: TIMED * size], (TIMED * size, *leaf.shape[1:])), context.train)
     states = new_states(
         jax.random.split(jax.random.key(0), 1),
-        problem.space.full_mask()[None],
+        context.space.full_mask()[None],
         initial_weights(programs.network, jax.random.key(0)),
         programs.optimizer,
         TIMED,
@@ -131,20 +131,20 @@ def forecast(problem: RunContext, with_table: bool, seeds: Collection[int] = ())
     began = time.monotonic()
     epoch = jax.jit(build_epoch(step, size)).lower(state, few).compile()
     compiled = time.monotonic() - began
-    batch = Images(problem.valid.images[:1], problem.valid.labels[:1])
-    paths = jnp.asarray(problem.space.enumerate()[-1:])
+    batch = Images(context.valid.images[:1], context.valid.labels[:1])
+    paths = jnp.asarray(context.space.enumerate()[-1:])
     evaluate = (
         jax.jit(build_evaluate(programs.network, programs.pipeline)).lower((state.params, paths), batch).compile()
     )
     per_step = _seconds(lambda: epoch(state, few)) / TIMED
     per_batch = _seconds(lambda: evaluate((state.params, paths), batch))
-    work = works(problem, with_table)
+    work = works(context, with_table)
     devices = parallel.lanes(config.strategy)  # where batches are divided among those that are left over, it is less
     turns = [-(-item.networks // devices) for item in work]
     seconds = [n * (w.steps * per_step + w.batches * per_batch) for n, w in zip(turns, work, strict=True)]
     used: Any = epoch.memory_analysis()
     scratch = used.temp_size_in_bytes * (max(turns) if config.strategy == "vmap" else 1)
-    memory = max(turns) * _bytes(states) + _bytes((problem.train, problem.valid)) + scratch
+    memory = max(turns) * _bytes(states) + _bytes((context.train, context.valid)) + scratch
     return Forecast(work, seconds, compiled, memory)
 
 

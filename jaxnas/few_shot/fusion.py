@@ -10,9 +10,9 @@ import numpy as np
 
 from jaxnas.analysis import crossed_difference, kendall
 from jaxnas.benchmarks import Table
-from jaxnas.few_shot.context import FUSION, RunContext, architecture_name
 from jaxnas.few_shot.controls import Contender
 from jaxnas.few_shot.judge import Part, scores_of
+from jaxnas.few_shot.run_context import FUSION, RunContext, architecture_name
 from jaxnas.few_shot.sample import reference_cells
 from jaxnas.selection.fusion import fused, prior_ranks
 
@@ -27,21 +27,21 @@ class Fusion(NamedTuple):
     chosen: dict[str, np.ndarray]  # way -> op_ids [E]
 
 
-def fuse(problem: RunContext, contender: Contender, index: int) -> Fusion:
+def fuse(context: RunContext, contender: Contender, index: int) -> Fusion:
     """Of everything that the search of the `index`-th contender evaluated and of the reference sample, the best by each
     way: by the supernet's scores, by these fused with the priors, by the priors, and by these with random scores."""
     assert contender.supernets is not None
-    cells = reference_cells(problem)
-    reference = scores_of(problem, contender.supernets, cells)
+    cells = reference_cells(context)
+    reference = scores_of(context, contender.supernets, cells)
     histories = contender.supernets.histories
     op_ids = np.concatenate([*(history.op_ids for history in histories), cells])
     scores = np.concatenate([*(history.scores for history in histories), reference])
-    values = _values(problem, index, op_ids, scores, reference)
+    values = _values(context, index, op_ids, scores, reference)
     return Fusion(reference, {way: op_ids[int(of.argmax())] for way, of in values.items()})
 
 
 def fusion_rows(
-    problem: RunContext,
+    context: RunContext,
     contenders: list[Contender],
     fusions: dict[str, Fusion],
     uniform: Part,
@@ -53,16 +53,16 @@ def fusion_rows(
         if contender.name not in fusions:
             continue
         found = fusions[contender.name]
-        values = _values(problem, index, uniform.op_ids, uniform.scores[contender.name], found.reference)
-        alone = _truth(problem, table, found.chosen[PRIORS])
+        values = _values(context, index, uniform.op_ids, uniform.scores[contender.name], found.reference)
+        alone = _truth(context, table, found.chosen[PRIORS])
         for way, of in values.items():
             tau = kendall(of, uniform.truth)
             gain = None if way == PRIORS else crossed_difference(of[None], values[PRIORS][None], uniform.truth)
-            true = _truth(problem, table, found.chosen[way])
+            true = _truth(context, table, found.chosen[way])
             rows.append(
                 {
                     **{"contender": contender.name, "ranked_by": way},
-                    "architecture": architecture_name(problem, found.chosen[way]),
+                    "architecture": architecture_name(context, found.chosen[way]),
                     "true_accuracy": true,
                     "true_accuracy_over_priors": None if true is None or alone is None else true - alone,
                     **_interval("kendall", tau),
@@ -74,11 +74,11 @@ def fusion_rows(
 
 
 def _values(
-    problem: RunContext, index: int, op_ids: np.ndarray, scores: np.ndarray, reference: np.ndarray
+    context: RunContext, index: int, op_ids: np.ndarray, scores: np.ndarray, reference: np.ndarray
 ) -> dict[str, np.ndarray]:
     """Way -> what it ranks architectures [A, E] by, [A]; scores [A] by the supernets."""
-    priors = prior_ranks(problem.space, op_ids)
-    rng = np.random.default_rng([problem.config.seed, FUSION, index, len(op_ids)])
+    priors = prior_ranks(context.space, op_ids)
+    rng = np.random.default_rng([context.config.seed, FUSION, index, len(op_ids)])
     return {
         SUPERNET: scores,
         FUSED: fused(scores, reference, priors),
@@ -87,8 +87,8 @@ def _values(
     }
 
 
-def _truth(problem: RunContext, table: Table | None, op_ids: np.ndarray) -> float | None:
-    return None if table is None else float(table.query(op_ids[None], problem.config.data.name)[0])
+def _truth(context: RunContext, table: Table | None, op_ids: np.ndarray) -> float | None:
+    return None if table is None else float(table.query(op_ids[None], context.config.data.name)[0])
 
 
 def _interval(name: str, found: Any) -> Row:

@@ -19,8 +19,8 @@ from jaxnas.benchmarks import Table
 from jaxnas.data import Split
 from jaxnas.data.pipeline import padded_batches
 from jaxnas.few_shot import sample, stages
-from jaxnas.few_shot.context import RunContext
 from jaxnas.few_shot.controls import Contender, Supernets
+from jaxnas.few_shot.run_context import RunContext
 from jaxnas.few_shot.standalone import standalone_accuracy
 from jaxnas.spaces.tree import SplitTree
 from jaxnas.training import SubnetState
@@ -71,7 +71,7 @@ def architectures_to_train(contenders: list[Contender], cells: np.ndarray) -> np
 
 
 def judge(
-    problem: RunContext,
+    context: RunContext,
     contenders: list[Contender],
     tree: SplitTree,
     cells: np.ndarray,
@@ -86,17 +86,17 @@ def judge(
     """
     op_ids, states = trained
     images = test()
-    validation = standalone_accuracy(problem, states, op_ids, problem.valid)
-    tested = standalone_accuracy(problem, states, op_ids, padded_batches(images, problem.config.data.eval_batch))
+    validation = standalone_accuracy(context, states, op_ids, context.valid)
+    tested = standalone_accuracy(context, states, op_ids, padded_batches(images, context.config.data.eval_batch))
     place = {tuple(row): i for i, row in enumerate(op_ids.tolist())}
     rows = [place[tuple(c.chosen.op_ids.tolist())] for c in contenders]
-    name = problem.config.data.name
+    name = context.config.data.name
     ranking, agreements = None, dict[str, Agreement]()
     if len(cells) and table is not None:
-        ranking, agreements = _by_table(problem, contenders, tree, cells, table)
+        ranking, agreements = _by_table(context, contenders, tree, cells, table)
     elif len(cells):
         truth = tested[[place[tuple(row)] for row in cells.tolist()]]
-        ranking, agreements = _by_networks(problem, contenders, tree, cells, truth)
+        ranking, agreements = _by_networks(context, contenders, tree, cells, truth)
     verdicts = [
         Verdict(
             validation_accuracy=float(validation[row]),
@@ -109,29 +109,29 @@ def judge(
     return verdicts, ranking
 
 
-def scores_of(problem: RunContext, supernets: Supernets, op_ids: np.ndarray) -> np.ndarray:
+def scores_of(context: RunContext, supernets: Supernets, op_ids: np.ndarray) -> np.ndarray:
     """Validation accuracies [A], percent, of op_ids int [A, E], each by the leaf that holds it."""
     scores = np.zeros(len(op_ids))
     if len(op_ids):
         routes = supernets.tree.route(op_ids)
         paths = [op_ids[routes == k] for k in range(len(supernets.tree.leaves))]
-        for k, found in enumerate(stages.score_paths(problem, supernets.params, paths)):
+        for k, found in enumerate(stages.score_paths(context, supernets.params, paths)):
             scores[routes == k] = found
     return scores
 
 
 def _by_table(
-    problem: RunContext, contenders: list[Contender], tree: SplitTree, cells: np.ndarray, table: Table
+    context: RunContext, contenders: list[Contender], tree: SplitTree, cells: np.ndarray, table: Table
 ) -> tuple[Ranking, dict[str, Agreement]]:
     """The uniform sample, more of the true best tenth, and a sample of each leaf of the method."""
-    every, name = problem.space.enumerate_connected(), problem.config.data.name
-    wanted, groups = problem.config.control.random_architectures, problem.config.split.groups
+    every, name = context.space.enumerate_connected(), context.config.data.name
+    wanted, groups = context.config.control.random_architectures, context.config.split.groups
     known, drawn = table.query(every, name), wanted or math.prod(groups)  # of every seed, whatever stays whole
-    top = sample.top_cells(problem, every, known, cells)
-    of_leaves = sample.leaf_cells(problem, tree)
+    top = sample.top_cells(context, every, known, cells)
+    of_leaves = sample.leaf_cells(context, tree)
 
     def part(kind: str, op_ids: np.ndarray, by: list[Contender]) -> Part:
-        scores = {c.name: scores_of(problem, c.supernets, op_ids) for c in by if c.supernets is not None}
+        scores = {c.name: scores_of(context, c.supernets, op_ids) for c in by if c.supernets is not None}
         return Part(kind, op_ids, tree.route(op_ids), table.query(op_ids, name), scores)
 
     uniform, top_part = part("uniform", cells, contenders), part("top", top, contenders)
@@ -155,18 +155,18 @@ def _by_table(
 
 
 def _by_networks(
-    problem: RunContext, contenders: list[Contender], tree: SplitTree, cells: np.ndarray, truth: np.ndarray
+    context: RunContext, contenders: list[Contender], tree: SplitTree, cells: np.ndarray, truth: np.ndarray
 ) -> tuple[Ranking, dict[str, Agreement]]:
     """The uniform sample alone, whose truth [A] networks trained alone have shown."""
-    scores = {c.name: scores_of(problem, c.supernets, cells) for c in contenders if c.supernets is not None}
+    scores = {c.name: scores_of(context, c.supernets, cells) for c in contenders if c.supernets is not None}
     uniform, top = Part("uniform", cells, tree.route(cells), truth, scores), top_share(truth, sample.BEST)
     agreements = {c: _agreement(values, truth, values[top], truth[top]) for c, values in scores.items()}
     ranking = Ranking(
-        source=f"stand-alone ({len(cells)}, {problem.config.alone_epochs} epochs)",
+        source=f"stand-alone ({len(cells)}, {context.config.alone_epochs} epochs)",
         parts=[uniform],
         agreement=agreements[contenders[0].name],
         leaves=_within(uniform, contenders[0].name, len(tree.leaves)),
-        random=sample_mean(truth, len(problem.space.enumerate_connected())),
+        random=sample_mean(truth, len(context.space.enumerate_connected())),
         best_of=None,
     )
     return ranking, agreements

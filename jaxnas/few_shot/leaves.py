@@ -12,12 +12,12 @@ import numpy as np
 
 from jaxnas.config import SearchConfig, SelectionConfig
 from jaxnas.distributed import parallel
-from jaxnas.few_shot import context as problems
 from jaxnas.few_shot import one_shot
+from jaxnas.few_shot import run_context as run_context
 from jaxnas.few_shot.config import FewShotConfig
-from jaxnas.few_shot.context import LEAVES, RunContext, purpose_key
 from jaxnas.few_shot.follow import follower
 from jaxnas.few_shot.rehearsal import selector_of
+from jaxnas.few_shot.run_context import LEAVES, RunContext, purpose_key
 from jaxnas.few_shot.stages import first_generation, score_paths, search, train_supernets, uses_leaf_bias
 from jaxnas.search import ALGORITHMS
 from jaxnas.selection import Evaluated, Taken, Trained
@@ -34,53 +34,53 @@ class Compiled(NamedTuple):
     judges: one_shot.Evaluators
 
 
-def compiled(problem: RunContext) -> Compiled:
+def compiled(context: RunContext) -> Compiled:
     """The programs of the config's algorithm and selector; seeds share them."""
-    config = problem.config
+    config = context.config
     parts = {name: getattr(config, name) for name in ("data", "net", "optimizer", "strategy")}
     search, selection = SearchConfig(algorithm=config.search.algorithm), SelectionConfig(score=config.selection.score)
-    return _compiled(problem.programs, FewShotConfig(**parts, search=search, selection=selection))
+    return _compiled(context.programs, FewShotConfig(**parts, search=search, selection=selection))
 
 
 @lru_cache(maxsize=1)
-def _compiled(base: problems.FewShotPrograms, config: FewShotConfig) -> Compiled:
-    space = problems.SPACES[config.net.space]
+def _compiled(base: run_context.FewShotPrograms, config: FewShotConfig) -> Compiled:
+    space = run_context.SPACES[config.net.space]
     algorithm = ALGORITHMS[config.search.algorithm](space)
     judges = one_shot.build_evaluators(base, config, base.supernet(algorithm.partial), config.selection.score)
     return Compiled(one_shot.build_search_programs(base, config, algorithm), judges)
 
 
-def first_weights(problem: RunContext, parent: Params) -> Params:
+def first_weights(context: RunContext, parent: Params) -> Params:
     """What all leaves of a run start from, those of controls too: the parent's weights, or new ones of the seed."""
-    if problem.config.leaf_weights == "parent":
+    if context.config.leaf_weights == "parent":
         return parent
-    network = problem.programs.supernet(ALGORITHMS[problem.config.search.algorithm](problem.space).partial)
-    return initial_weights(network, purpose_key(problem, LEAVES, 1))
+    network = context.programs.supernet(ALGORITHMS[context.config.search.algorithm](context.space).partial)
+    return initial_weights(network, purpose_key(context, LEAVES, 1))
 
 
 def train_leaves(
-    problem: RunContext, parent: Params, masks: np.ndarray, epochs: int, purpose: tuple[int, int], stage: Stage
+    context: RunContext, parent: Params, masks: np.ndarray, epochs: int, purpose: tuple[int, int], stage: Stage
 ) -> Searching:
     """K sub-supernets, masks [K, E, O] -> leaves [K, ...], trained from `first_weights` on a schedule of their own.
 
     Raises NonFiniteLoss if one diverges. Algorithms other than uniform paths also see validation images.
     """
-    keys, weights = jax.random.split(purpose_key(problem, *purpose), len(masks)), first_weights(problem, parent)
-    if problem.config.search.algorithm == "uniform":
-        return Searching(train_supernets(problem, keys, masks, weights, epochs, stage), ())
-    programs = compiled(problem).programs
-    start = one_shot.begin(problem, programs, keys, masks, epochs, parallel.copies(weights, len(masks)))
-    likeliest, follow = one_shot.likeliest(problem, programs), follower(problem, masks, epochs, score_paths)
+    keys, weights = jax.random.split(purpose_key(context, *purpose), len(masks)), first_weights(context, parent)
+    if context.config.search.algorithm == "uniform":
+        return Searching(train_supernets(context, keys, masks, weights, epochs, stage), ())
+    programs = compiled(context).programs
+    start = one_shot.begin(context, programs, keys, masks, epochs, parallel.copies(weights, len(masks)))
+    likeliest, follow = one_shot.likeliest(context, programs), follower(context, masks, epochs, score_paths)
 
     def told(epoch: int, states: Searching) -> list[dict[str, Any]]:
         both = zip(likeliest(epoch, states), follow(epoch, states.subnet), strict=True)
         return [{**learnt, **scores} for learnt, scores in both]
 
-    return one_shot.train_on(problem, programs, start, epochs, stage, describe=told)
+    return one_shot.train_on(context, programs, start, epochs, stage, describe=told)
 
 
 def search_leaves(
-    problem: RunContext,
+    context: RunContext,
     states: Searching,
     parent: Params,
     masks: np.ndarray,
@@ -95,9 +95,9 @@ def search_leaves(
     beyond the budget. Every path whose accuracy was looked at is among what was evaluated, once. Goes on after the
     last leaf that `stage` kept.
     """
-    if problem.config.selection.name == "evolution":
-        return search(problem, states.subnet.params, parent, masks, config, purpose, stage)
-    space, of_parent, random = problem.space, uses_leaf_bias(config, len(masks)), shown(problem, len(masks))
+    if context.config.selection.name == "evolution":
+        return search(context, states.subnet.params, parent, masks, config, purpose, stage)
+    space, of_parent, random = context.space, uses_leaf_bias(config, len(masks)), shown(context, len(masks))
     rows = config.budget + random + 1
     start = {
         "op_ids": np.zeros((len(masks), rows, len(space.edges)), np.int32),
@@ -110,13 +110,13 @@ def search_leaves(
     kept = {name: np.array(value) for name, value in kept.items()}
     by_parent = kept.get("parent", np.zeros((len(masks), 0)))
     for k in range(done, len(masks)):
-        dice = [np.random.default_rng([problem.config.seed, *purpose, k, use]) for use in (DRAW, SELECT)]
+        dice = [np.random.default_rng([context.config.seed, *purpose, k, use]) for use in (DRAW, SELECT)]
         drawn = space.draw_connected(dice[0], random, masks[k])
-        found = _taken(problem, single_view(problem, states, k), masks[k], drawn, config.budget, dice[1])
+        found = _taken(context, single_view(context, states, k), masks[k], drawn, config.budget, dice[1])
         assert found.taken is not None
         taken, count = found.taken, len(found.scores)
         if of_parent:
-            (scores,) = score_paths(problem, parallel.copies(parent, 1), [drawn], 1)
+            (scores,) = score_paths(context, parallel.copies(parent, 1), [drawn], 1)
             by_parent[k, : len(drawn)] = scores
             taken = taken._replace(evaluations=taken.evaluations + len(drawn))
         kept["op_ids"][k, :count], kept["scores"][k, :count], kept["counts"][k] = found.op_ids, found.scores, count
@@ -135,22 +135,22 @@ def search_leaves(
     ]
 
 
-def shown(problem: RunContext, leaves: int) -> int:
+def shown(context: RunContext, leaves: int) -> int:
     """Architectures drawn at random that are evaluated in each leaf beside what a selector does there."""
-    config = problem.config.search
+    config = context.config.search
     by_random = leaves > 1 and (config.leaf_bias or config.leaf != "best")
-    return first_generation(config) if by_random and problem.config.selection.name != "evolution" else 0
+    return first_generation(config) if by_random and context.config.selection.name != "evolution" else 0
 
 
-def single_view(problem: RunContext, states: Searching, leaf: int) -> Trained:
+def single_view(context: RunContext, states: Searching, leaf: int) -> Trained:
     """One of the trained leaves, [K, ...], as the selector of the config sees it."""
-    selection, (programs, judges) = problem.config.selection, compiled(problem)
+    selection, (programs, judges) = context.config.selection, compiled(context)
     one = one_shot.single(states, leaf)
-    return one_shot.trained_of(problem, programs, judges, one, selection.recalibrate, selection.tune_epochs)
+    return one_shot.trained_of(context, programs, judges, one, selection.recalibrate, selection.tune_epochs)
 
 
 def _taken(
-    problem: RunContext, view: Trained, mask: np.ndarray, drawn: np.ndarray, budget: int, rng: np.random.Generator
+    context: RunContext, view: Trained, mask: np.ndarray, drawn: np.ndarray, budget: int, rng: np.random.Generator
 ) -> Evaluated:
     """What the selector takes from a leaf, after what was `drawn` of it, int [A, E], is evaluated."""
     looked: dict[tuple[int, ...], float] = {}  # paths in the order in which they were first evaluated
@@ -165,7 +165,7 @@ def _taken(
     watched = view._replace(accuracy=accuracy)
     if len(drawn):
         watched.accuracy(drawn)
-    found = selector_of(problem, budget)(rng, watched, mask, budget)
+    found = selector_of(context, budget)(rng, watched, mask, budget)
     own, evaluations = tuple(found.op_ids.tolist()), len(drawn) + found.evaluations
     if own not in looked:
         watched.accuracy(found.op_ids[None].astype(np.int32))

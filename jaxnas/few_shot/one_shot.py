@@ -10,9 +10,9 @@ import numpy as np
 
 from jaxnas.data import Images
 from jaxnas.distributed import parallel
-from jaxnas.few_shot import context as problems
+from jaxnas.few_shot import run_context as run_context
 from jaxnas.few_shot.config import FewShotConfig
-from jaxnas.few_shot.context import RunContext, architecture_name, steps_per_epoch
+from jaxnas.few_shot.run_context import RunContext, architecture_name, steps_per_epoch
 from jaxnas.metrics import METRICS, architecture_score
 from jaxnas.nets import Network
 from jaxnas.search import SearchAlgorithm
@@ -54,7 +54,7 @@ class Evaluators(NamedTuple):
 
 
 def build_search_programs(
-    base: problems.FewShotPrograms, config: FewShotConfig, algorithm: SearchAlgorithm
+    base: run_context.FewShotPrograms, config: FewShotConfig, algorithm: SearchAlgorithm
 ) -> SearchPrograms:
     """The programs of one algorithm, for supernets and masks of any number and any length of training."""
     network, pipeline = base.supernet(algorithm.partial), base.pipeline
@@ -81,7 +81,9 @@ def build_search_programs(
     )
 
 
-def build_evaluators(base: problems.FewShotPrograms, config: FewShotConfig, network: Network, score: str) -> Evaluators:
+def build_evaluators(
+    base: run_context.FewShotPrograms, config: FewShotConfig, network: Network, score: str
+) -> Evaluators:
     """The programs that evaluate choices, op_ids [A, E] or op_weights [A, E, O], in supernets of one network.
 
     score: the metric of the zero-cost score.
@@ -101,15 +103,15 @@ def build_evaluators(base: problems.FewShotPrograms, config: FewShotConfig, netw
 
 
 def begin(
-    problem: RunContext, programs: SearchPrograms, keys: Key, masks: Array, epochs: int, *weights: Params
+    context: RunContext, programs: SearchPrograms, keys: Key, masks: Array, epochs: int, *weights: Params
 ) -> Searching:
     """K supernets before their first epoch; keys [K], masks [K, E, O]; weights, leaves [K, ...], or none: new ones."""
-    steps = jnp.full(len(masks), epochs * steps_per_epoch(problem), jnp.int32)
+    steps = jnp.full(len(masks), epochs * steps_per_epoch(context), jnp.int32)
     return programs.start(keys, jnp.asarray(masks), steps, *weights)
 
 
 def train_on(
-    problem: RunContext,
+    context: RunContext,
     programs: SearchPrograms,
     states: Searching,
     epochs: int,
@@ -121,23 +123,23 @@ def train_on(
 
     The rows of `metrics.jsonl` hold what `describe` says after each epoch; by default, the likeliest operations.
     """
-    data = (problem.train, flat(problem.valid))
-    return train(states, data, programs.epoch, epochs, stage, independent, describe or likeliest(problem, programs))
+    data = (context.train, flat(context.valid))
+    return train(states, data, programs.epoch, epochs, stage, independent, describe or likeliest(context, programs))
 
 
-def likeliest(problem: RunContext, programs: SearchPrograms) -> Describe:
+def likeliest(context: RunContext, programs: SearchPrograms) -> Describe:
     """What training tells of each supernet: the architecture of its most probable operations."""
 
     def told(epoch: int, states: Searching) -> list[dict[str, Any]]:
         del epoch
         found = np.asarray(programs.probabilities(states)).argmax(-1)
-        return [{"likeliest": architecture_name(problem, op_ids)} for op_ids in found]
+        return [{"likeliest": architecture_name(context, op_ids)} for op_ids in found]
 
     return told
 
 
 def trained_of(
-    problem: RunContext,
+    context: RunContext,
     programs: SearchPrograms,
     judges: Evaluators,
     state: Searching,
@@ -149,28 +151,28 @@ def trained_of(
     recalibrate: training batches whose statistics normalise what is validated; 0: those of each validation batch.
     tune_epochs: of the training between two decisions.
     """
-    params, space = parallel.item(state.subnet.params, 0), problem.space
-    calibration = calibration_of(problem, recalibrate)
+    params, space = parallel.item(state.subnet.params, 0), context.space
+    calibration = calibration_of(context, recalibrate)
 
     def validate(choices: np.ndarray) -> Validation:
-        return _in_rounds(problem, choices, lambda part: judges.validate(part, params, problem.valid, calibration))
+        return _in_rounds(context, choices, lambda part: judges.validate(part, params, context.valid, calibration))
 
     def score(rng: np.random.Generator, choices: np.ndarray) -> np.ndarray:
-        rows = rng.choice(len(problem.train.labels), problem.config.data.batch, replace=False)
-        images = problem.programs.pipeline.normalise(problem.train.images[rows])
+        rows = rng.choice(len(context.train.labels), context.config.data.batch, replace=False)
+        images = context.programs.pipeline.normalise(context.train.images[rows])
         key = jax.random.key(int(rng.integers(2**32)))
 
         def run(part: Array) -> Array:
-            return judges.score((part, jnp.stack([key] * len(part))), params, images, problem.train.labels[rows])
+            return judges.score((part, jnp.stack([key] * len(part))), params, images, context.train.labels[rows])
 
-        return judges.sign * np.asarray(_in_rounds(problem, choices, run), float)
+        return judges.sign * np.asarray(_in_rounds(context, choices, run), float)
 
     def narrowed(mask: Mask) -> Trained:
         subnet = state.subnet.replace(mask=jnp.asarray(mask)[None])  # type: ignore[attr-defined]
         inside = Searching(subnet, state.search)
         if tune_epochs:
-            inside = train(inside, (problem.train, flat(problem.valid)), programs.tune, tune_epochs, QUIET)
-        return trained_of(problem, programs, judges, inside, recalibrate, tune_epochs)
+            inside = train(inside, (context.train, flat(context.valid)), programs.tune, tune_epochs, QUIET)
+        return trained_of(context, programs, judges, inside, recalibrate, tune_epochs)
 
     def draw(rng: np.random.Generator, n: int) -> np.ndarray:
         keys = jax.random.split(jax.random.key(int(rng.integers(2**32))), n)
@@ -187,16 +189,16 @@ def trained_of(
     )
 
 
-def calibration_of(problem: RunContext, recalibrate: int) -> Images:
+def calibration_of(context: RunContext, recalibrate: int) -> Images:
     """The first training images in batches as large as those of validation, [recalibrate, B, ...]."""
-    size = problem.valid.labels.shape[1]
-    first = jax.tree.map(lambda leaf: leaf[: recalibrate * size], problem.train)
+    size = context.valid.labels.shape[1]
+    first = jax.tree.map(lambda leaf: leaf[: recalibrate * size], context.train)
     return jax.tree.map(lambda leaf: leaf.reshape(recalibrate, size, *leaf.shape[1:]), first)
 
 
-def _in_rounds(problem: RunContext, choices: np.ndarray, run: Callable[[Array], Any]) -> Any:
+def _in_rounds(context: RunContext, choices: np.ndarray, run: Callable[[Array], Any]) -> Any:
     """`run` of all choices [A, ...] in rounds of one shape, so that one program serves every A."""
-    size, path = parallel.lanes(problem.config.strategy), np.issubdtype(choices.dtype, np.integer)
+    size, path = parallel.lanes(context.config.strategy), np.issubdtype(choices.dtype, np.integer)
     rows = jnp.asarray(choices, jnp.int32 if path else jnp.float32)
     found = []
     for start in range(0, len(rows), size):

@@ -7,18 +7,18 @@ import numpy as np
 
 from jaxnas.analysis import Interval, RankCorrelation
 from jaxnas.benchmarks import Table
-from jaxnas.few_shot.context import RunContext, architecture_name
 from jaxnas.few_shot.controls import Contender
 from jaxnas.few_shot.judge import Agreement, Ranking, Verdict
+from jaxnas.few_shot.run_context import RunContext, architecture_name
 from jaxnas.few_shot.scoring import NodeScores
 from jaxnas.selection import Evaluated
 
 Row = dict[str, Any]
 
 
-def architecture_rows(problem: RunContext, histories: list[Evaluated], table: Table | None) -> list[Row]:
+def architecture_rows(context: RunContext, histories: list[Evaluated], table: Table | None) -> list[Row]:
     """Everything the method's search evaluated; what the parent supernet scored; with a table, its true accuracy."""
-    name, rows = problem.config.data.name, []
+    name, rows = context.config.data.name, []
     for leaf, history in enumerate(histories):
         truths = [None] * len(history.scores) if table is None else table.query(history.op_ids, name).tolist()
         later = len(history.scores) - len(history.parent)
@@ -26,7 +26,7 @@ def architecture_rows(problem: RunContext, histories: list[Evaluated], table: Ta
         for op_ids, score, common, truth in zip(history.op_ids, history.scores, by_parent, truths, strict=True):
             rows.append(
                 {
-                    "architecture": architecture_name(problem, op_ids),
+                    "architecture": architecture_name(context, op_ids),
                     "leaf": leaf,
                     "supernet_validation_accuracy": round(float(score), 4),
                     "parent_accuracy": common,
@@ -46,13 +46,13 @@ def score_arrays(scores: dict[int, NodeScores]) -> dict[str, np.ndarray]:
     return arrays
 
 
-def contender_rows(problem: RunContext, contenders: list[Contender], verdicts: list[Verdict]) -> list[Row]:
+def contender_rows(context: RunContext, contenders: list[Contender], verdicts: list[Verdict]) -> list[Row]:
     """One object a contender, the method first."""
     return [
         {
             "name": contender.name,
             "kind": contender.kind,
-            "architecture": architecture_name(problem, contender.chosen.op_ids),
+            "architecture": architecture_name(context, contender.chosen.op_ids),
             "leaf": contender.chosen.leaf,
             "score": contender.chosen.score,
             "images": contender.images,
@@ -80,12 +80,12 @@ def flat_rows(rows: list[Row]) -> list[Row]:
     return flat
 
 
-def ranking_rows(problem: RunContext, contenders: list[Contender], ranking: Ranking) -> list[Row]:
+def ranking_rows(context: RunContext, contenders: list[Contender], ranking: Ranking) -> list[Row]:
     """The ranking sample: how it was drawn, leaf of the method, truth, and the score of every contender's supernets."""
     columns = {c.name: column_of(c.name, c.kind) for c in contenders if c.supernets is not None}
     return [
         {
-            "architecture": architecture_name(problem, op_ids),
+            "architecture": architecture_name(context, op_ids),
             "sample": part.kind,
             "leaf": int(part.leaf[i]),
             "truth": float(part.truth[i]),

@@ -15,12 +15,12 @@ from jaxnas.few_shot import controls
 from jaxnas.few_shot import results as records
 from jaxnas.few_shot import stages as few_shot
 from jaxnas.few_shot.config import FewShotConfig
-from jaxnas.few_shot.context import LEAVES, SEARCH, STANDALONE, RunContext, prepare
 from jaxnas.few_shot.curves import curve_rows
 from jaxnas.few_shot.fusion import fuse, fusion_rows
 from jaxnas.few_shot.judge import architectures_to_train, judge
 from jaxnas.few_shot.leaves import search_leaves, train_leaves
 from jaxnas.few_shot.rehearsal import check_leaves
+from jaxnas.few_shot.run_context import LEAVES, SEARCH, STANDALONE, RunContext, prepare
 from jaxnas.few_shot.sample import uniform_cells
 from jaxnas.few_shot.standalone import train_standalone
 from jaxnas.predictor import FILE, Description, save_network
@@ -55,21 +55,21 @@ def run_few_shot(
     `note(rows)` is shown beside the progress. Controls are checked first, also those of other `seeds` that are to run.
     Raises UserError and NonFiniteLoss; what was complete stays.
     """
-    problem = prepare(config, dataset)
+    context = prepare(config, dataset)
     if table is not None:
         table.check(config.data.name)
     inputs = _fingerprints(config.data.name, dataset, table)
-    strategy = problem.config.strategy
+    strategy = context.config.strategy
     alike = replace(config, data=replace(config.data, root=Path()), truth=replace(config.truth, table=None))
     hosts.check_same([configs.to_dict(alike), inputs], "config or data")
-    controls.validate_controls(problem, {config.seed, *seeds})
+    controls.validate_controls(context, {config.seed, *seeds})
     with hosts.entered_by_process_zero(
         open_workdir(workdir, configs.to_dict(config), inputs, MAY_CHANGE, strategy=strategy)
     ):
         if hosts.on_process_zero((workdir / "result.json").exists):
             return dict(hosts.on_process_zero(read_json, workdir / "result.json"))
         stages = partial(open_stage, workdir, note=note, show=show)
-        return _stages(problem, workdir, dataset, table, stages)
+        return _stages(context, workdir, dataset, table, stages)
 
 
 def finished_seeds(config: FewShotConfig, workdir: Path) -> list[dict[str, Any]]:
@@ -83,55 +83,55 @@ def finished_seeds(config: FewShotConfig, workdir: Path) -> list[dict[str, Any]]
     return [read_json(path) for path in results if path.exists()]
 
 
-def _stages(problem: RunContext, workdir: Path, dataset: Dataset, table: Table | None, stage: Stages) -> dict[str, Any]:
-    config = problem.config
+def _stages(context: RunContext, workdir: Path, dataset: Dataset, table: Table | None, stage: Stages) -> dict[str, Any]:
+    config = context.config
     with stage("warm_up") as at:
-        params = few_shot.warm_up(problem, at)
+        params = few_shot.warm_up(context, at)
     with stage("split") as at:
-        tree, scores = few_shot.split(problem, params, at)
+        tree, scores = few_shot.split(context, params, at)
         hosts.on_process_zero(write_json, workdir / "split_tree.json", tree.to_json())
         hosts.on_process_zero(write_arrays, workdir / "similarities.npz", records.score_arrays(scores))
     masks = tree.masks()
     with stage("leaves") as at:
-        check_leaves(problem, masks, config.search.budget, "the split")
-        controls.check_unsplit(problem, len(masks))  # fewer leaves, and a smaller budget, where nodes stay whole
-        states = train_leaves(problem, params, masks, config.leaf_epochs, (LEAVES, 0), at)
-    cells = uniform_cells(problem)
+        check_leaves(context, masks, config.search.budget, "the split")
+        controls.check_unsplit(context, len(masks))  # fewer leaves, and a smaller budget, where nodes stay whole
+        states = train_leaves(context, params, masks, config.leaf_epochs, (LEAVES, 0), at)
+    cells = uniform_cells(context)
     with stage("search") as at:
-        histories = search_leaves(problem, states, params, masks, config.search, (SEARCH, 0), at)
+        histories = search_leaves(context, states, params, masks, config.search, (SEARCH, 0), at)
         hosts.on_process_zero(
-            write_csv, workdir / "architectures.csv", records.architecture_rows(problem, histories, None)
+            write_csv, workdir / "architectures.csv", records.architecture_rows(context, histories, None)
         )
-        name, images = f"split by {config.split.metric}", controls.method_images(problem, tree)
-        tuned = controls.tuning_images(problem, masks, config.search.budget)
-        method = controls.build_contender(problem, name, "method", tree, states.subnet.params, histories, images, tuned)
+        name, images = f"split by {config.split.metric}", controls.method_images(context, tree)
+        tuned = controls.tuning_images(context, masks, config.search.budget)
+        method = controls.build_contender(context, name, "method", tree, states.subnet.params, histories, images, tuned)
     del states
-    contenders = [method, *controls.controls(problem, params, tree, stage)]
-    fusions = {c.name: fuse(problem, c, i) for i, c in enumerate(contenders) if config.fusion and c.supernets}
+    contenders = [method, *controls.controls(context, params, tree, stage)]
+    fusions = {c.name: fuse(context, c, i) for i, c in enumerate(contenders) if config.fusion and c.supernets}
     op_ids = architectures_to_train(contenders, cells if table is None else cells[:0])
     with stage("alone") as at:
-        trained = train_standalone(problem, op_ids, config.alone_epochs, STANDALONE, at)
+        trained = train_standalone(context, op_ids, config.alone_epochs, STANDALONE, at)
     with stage("judge"):
-        verdicts, ranking = judge(problem, contenders, tree, cells, (op_ids, trained), dataset.test, table)
-        rows = records.contender_rows(problem, contenders, verdicts)
+        verdicts, ranking = judge(context, contenders, tree, cells, (op_ids, trained), dataset.test, table)
+        rows = records.contender_rows(context, contenders, verdicts)
         hosts.on_process_zero(
-            write_csv, workdir / "architectures.csv", records.architecture_rows(problem, histories, table)
+            write_csv, workdir / "architectures.csv", records.architecture_rows(context, histories, table)
         )
         hosts.on_process_zero(write_csv, workdir / "contenders.csv", records.flat_rows(rows))
         if ranking is not None:
             hosts.on_process_zero(
-                write_csv, workdir / "ranking.csv", records.ranking_rows(problem, contenders, ranking)
+                write_csv, workdir / "ranking.csv", records.ranking_rows(context, contenders, ranking)
             )
             if config.truth.every:
                 metrics = hosts.on_process_zero(read_jsonl, workdir / "metrics.jsonl")
-                curves = curve_rows(problem, contenders, metrics, ranking.parts[0].truth)
+                curves = curve_rows(context, contenders, metrics, ranking.parts[0].truth)
                 hosts.on_process_zero(write_csv, workdir / "curves.csv", curves)
-        fused = fusion_rows(problem, contenders, fusions, ranking.parts[0], table) if ranking is not None else []
+        fused = fusion_rows(context, contenders, fusions, ranking.parts[0], table) if ranking is not None else []
         if fused:
             hosts.on_process_zero(write_csv, workdir / "fusion.csv", fused)
         network = Description(
             architecture=rows[0]["architecture"],
-            space=problem.space.name,
+            space=context.space.name,
             channels=config.net.channels,
             cells=config.net.cells,
             image_shape=dataset.train.images.shape[1:],

@@ -7,7 +7,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from jaxnas.few_shot.context import SCORE, RunContext, purpose_key
+from jaxnas.few_shot.run_context import SCORE, RunContext, purpose_key
 from jaxnas.metrics import Metric, Readings, counted, edge_readings
 from jaxnas.metrics.pooling import Values, pooled
 from jaxnas.metrics.probes import check_readings
@@ -24,31 +24,31 @@ class NodeScores(NamedTuple):
     values: Values  # as in `Readings`, with a leading axis [E, ...]
 
 
-def scoring_key(problem: RunContext, node: Node, first: int) -> Key:
+def scoring_key(context: RunContext, node: Node, first: int) -> Key:
     """The key by which batches of a node from `first` on are scored."""
-    key = purpose_key(problem, SCORE, 1 + node.id)
+    key = purpose_key(context, SCORE, 1 + node.id)
     return key if first == 0 else jax.random.fold_in(key, first)
 
 
-def scoring_batches(problem: RunContext) -> tuple[Array, Array]:
+def scoring_batches(context: RunContext) -> tuple[Array, Array]:
     """R augmented training batches, float [R, B, H, W, C], and labels [R, B]; the same for every node and edge."""
-    repeats, size = problem.config.split.batches, problem.config.data.batch
-    order_key, augment_key = jax.random.split(purpose_key(problem, SCORE, 0))
-    examples = problem.train.labels.shape[0]
+    repeats, size = context.config.split.batches, context.config.data.batch
+    order_key, augment_key = jax.random.split(purpose_key(context, SCORE, 0))
+    examples = context.train.labels.shape[0]
     # With fewer than R whole batches in the training set, they are drawn again, in another order.
     passes = -(-repeats * size // examples)
     orders = [jax.random.permutation(k, examples) for k in jax.random.split(order_key, passes)]
     indices = jnp.concatenate(orders)[: repeats * size].reshape(repeats, size)
-    augment = jax.vmap(problem.programs.pipeline.augment)
-    return augment(jax.random.split(augment_key, repeats), problem.train.images[indices]), problem.train.labels[indices]
+    augment = jax.vmap(context.programs.pipeline.augment)
+    return augment(jax.random.split(augment_key, repeats), context.train.images[indices]), context.train.labels[indices]
 
 
 def blank_readings(
-    problem: RunContext, metric: Metric, params: Params, nodes: int, batches: tuple[Array, Array]
+    context: RunContext, metric: Metric, params: Params, nodes: int, batches: tuple[Array, Array]
 ) -> Readings:
     """Zeros for what the `batches` of `scoring_batches` will say of so many nodes, leaves [N, E, R, ...]."""
-    space, (images, labels) = problem.space, batches
-    one = edge_readings(metric, space, problem.config.split.background)
+    space, (images, labels) = context.space, batches
+    one = edge_readings(metric, space, context.config.split.background)
 
     def of_edge(key: Key) -> Readings:
         return one(key, params=params, mask=space.full_mask(), edge=jnp.int32(0), images=images, labels=labels)
@@ -63,17 +63,17 @@ def of_place(readings: Readings, place: int, end: int) -> Readings:
 
 
 def score_node(
-    problem: RunContext, metric: Metric, params: Params, node: Node, first: int, batches: tuple[Array, Array]
+    context: RunContext, metric: Metric, params: Params, node: Node, first: int, batches: tuple[Array, Array]
 ) -> Readings:
     """What `batches`, images [r, ...] and labels [r, B], say of the edges of a node, numpy leaves [E, r, ...].
 
     The first of them is batch `first` of the node. Edges that the rule does not look at have zeros. Raises UserError
     naming metric, edge and operation if a connected probe gives a measurement that is not finite.
     """
-    settings, space, mask = problem.config.split, problem.space, as_mask(node)
+    settings, space, mask = context.config.split, context.space, as_mask(node)
     asked, edges = np.array(edges_read_by(settings, mask)), len(space.edges)
-    keys = jax.random.split(scoring_key(problem, node, first), edges)[asked]
-    found = problem.programs.readings((keys, jnp.array(asked)), params, jnp.asarray(mask), *batches)
+    keys = jax.random.split(scoring_key(context, node, first), edges)[asked]
+    found = context.programs.readings((keys, jnp.array(asked)), params, jnp.asarray(mask), *batches)
 
     def of_all(part: np.ndarray) -> np.ndarray:
         whole = np.zeros((edges, *part.shape[1:]), part.dtype)
@@ -87,16 +87,16 @@ def score_node(
     return readings
 
 
-def scored_readings(problem: RunContext, metric: Metric, node: Node, found: Readings) -> list[EdgeReading | None]:
+def scored_readings(context: RunContext, metric: Metric, node: Node, found: Readings) -> list[EdgeReading | None]:
     """What splitting is told of a node, from its readings [E, R, ...]; None of edges that were not scored."""
-    settings, space, mask = problem.config.split, problem.space, as_mask(node)
+    settings, space, mask = context.config.split, context.space, as_mask(node)
     return readings_of(space, metric, mask, found, scored_edges(space, settings, mask))
 
 
-def node_scores(problem: RunContext, metric: Metric, node: Node, found: Readings) -> NodeScores:
+def node_scores(context: RunContext, metric: Metric, node: Node, found: Readings) -> NodeScores:
     """What is put on record of a node, from its readings [E, R, ...]."""
-    readings = scored_readings(problem, metric, node, found)
-    return NodeScores(similarity_of(problem.space, as_mask(node), readings), found.values)
+    readings = scored_readings(context, metric, node, found)
+    return NodeScores(similarity_of(context.space, as_mask(node), readings), found.values)
 
 
 def readings_of(

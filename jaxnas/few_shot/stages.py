@@ -14,9 +14,9 @@ import numpy as np
 
 from jaxnas.config import SearchConfig
 from jaxnas.distributed import parallel
-from jaxnas.few_shot.context import SCORE, WARM_UP, RunContext, purpose_key, steps_per_epoch
 from jaxnas.few_shot.follow import follower
 from jaxnas.few_shot.one_shot import calibration_of
+from jaxnas.few_shot.run_context import SCORE, WARM_UP, RunContext, purpose_key, steps_per_epoch
 from jaxnas.few_shot.scoring import (
     NodeScores,
     blank_readings,
@@ -44,29 +44,29 @@ class Chosen(NamedTuple):
     score: float  # validation accuracy in its leaf, percent
 
 
-def warm_up(problem: RunContext, stage: Stage) -> Params:
+def warm_up(context: RunContext, stage: Stage) -> Params:
     """Weights of the full supernet after training it on uniform connected single paths."""
-    params = initial_weights(problem.programs.network, purpose_key(problem, WARM_UP, 0))
-    keys = jnp.stack([purpose_key(problem, WARM_UP, 1)])
-    masks = problem.space.full_mask()[None]
-    states = train_supernets(problem, keys, masks, params, problem.config.warmup_epochs, stage)
+    params = initial_weights(context.programs.network, purpose_key(context, WARM_UP, 0))
+    keys = jnp.stack([purpose_key(context, WARM_UP, 1)])
+    masks = context.space.full_mask()[None]
+    states = train_supernets(context, keys, masks, params, context.config.warmup_epochs, stage)
     return parallel.item(states.params, 0)
 
 
-def split(problem: RunContext, params: Params, stage: Stage) -> tuple[SplitTree, dict[int, NodeScores]]:
+def split(context: RunContext, params: Params, stage: Stage) -> tuple[SplitTree, dict[int, NodeScores]]:
     """The split tree, and what every scored node gave.
 
     Every node is scored with the same warmed-up weights and the same R training batches, or with `split.stability` as
     many of them as settle its split; their spread says how far to trust it. Raises UserError naming metric, edge and
     operation if a connected probe gives a measurement that is not finite.
     """
-    config, space = problem.config.split, problem.space
-    metric = METRICS[config.metric](problem.programs.network, space)
-    images, labels = scoring_batches(problem)
+    config, space = context.config.split, context.space
+    metric = METRICS[config.metric](context.programs.network, space)
+    images, labels = scoring_batches(context)
     nodes = 1 + sum(int(np.prod(config.groups[:level])) for level in range(1, len(config.groups)))
     chunk = config.batches if config.stability is None else FEWEST
     looks = config.batches // chunk  # at most, of every node
-    total, blank = nodes * looks, blank_readings(problem, metric, params, nodes, (images, labels))
+    total, blank = nodes * looks, blank_readings(context, metric, params, nodes, (images, labels))
     done, kept = stage.resume({"readings": blank, "counts": np.zeros(nodes, np.int32)})
     kept = jax.tree.map(np.array, kept)
     places: dict[int, int] = {}  # of nodes in the order the tree asks for them, which what was kept determines again
@@ -76,24 +76,24 @@ def split(problem: RunContext, params: Params, stage: Stage) -> tuple[SplitTree,
         place = places.setdefault(node.id, len(places))
         if end > kept["counts"][place]:
             first = end - chunk
-            found = score_node(problem, metric, params, node, first, (images[first:end], labels[first:end]))
+            found = score_node(context, metric, params, node, first, (images[first:end], labels[first:end]))
             for whole, part in zip(jax.tree.leaves(kept["readings"]), jax.tree.leaves(found), strict=True):
                 whole[place, :, first:end] = part
             kept["counts"][place] = end
             done = place * looks + end // chunk
             stage.advance(done, total, kept, [])
-        return scored_readings(problem, metric, node, of_place(kept["readings"], place, end))
+        return scored_readings(context, metric, node, of_place(kept["readings"], place, end))
 
-    rng = np.random.default_rng([problem.config.seed, SCORE])
+    rng = np.random.default_rng([context.config.seed, SCORE])
     tree = grow(space, config.groups, by_batches(space, measure, config, rng))
     if done < total:  # below a node that stays whole nothing is scored, nor after a split is settled
         stage.advance(total, total, kept, [])
     found = {i: of_place(kept["readings"], place, int(kept["counts"][place])) for i, place in places.items()}
-    return tree, {i: node_scores(problem, metric, tree.nodes[i], readings) for i, readings in found.items()}
+    return tree, {i: node_scores(context, metric, tree.nodes[i], readings) for i, readings in found.items()}
 
 
 def search(
-    problem: RunContext,
+    context: RunContext,
     params: Params,
     parent: Params,
     masks: np.ndarray,
@@ -106,7 +106,7 @@ def search(
     With `config.leaf_bias` and several leaves, the first generation of each is evaluated by `parent` as well, the
     weights of the warmed-up supernet, which puts architectures of all leaves on one scale.
     """
-    space, seed = problem.space, problem.config.seed
+    space, seed = context.space, context.config.seed
     total = sum(evaluations(space, mask, config) for mask in masks)
     # What is kept has a fixed shape: rows are filled as architectures are evaluated, in `counts` of each leaf.
     start = {
@@ -132,10 +132,10 @@ def search(
         ]
         if not any(len(proposal) for proposal in proposals):
             return histories
-        scores = score_paths(problem, params, proposals)
+        scores = score_paths(context, params, proposals)
         if kept["generation"] == 0 and "parent" in kept:
             # As many copies as leaves, so that the program of the leaves serves.
-            for k, values in enumerate(score_paths(problem, parallel.copies(parent, len(masks)), proposals, 1)):
+            for k, values in enumerate(score_paths(context, parallel.copies(parent, len(masks)), proposals, 1)):
                 by_parent[k, : len(values)] = values
         for k, (proposal, values) in enumerate(zip(proposals, scores, strict=True)):
             rows = slice(kept["counts"][k], kept["counts"][k] + len(proposal))
@@ -161,7 +161,7 @@ def first_generation(config: SearchConfig) -> int:
 
 
 def score_paths(
-    problem: RunContext, params: Params, paths: list[np.ndarray], partial: int | None = None
+    context: RunContext, params: Params, paths: list[np.ndarray], partial: int | None = None
 ) -> list[np.ndarray]:
     """Validation accuracies, percent, of paths[k], int [a_k, E], in sub-supernet k. params: leaves [K, ...].
 
@@ -170,10 +170,10 @@ def score_paths(
     as there are lanes, so that one program serves all and no leaf waits for a fuller one; repeats fill the last parts
     up and are dropped.
     """
-    config = problem.config
-    evaluate = problem.programs.evaluate_in(partial or ALGORITHMS[config.search.algorithm](problem.space).partial)
+    config = context.config
+    evaluate = context.programs.evaluate_in(partial or ALGORITHMS[config.search.algorithm](context.space).partial)
     recalibrate = config.selection.recalibrate
-    calibration = (calibration_of(problem, recalibrate),) if recalibrate else ()
+    calibration = (calibration_of(context, recalibrate),) if recalibrate else ()
     size, lanes = min(config.search.population, config.search.budget), parallel.lanes(config.strategy)
     parts = [(k, first) for k, rows in enumerate(paths) for first in range(0, len(rows), size)]
     weights = jax.device_get(params)  # to cut what is spread over devices would be a collective for each leaf
@@ -182,7 +182,7 @@ def score_paths(
         now = [parts[i % len(parts)] for i in range(start, start + lanes)]
         batch = np.stack([np.resize(paths[k][first : first + size], (size, paths[k].shape[1])) for k, first in now])
         own = parallel.item(weights, np.array([k for k, _ in now]))
-        scores = np.asarray(evaluate((own, jnp.asarray(batch)), problem.valid, *calibration))
+        scores = np.asarray(evaluate((own, jnp.asarray(batch)), context.valid, *calibration))
         for (k, first), row in zip(now, scores, strict=True):
             found[k][first : first + size] = row[: len(found[k]) - first]
     return found
@@ -215,10 +215,10 @@ def select(histories: list[Evaluated], tree: SplitTree, config: SearchConfig) ->
 
 
 def train_supernets(
-    problem: RunContext, keys: Key, masks: np.ndarray, params: Params, epochs: int, stage: Stage
+    context: RunContext, keys: Key, masks: np.ndarray, params: Params, epochs: int, stage: Stage
 ) -> SubnetState:
     """K sub-supernets, masks [K, E, O], trained for `epochs` from the same weights."""
-    programs = problem.programs
-    states = new_states(keys, masks, params, programs.optimizer, epochs * steps_per_epoch(problem))
-    follow = follower(problem, masks, epochs, partial(score_paths, partial=1))
-    return train(states, problem.train, programs.epoch, epochs, stage, describe=follow)
+    programs = context.programs
+    states = new_states(keys, masks, params, programs.optimizer, epochs * steps_per_epoch(context))
+    follow = follower(context, masks, epochs, partial(score_paths, partial=1))
+    return train(states, context.train, programs.epoch, epochs, stage, describe=follow)

@@ -84,13 +84,13 @@ def by_gradient(
         del mask, params
         return begin(key, space, logits)
 
-    def forwards(key: Key, state: AlphaState, mask: Array, problem: StepContext) -> Forwards:
-        op_weights = weigh(key, state.alpha, mask, problem.progress)
+    def forwards(key: Key, state: AlphaState, mask: Array, context: StepContext) -> Forwards:
+        op_weights = weigh(key, state.alpha, mask, context.progress)
         return one(op_weights.argmax(-1).astype(jnp.int32) if one_hot else op_weights)
 
-    def update(key: Key, state: AlphaState, mask: Array, problem: StepContext) -> AlphaState:
+    def update(key: Key, state: AlphaState, mask: Array, context: StepContext) -> AlphaState:
         def loss(alpha: Array) -> Array:
-            value = problem.valid_loss(problem.params, weigh(key, alpha, mask, problem.progress))
+            value = context.valid_loss(context.params, weigh(key, alpha, mask, context.progress))
             return value if regulariser is None else value + regulariser(alpha, mask)
 
         return descend(state, mask, jax.grad(loss)(state.alpha), logits)

@@ -49,9 +49,9 @@ class SearchAlgorithm(NamedTuple):
     init: Callable[[Key, Array, Params], SearchState]
     """(key, mask, weights that the training starts from) -> state; the key is consumed"""
     forwards: Callable[[Key, SearchState, Array, StepContext], Forwards]
-    """(key, state, mask, problem) -> what runs in the next weight step; the key is consumed"""
+    """(key, state, mask, context) -> what runs in the next weight step; the key is consumed"""
     update: Callable[[Key, SearchState, Array, StepContext], SearchState] | None
-    """(key, state, mask, problem) -> state, before the weight step; the key is consumed. None: nothing is learnt"""
+    """(key, state, mask, context) -> state, before the weight step; the key is consumed. None: nothing is learnt"""
     probabilities: Callable[[SearchState, Array], Array]
     """(state, mask) -> [E, O], rows sum to 1, closed operations exactly 0"""
     passes: int = 2

@@ -30,15 +30,15 @@ def cross_path(space: SearchSpace, momentum: float = 0.999, mix: float = 0.5) ->
         del key, mask
         return TeacherState(params)
 
-    def forwards(key: Key, state: TeacherState, mask: Array, problem: StepContext) -> Forwards:
+    def forwards(key: Key, state: TeacherState, mask: Array, context: StepContext) -> Forwards:
         paths = jax.vmap(lambda k: sample_connected(k, space, mask))(jax.random.split(key))
         # One after the other: a batch of paths would be a batch of convolutions.
-        taught = jax.lax.map(lambda path: jax.nn.softmax(problem.train_logits(state.params, path)), paths[::-1])
-        labels = jax.nn.one_hot(problem.train_labels, taught.shape[-1])
+        taught = jax.lax.map(lambda path: jax.nn.softmax(context.train_logits(state.params, path)), paths[::-1])
+        labels = jax.nn.one_hot(context.train_labels, taught.shape[-1])
         return mean_of(paths)._replace(targets=(1 - mix) * labels[None] + mix * taught)
 
-    def update(key: Key, state: TeacherState, mask: Array, problem: StepContext) -> TeacherState:
+    def update(key: Key, state: TeacherState, mask: Array, context: StepContext) -> TeacherState:
         del key, mask
-        return TeacherState(jax.tree.map(lambda t, w: t + (1 - momentum) * (w - t), state.params, problem.params))
+        return TeacherState(jax.tree.map(lambda t, w: t + (1 - momentum) * (w - t), state.params, context.params))
 
     return SearchAlgorithm(init, forwards, update, uniform(space).probabilities, passes=4)

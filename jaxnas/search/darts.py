@@ -34,39 +34,39 @@ def darts(
     if order == "first":
         return first
 
-    def update(key: Key, state: AlphaState, mask: Array, problem: StepContext) -> AlphaState:
+    def update(key: Key, state: AlphaState, mask: Array, context: StepContext) -> AlphaState:
         del key
         gradient = exact if order == "second" else by_differences
-        return descend(state, mask, gradient(state.alpha, mask, problem), logits)
+        return descend(state, mask, gradient(state.alpha, mask, context), logits)
 
     # Beside validation and weight step: a gradient and its derivative, or a gradient at three places.
     return first._replace(update=update, passes=4 if order == "second" else 5)
 
 
-def exact(alpha: Array, mask: Array, problem: StepContext) -> Array:
+def exact(alpha: Array, mask: Array, context: StepContext) -> Array:
     """Gradient [E, O] of the validation loss after the weights' next step, through that step."""
 
     def loss(alpha: Array) -> Array:
         op_weights = open_softmax(alpha, mask)
-        gradients = jax.grad(problem.train_loss)(problem.params, op_weights)
-        return problem.valid_loss(problem.unrolled(gradients), op_weights)
+        gradients = jax.grad(context.train_loss)(context.params, op_weights)
+        return context.valid_loss(context.unrolled(gradients), op_weights)
 
     return jax.grad(loss)(alpha)
 
 
-def by_differences(alpha: Array, mask: Array, problem: StepContext) -> Array:
+def by_differences(alpha: Array, mask: Array, context: StepContext) -> Array:
     """As `exact`, with d/d alpha of <gradient of the training loss, v> by central differences of weights along v."""
 
     def train_loss(params: Params, alpha: Array) -> Array:
-        return problem.train_loss(params, open_softmax(alpha, mask))
+        return context.train_loss(params, open_softmax(alpha, mask))
 
-    gradients = jax.grad(train_loss)(problem.params, alpha)
-    after, back = jax.vjp(problem.unrolled, gradients)
-    of_weights, of_alpha = jax.grad(lambda w, a: problem.valid_loss(w, open_softmax(a, mask)), (0, 1))(after, alpha)
+    gradients = jax.grad(train_loss)(context.params, alpha)
+    after, back = jax.vjp(context.unrolled, gradients)
+    of_weights, of_alpha = jax.grad(lambda w, a: context.valid_loss(w, open_softmax(a, mask)), (0, 1))(after, alpha)
     (direction,) = back(of_weights)  # what a change of the training gradient does to the validation loss
     radius = RADIUS / jnp.maximum(optax.tree.norm(direction), 1e-12)
     ends = [
-        jax.grad(train_loss, 1)(optax.tree.add_scale(problem.params, sign * radius, direction), alpha)
+        jax.grad(train_loss, 1)(optax.tree.add_scale(context.params, sign * radius, direction), alpha)
         for sign in (1, -1)
     ]
     return of_alpha + (ends[0] - ends[1]) / (2 * radius)

@@ -52,14 +52,14 @@ def enas(space: SearchSpace, samples: int = 5) -> SearchAlgorithm:
         controller = new_controller(key, space.shape[1])
         return EnasState(controller, OPTIMIZER.init(controller), jnp.zeros(()), jnp.zeros((), jnp.int32))
 
-    def forwards(key: Key, state: EnasState, mask: Array, problem: StepContext) -> Forwards:
-        del problem
+    def forwards(key: Key, state: EnasState, mask: Array, context: StepContext) -> Forwards:
+        del context
         return one(draw(key, state.controller, mask).op_ids)
 
-    def update(key: Key, state: EnasState, mask: Array, problem: StepContext) -> EnasState:
+    def update(key: Key, state: EnasState, mask: Array, context: StepContext) -> EnasState:
         keys = jax.random.split(key, samples)
         walks = jax.vmap(draw, (0, None, None))(keys, state.controller, mask)
-        right = lax.map(lambda path: problem.valid_accuracy(problem.params, path), walks.op_ids)
+        right = lax.map(lambda path: context.valid_accuracy(context.params, path), walks.op_ids)
         rewards = right + ENTROPY * walks.entropy
         # Moved first, as published: a reward is weighed against an average that it is part of.
         average = BASELINE_DECAY * state.baseline + (1 - BASELINE_DECAY) * rewards.mean()

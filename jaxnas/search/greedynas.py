@@ -46,20 +46,20 @@ def greedynas(
         first = jax.vmap(lambda k: sample_connected(k, space, mask))(jax.random.split(key, kept))
         return GreedyState(first, jnp.zeros((pool, first.shape[1]), jnp.int32), jnp.full(pool, jnp.inf))
 
-    def forwards(key: Key, state: GreedyState, mask: Array, problem: StepContext) -> Forwards:
-        del key, mask, problem
+    def forwards(key: Key, state: GreedyState, mask: Array, context: StepContext) -> Forwards:
+        del key, mask, context
         return mean_of(state.kept)
 
-    def update(key: Key, state: GreedyState, mask: Array, problem: StepContext) -> GreedyState:
+    def update(key: Key, state: GreedyState, mask: Array, context: StepContext) -> GreedyState:
         def draw(key: Key) -> Array:
             coin_key, pool_key, path_key = jax.random.split(key, 3)
             filled = jnp.isfinite(state.losses).sum()
             again = state.pool[jax.random.randint(pool_key, (), 0, jnp.maximum(filled, 1))]
-            exploit = jax.random.bernoulli(coin_key, schedule(problem.progress)) & (filled > 0)
+            exploit = jax.random.bernoulli(coin_key, schedule(context.progress)) & (filled > 0)
             return jnp.where(exploit, again, sample_connected(path_key, space, mask))
 
         drawn = jax.vmap(draw)(jax.random.split(key, paths))
-        losses = lax.map(lambda path: problem.valid_loss(problem.params, path), drawn)
+        losses = lax.map(lambda path: context.valid_loss(context.params, path), drawn)
         best = jnp.argsort(losses)[:kept]
         return merge(state, drawn[best], losses[best])
 

@@ -20,10 +20,10 @@ def one_shot(space: SearchSpace, rate: Schedule | None = None) -> SearchAlgorith
     """
     schedule = rate or optax.linear_schedule(0.0, 0.5, 1)
 
-    def forwards(key: Key, state: tuple[()], mask: Array, problem: StepContext) -> Forwards:
+    def forwards(key: Key, state: tuple[()], mask: Array, context: StepContext) -> Forwards:
         del state
         luck = jnp.where(mask, jax.random.uniform(key, mask.shape), CLOSED)
-        kept = (luck >= schedule(problem.progress)) | (luck == luck.max(-1, keepdims=True))
+        kept = (luck >= schedule(context.progress)) | (luck == luck.max(-1, keepdims=True))
         return one((kept & mask).astype(jnp.float32))
 
     return uniform(space)._replace(forwards=forwards)

@@ -40,15 +40,15 @@ def pc_darts(space: SearchSpace, partial: int = 4, logits: Logits | None = None)
         beta = settings.deviation * jax.random.normal(edge_key, (len(space.edges),))
         return EdgeState(begin(op_key, space, settings), AlphaState(beta, adam(settings).init(beta)))
 
-    def forwards(key: Key, state: EdgeState, mask: Array, problem: StepContext) -> Forwards:
-        del key, problem
+    def forwards(key: Key, state: EdgeState, mask: Array, context: StepContext) -> Forwards:
+        del key, context
         return one(normalised(space, state.ops.alpha, state.edges.alpha, mask))
 
-    def update(key: Key, state: EdgeState, mask: Array, problem: StepContext) -> EdgeState:
+    def update(key: Key, state: EdgeState, mask: Array, context: StepContext) -> EdgeState:
         del key
 
         def loss(alpha: Array, beta: Array) -> Array:
-            return problem.valid_loss(problem.params, normalised(space, alpha, beta, mask))
+            return context.valid_loss(context.params, normalised(space, alpha, beta, mask))
 
         def moved() -> EdgeState:
             of_alpha, of_beta = jax.grad(loss, (0, 1))(state.ops.alpha, state.edges.alpha)
@@ -57,7 +57,7 @@ def pc_darts(space: SearchSpace, partial: int = 4, logits: Logits | None = None)
                 descend(state.ops, mask, of_alpha, settings), descend(state.edges, every, of_beta, settings)
             )
 
-        return lax.cond(problem.progress < FROZEN, lambda: state, moved)
+        return lax.cond(context.progress < FROZEN, lambda: state, moved)
 
     return SearchAlgorithm(
         init, forwards, update, lambda state, mask: open_softmax(state.ops.alpha, mask), partial=partial

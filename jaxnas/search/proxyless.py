@@ -40,12 +40,12 @@ def proxyless(
     if gates == "full":
         return full
 
-    def update(key: Key, state: AlphaState, mask: Array, problem: StepContext) -> AlphaState:
+    def update(key: Key, state: AlphaState, mask: Array, context: StepContext) -> AlphaState:
         pair_key, gate_key = jax.random.split(key)
         pair = draw_pair(pair_key, state.alpha, mask)
 
         def loss(alpha: Array) -> Array:
-            return problem.valid_loss(problem.params, _gates(gate_key, alpha, pair))
+            return context.valid_loss(context.params, _gates(gate_key, alpha, pair))
 
         new = descend(state, pair, jax.grad(loss)(state.alpha), settings)
         grown = _total(new.alpha, pair) - _total(state.alpha, pair)

@@ -36,14 +36,14 @@ def dsnas(space: SearchSpace, fix_at: float | None = 0.3, logits: Logits | None 
         del params
         return DsnasState(begin(key, space, settings), jnp.asarray(mask))
 
-    def forwards(key: Key, state: DsnasState, mask: Array, problem: StepContext) -> Forwards:
-        del problem
+    def forwards(key: Key, state: DsnasState, mask: Array, context: StepContext) -> Forwards:
+        del context
         return one(draw_path(key, state.logits.alpha, in_play(state.left, mask)))
 
-    def update(key: Key, state: DsnasState, mask: Array, problem: StepContext) -> DsnasState:
+    def update(key: Key, state: DsnasState, mask: Array, context: StepContext) -> DsnasState:
         left, alpha = in_play(state.left, mask), state.logits.alpha
         drawn = jax.nn.one_hot(draw_path(key, alpha, left), mask.shape[-1])
-        cost = jax.grad(problem.valid_loss, 1)(problem.params, drawn) * drawn  # [E, O]
+        cost = jax.grad(context.valid_loss, 1)(context.params, drawn) * drawn  # [E, O]
         gradient = path_gradient(alpha, left, drawn, cost.sum(-1))
         new = descend(state.logits, left & (left.sum(-1, keepdims=True) > 1), gradient, settings)
         return DsnasState(new, left if fix_at is None else decided(new.alpha, left, fix_at))
@@ -72,13 +72,13 @@ def reinforce(space: SearchSpace, samples: int = 5, logits: Logits | None = None
         del mask, params
         return begin(key, space, settings)
 
-    def forwards(key: Key, state: AlphaState, mask: Array, problem: StepContext) -> Forwards:
-        del problem
+    def forwards(key: Key, state: AlphaState, mask: Array, context: StepContext) -> Forwards:
+        del context
         return mean_of(paths(key, state, mask))
 
-    def update(key: Key, state: AlphaState, mask: Array, problem: StepContext) -> AlphaState:
+    def update(key: Key, state: AlphaState, mask: Array, context: StepContext) -> AlphaState:
         drawn = paths(key, state, mask)
-        losses = lax.map(lambda path: problem.valid_loss(problem.params, path), drawn)  # [S]
+        losses = lax.map(lambda path: context.valid_loss(context.params, path), drawn)  # [S]
         one_hot = jax.nn.one_hot(drawn, mask.shape[-1])
         return descend(state, mask, leave_one_out(one_hot, losses), settings)
 

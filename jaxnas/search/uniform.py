@@ -24,8 +24,8 @@ def _even(state: Nothing, mask: Array) -> Array:
 def uniform(space: SearchSpace) -> SearchAlgorithm:
     """One uniform connected path a step (SPOS, Guo et al., ECCV 2020; RSPS, Li & Talwalkar, UAI 2019)."""
 
-    def forwards(key: Key, state: Nothing, mask: Array, problem: StepContext) -> Forwards:
-        del state, problem
+    def forwards(key: Key, state: Nothing, mask: Array, context: StepContext) -> Forwards:
+        del state, context
         return one(sample_connected(key, space, mask))
 
     return SearchAlgorithm(_init, forwards, None, _even, passes=1)
@@ -39,8 +39,8 @@ def fairnas(space: SearchSpace) -> SearchAlgorithm:
     elsewhere; published is the sum. Paths may be disconnected, or no operation could be trained as often as the others.
     """
 
-    def forwards(key: Key, state: Nothing, mask: Array, problem: StepContext) -> Forwards:
-        del state, problem
+    def forwards(key: Key, state: Nothing, mask: Array, context: StepContext) -> Forwards:
+        del state, context
         mask = jnp.asarray(mask)
         counts, operations = mask.sum(-1), jnp.arange(mask.shape[-1])
         # Open operations first, in random order.

@@ -5,8 +5,8 @@ import jax.numpy as jnp
 import numpy as np
 
 from jaxnas.few_shot import one_shot
-from jaxnas.few_shot.context import RunContext
 from jaxnas.few_shot.one_shot import Evaluators, SearchPrograms, begin, train_on
+from jaxnas.few_shot.run_context import RunContext
 from jaxnas.selection import Trained
 from jaxnas.studies.search.config import StudyConfig
 from jaxnas.training import Searching
@@ -15,7 +15,7 @@ from jaxnas.types import Stage
 
 
 def train_supernets(
-    problem: RunContext,
+    context: RunContext,
     config: StudyConfig,
     programs: SearchPrograms,
     masks: np.ndarray,
@@ -28,12 +28,12 @@ def train_supernets(
     that diverges does not stop the others. `describe`: as of `train_on`.
     """
     keys = [jax.random.fold_in(jax.random.key(seed), m) for seed in config.seeds for m in range(len(masks))]
-    start = begin(problem, programs, jnp.stack(keys), np.tile(masks, (len(config.seeds), 1, 1)), config.epochs)
-    return train_on(problem, programs, start, config.epochs, stage, True, describe)
+    start = begin(context, programs, jnp.stack(keys), np.tile(masks, (len(config.seeds), 1, 1)), config.epochs)
+    return train_on(context, programs, start, config.epochs, stage, True, describe)
 
 
 def trained_of(
-    problem: RunContext, config: StudyConfig, programs: SearchPrograms, judges: Evaluators, state: Searching
+    context: RunContext, config: StudyConfig, programs: SearchPrograms, judges: Evaluators, state: Searching
 ) -> Trained:
     """One supernet, leaves [1, ...], as a selector sees it, by the settings of a study."""
-    return one_shot.trained_of(problem, programs, judges, state, config.recalibrate, config.tune_epochs)
+    return one_shot.trained_of(context, programs, judges, state, config.recalibrate, config.tune_epochs)

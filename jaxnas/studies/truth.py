@@ -11,7 +11,7 @@ import numpy as np
 from jaxnas.benchmarks import Table
 from jaxnas.data import Dataset, Images
 from jaxnas.data.pipeline import padded_batches
-from jaxnas.few_shot.context import RunContext
+from jaxnas.few_shot.run_context import RunContext
 from jaxnas.few_shot.standalone import standalone_accuracy, train_standalone
 from jaxnas.studies.search.cells import Scope
 from jaxnas.studies.search.config import StudyConfig
@@ -35,17 +35,17 @@ class Search(NamedTuple):
     epochs: int
 
 
-def random_draws(problem: RunContext, config: StudyConfig, scopes: list[Scope]) -> dict[tuple[int, str], np.ndarray]:
+def random_draws(context: RunContext, config: StudyConfig, scopes: list[Scope]) -> dict[tuple[int, str], np.ndarray]:
     """`random` connected architectures for each (seed, scope), int [A, E]; none where none are asked for."""
     draws = {}
     for seed in config.seeds if config.random else ():
         for place, scope in enumerate(scopes):
             rng = np.random.default_rng([RANDOM_SEARCH, seed, place])
-            draws[seed, scope.name] = problem.space.draw_connected(rng, config.random, scope.mask)
+            draws[seed, scope.name] = context.space.draw_connected(rng, config.random, scope.mask)
     return draws
 
 
-def random_search(problem: RunContext, workdir: Path, searches: list[Search], stages: Stages) -> list[Row]:
+def random_search(context: RunContext, workdir: Path, searches: list[Search], stages: Stages) -> list[Row]:
     """The control: of each search a row with the best of its architectures by validation images.
 
     Searches that train the same architectures for as many epochs share them.
@@ -53,7 +53,7 @@ def random_search(problem: RunContext, workdir: Path, searches: list[Search], st
     scores: dict[int, Truth] = {}
     for epochs in sorted({search.epochs for search in searches}):
         op_ids = np.concatenate([search.op_ids for search in searches if search.epochs == epochs])
-        scores[epochs] = trained_alone(problem, workdir, op_ids, epochs, RANDOM_SEARCH, problem.valid, stages)
+        scores[epochs] = trained_alone(context, workdir, op_ids, epochs, RANDOM_SEARCH, context.valid, stages)
     rows = []
     for search in searches:
         found = [scores[search.epochs][tuple(row)] for row in search.op_ids.tolist()]
@@ -69,7 +69,7 @@ def random_search(problem: RunContext, workdir: Path, searches: list[Search], st
 
 
 def true_accuracies(
-    problem: RunContext,
+    context: RunContext,
     config: StudyConfig,
     workdir: Path,
     dataset: Dataset,
@@ -80,7 +80,7 @@ def true_accuracies(
     """Of architectures [A, E]: by the table, or by training each alone and testing it."""
     if table is None:
         test = padded_batches(dataset.test(), config.data.eval_batch)
-        return trained_alone(problem, workdir, op_ids, config.alone_epochs, TRUTH, test, stages)
+        return trained_alone(context, workdir, op_ids, config.alone_epochs, TRUTH, test, stages)
     rows = np.unique(op_ids, axis=0)
     if not len(rows):
         return {}
@@ -89,7 +89,7 @@ def true_accuracies(
 
 
 def trained_alone(
-    problem: RunContext, workdir: Path, op_ids: np.ndarray, epochs: int, purpose: int, images: Images, stages: Stages
+    context: RunContext, workdir: Path, op_ids: np.ndarray, epochs: int, purpose: int, images: Images, stages: Stages
 ) -> Truth:
     """Accuracies of architectures [A, E] trained alone; what the work directory has of that is not trained again."""
     known = {
@@ -100,8 +100,8 @@ def trained_alone(
     rows = np.array(sorted({*map(tuple, op_ids.tolist())} - {*known}), np.int32)
     if len(rows):
         with stages(f"{_STAGES[purpose]}_{epochs}") as stage:
-            states = train_standalone(problem, rows, epochs, purpose, stage)
-            accuracies = standalone_accuracy(problem, states, rows, images).tolist()
+            states = train_standalone(context, rows, epochs, purpose, stage)
+            accuracies = standalone_accuracy(context, states, rows, images).tolist()
         found = dict(zip(map(tuple, rows.tolist()), accuracies, strict=True))
         name = {"purpose": _STAGES[purpose], "epochs": epochs}
         append_rows(workdir / ALONE, [{**name, "op_ids": [*k], "accuracy": value} for k, value in found.items()])

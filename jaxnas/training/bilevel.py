@@ -52,7 +52,7 @@ def build_bilevel_step(
         train_key, valid_key = jax.random.split(augment_key)
         images = parallel.spread_examples(augment(train_key, train.images))
         valid_images = parallel.spread_examples(augment(valid_key, valid.images))
-        problem = StepContext(
+        context = StepContext(
             train_logits=lambda params, choice: network.forward(params, images, choice)[0],
             train_labels=train.labels,
             train_loss=_measured(network, images, train.labels, cross_entropy),
@@ -63,8 +63,8 @@ def build_bilevel_step(
             progress=jnp.minimum(state.step / state.steps, 1.0),
         )
         if algorithm.update is not None:
-            search = algorithm.update(update_key, search, state.mask, problem)
-        forwards = algorithm.forwards(choice_key, search, state.mask, problem)
+            search = algorithm.update(update_key, search, state.mask, context)
+        forwards = algorithm.forwards(choice_key, search, state.mask, context)
         new, metrics = update(state, images, train.labels, forwards)
         return new, search, metrics
 

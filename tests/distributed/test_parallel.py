@@ -20,7 +20,7 @@ COLLECTIVES = ("all-reduce", "all-gather", "all-to-all", "collective-permute", "
 
 
 @pytest.fixture(scope="module")
-def problem(toy, batch):
+def context(toy, batch):
     """A step that counts its traces, the state of 4 sub-supernets, and a batch."""
     traces = []
     config = OptimizerConfig()
@@ -36,8 +36,8 @@ def problem(toy, batch):
 
 
 @pytest.fixture(scope="module")
-def looped(problem):
-    step, states, images, _ = problem
+def looped(context):
+    step, states, images, _ = context
     return parallel.over(step, "loop")(states, images)
 
 
@@ -49,15 +49,15 @@ def data_of(tree):
 
 
 @pytest.mark.parametrize("strategy", ["map", "vmap", "shard"])
-def test_strategies_agree(problem, looped, strategy: str) -> None:
-    step, states, images, _ = problem
+def test_strategies_agree(context, looped, strategy: str) -> None:
+    step, states, images, _ = context
     result = parallel.over(step, strategy)(states, images)
     for a, b in zip(data_of(result), data_of(looped), strict=True):
         np.testing.assert_allclose(a, b, rtol=1e-5, atol=1e-5)
 
 
-def test_leaves_differ_and_stay_inside_their_masks(problem, looped) -> None:
-    _, states, _, _ = problem
+def test_leaves_differ_and_stay_inside_their_masks(context, looped) -> None:
+    _, states, _, _ = context
     kernels, before = (s.params["stage1"]["nor_conv_3x3_kernel"] for s in (looped[0], states))
     moved = np.abs(kernels - before).max((1, 3, 4, 5, 6)) > 0  # [K, E]
     convolution_open = MASKS[:, :, 2]
@@ -72,8 +72,8 @@ def test_any_number_of_items_is_padded_to_the_devices(count: int) -> None:
     np.testing.assert_array_equal(result, np.arange(count * 2.0).reshape(count, 2) * 2 + 1)
 
 
-def test_the_sharded_step_uses_every_device_and_no_collective(problem) -> None:
-    step, states, images, _ = problem
+def test_the_sharded_step_uses_every_device_and_no_collective(context) -> None:
+    step, states, images, _ = context
     run = parallel.over(step, "shard")
     result, _ = run(states, images)
     assert len(result.params["stem"]["kernel"].sharding.device_set) == len(jax.devices()) == 4
@@ -81,8 +81,8 @@ def test_the_sharded_step_uses_every_device_and_no_collective(problem) -> None:
     assert not [name for name in COLLECTIVES if name in text]
 
 
-def test_new_masks_weights_and_keys_do_not_retrace(problem) -> None:
-    step, states, images, traces = problem
+def test_new_masks_weights_and_keys_do_not_retrace(context) -> None:
+    step, states, images, traces = context
     run = parallel.over(step, "map")
     run(states, images)
     before = len(traces)

@@ -11,8 +11,8 @@ from scipy import stats
 
 from jaxnas.data import load
 from jaxnas.few_shot import stages as few_shot
-from jaxnas.few_shot.context import UNSPLIT, of_seed, prepare
 from jaxnas.few_shot.leaves import train_leaves
+from jaxnas.few_shot.run_context import UNSPLIT, of_seed, prepare
 from jaxnas.spaces import NAS_BENCH_201, TOY
 from jaxnas.studies.ceilings import run as ceilings
 from jaxnas.studies.ceilings.command import Command, run, shown
@@ -76,9 +76,9 @@ def test_a_supernet_is_the_unsplit_one_of_a_few_shot_run_of_its_seed() -> None:
     def stages(name: str):
         yield QUIET
 
-    problem = prepare(CONFIG.run, load(CONFIG.run.data, CONFIG.run.seed))
-    found = ceilings.supernets(problem, replace(CONFIG, epochs=None), stages)
-    own = of_seed(problem, 4)
+    context = prepare(CONFIG.run, load(CONFIG.run.data, CONFIG.run.seed))
+    found = ceilings.supernets(context, replace(CONFIG, epochs=None), stages)
+    own = of_seed(context, 4)
     warm = few_shot.warm_up(own, QUIET)
     leaves = 2 * CONFIG.run.leaf_epochs  # a tree of two leaves
     expected = train_leaves(own, warm, TOY.full_mask()[None], leaves, (UNSPLIT, 0), QUIET).subnet.params
@@ -92,14 +92,14 @@ def test_planted_accuracies_are_told_from_noise() -> None:
     op_ids, truth, other = NAS_BENCH_201.draw_connected(rng, 60), rng.normal(size=60), rng.normal(size=60)
     alone = truth[:40] + 0.05 * rng.normal(size=(2, 40))
     supernets = other + 0.05 * rng.normal(size=(3, 60))
-    problem = prepare(SMALL, load(SMALL.data, 0))
-    rows = ceilings.ceiling_rows(problem, ceilings.Measured(op_ids, alone, supernets, truth))
+    context = prepare(SMALL, load(SMALL.data, 0))
+    rows = ceilings.ceiling_rows(context, ceilings.Measured(op_ids, alone, supernets, truth))
     means = {row["compared"]: row for row in rows if row["seed"] is None}
     for what in ("alone with table", "alone between seeds", "supernets between seeds"):
         assert 0.8 < means[what]["low"] <= means[what]["kendall"] <= 1
     for what in ("supernets with table", "supernets with alone"):
         assert means[what]["low"] < 0 < means[what]["high"]
-    one = ceilings.ceiling_rows(problem, ceilings.Measured(op_ids, alone[:1], supernets[:1], None))
+    one = ceilings.ceiling_rows(context, ceilings.Measured(op_ids, alone[:1], supernets[:1], None))
     assert [row["compared"] for row in one] == ["supernets with alone"] * 2
     assert shown(rows).row_count == 5
 

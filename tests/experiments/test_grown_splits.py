@@ -12,7 +12,7 @@ from jaxnas.config import SplitConfig
 from jaxnas.data import load
 from jaxnas.distributed import parallel
 from jaxnas.few_shot import stages
-from jaxnas.few_shot.context import prepare
+from jaxnas.few_shot.run_context import prepare
 from jaxnas.spaces import SPACES, Architecture
 from jaxnas.spaces.split_file import read_splits
 from jaxnas.studies.search.cells import prepare_study
@@ -72,8 +72,8 @@ def test_every_seed_is_split_as_a_few_shot_run_of_its_weights_would_be(whole) ->
     split = replace(CONFIG.split, metric="loss")
     trees = []
     for place, seed in enumerate((0, 1)):
-        problem = prepare(replace(study.config, seed=seed, split=split), dataset)
-        tree, _ = stages.split(problem, parallel.item(parents, place), QUIET)
+        context = prepare(replace(study.config, seed=seed, split=split), dataset)
+        tree, _ = stages.split(context, parallel.item(parents, place), QUIET)
         (found,) = read_splits(TRIANGLE, whole.workdir / "trees" / f"loss-{seed}.json")
         np.testing.assert_array_equal(found.masks, tree.masks())
         trees.append(tree)

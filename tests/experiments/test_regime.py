@@ -16,7 +16,7 @@ from jaxnas.config import SelectionConfig
 from jaxnas.data import load
 from jaxnas.few_shot import stages
 from jaxnas.few_shot.config import ControlConfig
-from jaxnas.few_shot.context import prepare
+from jaxnas.few_shot.run_context import prepare
 from jaxnas.few_shot.sample import uniform_cells
 from jaxnas.studies.regime import run as regime
 from jaxnas.studies.regime.command import Command, all_points, run, shown
@@ -48,8 +48,8 @@ def kept(path: Path, epoch: int) -> dict[int, dict]:
 
 def test_rows_are_the_correlations_of_the_accuracies_that_are_kept(finished) -> None:
     command, rows, *_ = finished
-    problem = prepare(command.config.run, load(command.config.run.data, 4))
-    truth = [TRUTH[tuple(cell)] for cell in uniform_cells(problem).tolist()]
+    context = prepare(command.config.run, load(command.config.run.data, 4))
+    truth = [TRUTH[tuple(cell)] for cell in uniform_cells(context).tolist()]
     last = kept(command.workdir / "short", 2)
     assert [row["evaluation"] for row in rows] == [
         *("batch statistics", "a quarter of the images", "recalibrated", "averaged weights")
@@ -77,10 +77,10 @@ def test_rows_are_the_correlations_of_the_accuracies_that_are_kept(finished) -> 
 def test_a_supernet_is_the_warmed_up_one_of_a_few_shot_run_of_its_seed(finished) -> None:
     command, *_ = finished
     own = replace(command.config.run, seed=5, warmup_epochs=2)
-    problem = prepare(own, load(own.data, 5))
-    params = stages.warm_up(problem, QUIET)
+    context = prepare(own, load(own.data, 5))
+    params = stages.warm_up(context, QUIET)
     stacked = jax.tree.map(lambda leaf: leaf[None], params)
-    scores = stages.score_paths(problem, stacked, [uniform_cells(problem)])
+    scores = stages.score_paths(context, stacked, [uniform_cells(context)])
     assert kept(command.workdir / "short", 2)[5]["read"]["batch statistics"] == pytest.approx(
         scores[0].tolist(), abs=1e-4
     )

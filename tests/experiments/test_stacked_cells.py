@@ -40,11 +40,11 @@ def setting():
     """Config, problem, leaves, warmed-up weights, and the judges of all algorithms."""
     data = replace(SMOKE.study.data, train=32)  # an epoch is one step
     config = replace(SMOKE, study=replace(SMOKE.study, data=data, strategy="map"), splits=("random:2", "none"))
-    problem = prepare_study(config.study, load(data, 0))
+    context = prepare_study(config.study, load(data, 0))
     leaves, _ = leaves_of(config, TOY, lambda name, seed: random_masks(TOY, config.split.groups, name, seed))
-    base = problem.programs
-    judges = split_ablation.build_judges(base, problem.config, base.network, config.study.score)
-    return config, problem, leaves, warm_up(problem, config, stages), judges
+    base = context.programs
+    judges = split_ablation.build_judges(base, context.config, base.network, config.study.score)
+    return config, context, leaves, warm_up(context, config, stages), judges
 
 
 # Given paths, mixtures, and paths drawn by logits.
@@ -52,8 +52,8 @@ def setting():
 def test_a_stack_is_its_leaves_one_by_one_and_one_program(
     setting, algorithm: str, strategy: str, monkeypatch, tmp_path
 ) -> None:
-    config, problem, leaves, parents, judges = setting
-    problem = problem._replace(config=replace(problem.config, strategy=strategy))
+    config, context, leaves, parents, judges = setting
+    context = context._replace(config=replace(context.config, strategy=strategy))
     config = replace(config, study=replace(config.study, algorithms=(algorithm,)))
     made, trained = [], []
     build, train_on = split_ablation.build_programs, split_ablation.train_on
@@ -72,7 +72,7 @@ def test_a_stack_is_its_leaves_one_by_one_and_one_program(
 
     def run(name: str, some: list[Leaf]) -> list[Row]:
         (tmp_path / name).mkdir()
-        run_leaves(problem, config, tmp_path / name, some, parents, stages)
+        run_leaves(context, config, tmp_path / name, some, parents, stages)
         return read_jsonl(tmp_path / name / CELLS)
 
     together = run("all", leaves)
@@ -87,7 +87,7 @@ def test_a_stack_is_its_leaves_one_by_one_and_one_program(
 
 
 def test_unsplit_supernets_of_a_seed_each_try_their_own(setting) -> None:
-    config, problem, leaves, _, _ = setting
+    config, context, leaves, _, _ = setting
     study, tried = replace(config.study, selectors=("best_of_sampled",), budget=2), []
 
     def accuracy(choices: np.ndarray) -> np.ndarray:
@@ -97,7 +97,7 @@ def test_unsplit_supernets_of_a_seed_each_try_their_own(setting) -> None:
     view = Trained(TOY, np.full(TOY.shape, 1 / 3), accuracy, accuracy, None, None, None)
     leaf = next(leaf for leaf in leaves if leaf.split == "none")
     for number in (0, 1, 2, 0):
-        assert not _taken(problem, study, view, "", leaf._replace(number=number))["error"]
+        assert not _taken(context, study, view, "", leaf._replace(number=number))["error"]
     drawn, judged = tried[::2], tried[1::2]
     assert drawn[0] == drawn[3] and len({str(of) for of in drawn}) > 1
     assert len({str(of[1:]) for of in judged}) == 1  # one random sample judges all of them

@@ -18,8 +18,8 @@ LEAF = Scope("leaf", np.array([[False, False, True], [False, True, True]]))  # a
 
 @pytest.fixture(scope="module")
 def counted():
-    problem = prepare_study(CONFIG, load(CONFIG.data, 0))
-    return costs_of(problem, CONFIG, [Scope("whole", TOY.full_mask()), LEAF])
+    context = prepare_study(CONFIG, load(CONFIG.data, 0))
+    return costs_of(context, CONFIG, [Scope("whole", TOY.full_mask()), LEAF])
 
 
 def made_up(**passes: int) -> Costs:

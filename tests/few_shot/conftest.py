@@ -3,7 +3,7 @@
 import pytest
 
 from jaxnas.data import load
-from jaxnas.few_shot.context import RunContext, prepare
+from jaxnas.few_shot.run_context import RunContext, prepare
 from jaxnas.spaces import TOY
 from jaxnas.spaces.tree import Split, SplitTree
 from jaxnas.splitting import grow
@@ -11,7 +11,7 @@ from tests.few_shot.small import SMALL
 
 
 @pytest.fixture(scope="session")
-def problem() -> RunContext:
+def context() -> RunContext:
     return prepare(SMALL, load(SMALL.data, SMALL.seed))
 
 

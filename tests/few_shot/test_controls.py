@@ -7,8 +7,8 @@ import pytest
 
 from jaxnas.data import Dataset, Split, colours_of, load
 from jaxnas.few_shot import controls
-from jaxnas.few_shot.context import RunContext, prepare
 from jaxnas.few_shot.presets import PRESETS
+from jaxnas.few_shot.run_context import RunContext, prepare
 from jaxnas.spaces import NAS_BENCH_201
 from jaxnas.spaces.tree import Split as TreeSplit
 from jaxnas.spaces.tree import SplitTree, root
@@ -48,35 +48,35 @@ def digits() -> RunContext:
     return prepared("digits")
 
 
-def test_scored_operations_are_the_open_ones_of_every_split_node(digits, problem, tree) -> None:
+def test_scored_operations_are_the_open_ones_of_every_split_node(digits, context, tree) -> None:
     # Open operations: 30 at the root; 27 + 28 below; then, with 2 or 3 of 5 left on two edges, 24 + 25 + 25 + 26.
     assert [sum(map(sum, node.mask)) for node in DIFFERENT.nodes[:7]] == [30, 27, 28, 24, 25, 25, 26]
     assert controls.scoring_images(digits, DIFFERENT) == (30 + 55 + 100) * 4 * 64
-    assert controls.scoring_images(problem, tree) == 4 * 2 * 32  # in a chain `none` is not compared
+    assert controls.scoring_images(context, tree) == 4 * 2 * 32  # in a chain `none` is not compared
 
 
-def test_images_of_the_smallest_problem_by_hand(problem, tree) -> None:
+def test_images_of_the_smallest_problem_by_hand(context, tree) -> None:
     # 128 images an epoch; 2 + 2 * 2 epochs and 256 images that scored, which are 2 epochs.
-    assert controls.epoch_images(problem) == 128
-    assert controls.method_images(problem, tree) == 6 * 128 + 256 == 1024
-    assert controls.unsplit_epochs(problem, tree) == 2 * 2 + 2
-    assert controls.random_split_epochs(problem, tree, tree) == 2 + 1
-    assert controls.random_alone_epochs(problem, tree, 2) == 4
-    assert controls.random_alone_epochs(problem, tree, 3) == 3  # 2.7
-    assert controls.random_alone_epochs(problem, tree, 100) == 1
+    assert controls.epoch_images(context) == 128
+    assert controls.method_images(context, tree) == 6 * 128 + 256 == 1024
+    assert controls.unsplit_epochs(context, tree) == 2 * 2 + 2
+    assert controls.random_split_epochs(context, tree, tree) == 2 + 1
+    assert controls.random_alone_epochs(context, tree, 2) == 4
+    assert controls.random_alone_epochs(context, tree, 3) == 3  # 2.7
+    assert controls.random_alone_epochs(context, tree, 100) == 1
 
 
-def test_where_a_node_stays_whole_its_scoring_counts_and_random_leaves_share_its_epochs(problem, tree) -> None:
-    whole = SplitTree(problem.space, (replace(root(problem.space), kept="all alike"),))
-    assert controls.scoring_images(problem, whole) == 4 * 2 * 32
-    assert controls.method_images(problem, whole) == (2 + 2) * 128 + 256 == 768
-    assert controls.unsplit_epochs(problem, whole) == 2 + 2
+def test_where_a_node_stays_whole_its_scoring_counts_and_random_leaves_share_its_epochs(context, tree) -> None:
+    whole = SplitTree(context.space, (replace(root(context.space), kept="all alike"),))
+    assert controls.scoring_images(context, whole) == 4 * 2 * 32
+    assert controls.method_images(context, whole) == (2 + 2) * 128 + 256 == 768
+    assert controls.unsplit_epochs(context, whole) == 2 + 2
     # A second random leaf of 2 epochs uses the 256 images.
-    assert controls.random_split_epochs(problem, whole, tree) == 2
+    assert controls.random_split_epochs(context, whole, tree) == 2
 
 
-def test_the_remainder_of_an_epoch_is_not_counted(problem, tree) -> None:
-    other = problem._replace(config=replace(problem.config, data=replace(problem.config.data, batch=50)))
+def test_the_remainder_of_an_epoch_is_not_counted(context, tree) -> None:
+    other = context._replace(config=replace(context.config, data=replace(context.config.data, batch=50)))
     assert controls.epoch_images(other) == 100
     assert controls.method_images(other, tree) == 6 * 100 + 4 * 2 * 50
 
@@ -100,8 +100,8 @@ def test_images_of_cifar_by_hand() -> None:
 
 @pytest.mark.parametrize("name", ["smoke", "digits", "cifar10-small"])
 @pytest.mark.parametrize("edges", [(0, 1, 2), (3, 4, 5), (5, 0, 3)])
-def test_controls_see_the_methods_images_within_half_an_epoch_of_each_network(name, edges, problem, tree) -> None:
-    one = prepared(name) if name != "smoke" else problem
+def test_controls_see_the_methods_images_within_half_an_epoch_of_each_network(name, edges, context, tree) -> None:
+    one = prepared(name) if name != "smoke" else context
     split = level_by_level(edges) if name != "smoke" else tree
     config, each, leaves = one.config, controls.epoch_images(one), len(split.leaves)
     method, alone = controls.method_images(one, split), config.control.random_architectures

@@ -16,9 +16,9 @@ TRUTH = {(1, 1): 50.0, (1, 2): 80.0, (2, 1): 60.0, (2, 2): 90.0}
 SCORES = {(1, 1): 20.0, (1, 2): 40.0, (2, 1): 30.0, (2, 2): 35.0}
 
 
-def test_rows_join_the_scores_of_leaves_with_the_truth(problem, tree) -> None:
-    problem = problem._replace(config=replace(problem.config, truth=TruthConfig(alone=4, every=1)))
-    cells = followed_cells(problem)
+def test_rows_join_the_scores_of_leaves_with_the_truth(context, tree) -> None:
+    context = context._replace(config=replace(context.config, truth=TruthConfig(alone=4, every=1)))
+    cells = followed_cells(context)
     truth = np.array([TRUTH[tuple(row)] for row in cells.tolist()])
     of_leaf = [[tuple(row) for row in cells[tree.route(cells) == k].tolist()] for k in (0, 1)]
     metrics = [
@@ -35,7 +35,7 @@ def test_rows_join_the_scores_of_leaves_with_the_truth(problem, tree) -> None:
     images = (2 + 2 * 4) * 128 + 384
     ours = Contender("split", "method", Chosen(0, cells[0], 1.0), images, 4, Supernets(tree, None, []))
     alone = ours._replace(name="best of 2", kind="random_alone", supernets=None)
-    first, second, third = curve_rows(problem, [ours, alone], metrics, truth)
+    first, second, third = curve_rows(context, [ours, alone], metrics, truth)
     assert (first["contender"], first["stage"], first["epoch"], first["steps"], first["images"]) == (
         *("all", "warm_up", 2, 2 * 4, 2 * 128),
     )

@@ -3,26 +3,26 @@
 import jax
 import numpy as np
 
-from jaxnas.few_shot.context import RunContext
 from jaxnas.few_shot.one_shot import begin, build_evaluators, build_search_programs
+from jaxnas.few_shot.run_context import RunContext
 from jaxnas.search import ALGORITHMS
 from jaxnas.spaces import TOY
 from jaxnas.studies.search.presets import STUDIES
 from jaxnas.studies.shared import trained_of
 
 
-def test_draws_of_a_view_are_those_of_its_supernet(problem: RunContext) -> None:
+def test_draws_of_a_view_are_those_of_its_supernet(context: RunContext) -> None:
     config, algorithm = STUDIES["smoke"], ALGORITHMS["enas"](TOY)
-    base = problem.programs
-    programs = build_search_programs(base, problem.config, algorithm)
-    judges = build_evaluators(base, problem.config, base.network, config.score)
+    base = context.programs
+    programs = build_search_programs(base, context.config, algorithm)
+    judges = build_evaluators(base, context.config, base.network, config.score)
     mask = np.array([[False, True, True], [True, True, False]])
-    state = begin(problem, programs, jax.random.split(jax.random.key(0), 1), mask[None], 1)
+    state = begin(context, programs, jax.random.split(jax.random.key(0), 1), mask[None], 1)
     controller = state.search.controller
     # The bias of the head, saturated: operation 1 of every edge, and nothing else that is open.
     sure = {**controller, "head": controller["head"].at[:, -1, 1].set(100.0)}
     for search, certain in ((state.search, False), (state.search._replace(controller=sure), True)):
-        view = trained_of(problem, config, programs, judges, state._replace(search=search))
+        view = trained_of(context, config, programs, judges, state._replace(search=search))
         drawn, again, other = (view.draw(np.random.default_rng(seed), 200) for seed in (0, 0, 1))
         assert drawn.shape == (200, 2) and mask[np.arange(2), drawn].all()
         np.testing.assert_array_equal(drawn, again)

@@ -22,7 +22,7 @@ SCORES = {(1, 1): 50.0, (1, 2): 80.0, (2, 1): 60.0, (2, 2): 55.0}
 TRUTH = np.array([10.0, 11, 12, 13, 40, 80, 15, 60, 90])
 
 
-def scored(problem, supernets, op_ids):
+def scored(context, supernets, op_ids):
     return np.array([SCORES[tuple(row)] for row in op_ids.tolist()])
 
 
@@ -33,29 +33,29 @@ def contender(tree, monkeypatch) -> Contender:
     return Contender("ours", "method", Chosen(0, CELLS[1], 80.0), 1, 2, Supernets(tree, None, histories))
 
 
-def with_fusion(problem, cells: int, seed: int = 0):
-    return problem._replace(config=replace(problem.config, fusion=cells, seed=seed))
+def with_fusion(context, cells: int, seed: int = 0):
+    return context._replace(config=replace(context.config, fusion=cells, seed=seed))
 
 
-def test_the_reference_is_the_same_for_every_seed_and_no_larger_than_the_space(problem) -> None:
-    cells = reference_cells(with_fusion(problem, 99))
+def test_the_reference_is_the_same_for_every_seed_and_no_larger_than_the_space(context) -> None:
+    cells = reference_cells(with_fusion(context, 99))
     assert sorted(map(tuple, cells.tolist())) == sorted(SCORES)
-    np.testing.assert_array_equal(cells[:2], reference_cells(with_fusion(problem, 2, seed=7)))
+    np.testing.assert_array_equal(cells[:2], reference_cells(with_fusion(context, 2, seed=7)))
 
 
-def test_each_way_takes_the_best_of_the_same_cells(problem, contender) -> None:
-    found = fuse(with_fusion(problem, 4), contender, 0)
+def test_each_way_takes_the_best_of_the_same_cells(context, contender) -> None:
+    found = fuse(with_fusion(context, 4), contender, 0)
     assert sorted(found.reference) == [50, 55, 60, 80]
     # Shares of the scores: 1,1 .125; 2,2 .375; 2,1 .625; 1,2 .875. Fused: .25, 1.25, 1.125, 1.375.
     assert {way: tuple(op_ids) for way, op_ids in found.chosen.items() if way != RANDOM} == {
         **{SUPERNET: (1, 2), FUSED: (1, 2), PRIORS: (2, 2)},
     }
-    drawn = {tuple(fuse(with_fusion(problem, 4, seed), contender, 0).chosen[RANDOM]) for seed in range(20)}
+    drawn = {tuple(fuse(with_fusion(context, 4, seed), contender, 0).chosen[RANDOM]) for seed in range(20)}
     assert len(drawn) > 1  # chance has a part in it
 
 
-def test_rows_are_taus_and_gains_over_the_priors(problem, contender) -> None:
-    settings = with_fusion(problem, 4)
+def test_rows_are_taus_and_gains_over_the_priors(context, contender) -> None:
+    settings = with_fusion(context, 4)
     truth = TRUTH[CELLS @ [3, 1]]
     table = Table(TOY, "planted", {"digits": TRUTH})
     uniform = Part("uniform", CELLS, np.zeros(4, int), truth, {"ours": scored(None, None, CELLS)})

@@ -13,9 +13,9 @@ from jaxnas.data import load
 from jaxnas.distributed.parallel import item
 from jaxnas.few_shot import judge as judgement
 from jaxnas.few_shot.config import ControlConfig, TruthConfig
-from jaxnas.few_shot.context import STANDALONE
 from jaxnas.few_shot.controls import Contender, Supernets
 from jaxnas.few_shot.judge import architectures_to_train, judge
+from jaxnas.few_shot.run_context import STANDALONE
 from jaxnas.few_shot.stages import Chosen
 from jaxnas.few_shot.standalone import train_standalone
 from jaxnas.spaces import TOY
@@ -37,7 +37,7 @@ def contender(name: str, op_ids: list[int], scores: np.ndarray | None) -> Conten
 
 @pytest.fixture(autouse=True)
 def planted_scores(monkeypatch) -> None:
-    def found(problem, supernets, op_ids):
+    def found(context, supernets, op_ids):
         return np.array([supernets.params[tuple(row)] for row in op_ids.tolist()])
 
     monkeypatch.setattr(judgement, "scores_of", found)
@@ -51,18 +51,18 @@ CONTENDERS = [
 ]
 
 
-def trained(problem, op_ids):
+def trained(context, op_ids):
     """Networks at their initial weights: what they say is as good a thing to count as any other."""
-    return op_ids, train_standalone(problem, op_ids, 1, STANDALONE, Stage(lambda start: (1, start), QUIET.advance))
+    return op_ids, train_standalone(context, op_ids, 1, STANDALONE, Stage(lambda start: (1, start), QUIET.advance))
 
 
 @pytest.fixture(scope="module")
-def count(problem):
+def count(context):
     """(op_ids, states, k, split) -> correct images, and how many there are."""
-    forward = jax.jit(lambda *given: problem.programs.alone.forward(*given[:3], "given", given[3])[0])
+    forward = jax.jit(lambda *given: context.programs.alone.forward(*given[:3], "given", given[3])[0])
 
     def hits(op_ids, states, k, images, labels):
-        inputs = problem.programs.pipeline.normalise(jnp.asarray(images))
+        inputs = context.programs.pipeline.normalise(jnp.asarray(images))
         logits = forward(item(states.params, k), inputs, jnp.asarray(op_ids[k]), item(states.stats, k))
         return int((np.asarray(logits).argmax(1) == labels).sum())
 
@@ -70,8 +70,8 @@ def count(problem):
 
 
 @pytest.fixture(scope="module")
-def test_images(problem):
-    return load(problem.config.data, 0).test()
+def test_images(context):
+    return load(context.config.data, 0).test()
 
 
 def test_everything_is_trained_once_the_chosen_first() -> None:
@@ -81,14 +81,14 @@ def test_everything_is_trained_once_the_chosen_first() -> None:
     assert architectures_to_train(CONTENDERS, SAMPLE[:0]).tolist() == [[2, 2], [1, 1], [2, 1]]
 
 
-def test_verdicts_with_a_table(problem, tree, count, test_images) -> None:
-    op_ids, states = trained(problem, architectures_to_train(CONTENDERS, SAMPLE[:0]))
+def test_verdicts_with_a_table(context, tree, count, test_images) -> None:
+    op_ids, states = trained(context, architectures_to_train(CONTENDERS, SAMPLE[:0]))
     reads = []
     read = lambda: reads.append(1) or test_images  # noqa: E731
-    verdicts, ranking = judge(problem, CONTENDERS, tree, SAMPLE, (op_ids, states), read, TABLE)
+    verdicts, ranking = judge(context, CONTENDERS, tree, SAMPLE, (op_ids, states), read, TABLE)
     assert reads == [1]
     assert [verdict.true_accuracy for verdict in verdicts] == [90.0, 50.0, 90.0, 60.0]
-    valid = problem.valid.images.reshape(128, 8, 8, 1), np.asarray(problem.valid.labels).reshape(128)
+    valid = context.valid.images.reshape(128, 8, 8, 1), np.asarray(context.valid.labels).reshape(128)
     for verdict, k in zip(verdicts, (0, 1, 0, 2), strict=True):
         hits = count(op_ids, states, k, test_images.images, test_images.labels)
         assert verdict.test == pytest.approx(share_interval(100 * hits / 389, 389), abs=1e-4)
@@ -114,15 +114,15 @@ def test_verdicts_with_a_table(problem, tree, count, test_images) -> None:
     # The better of two drawn: 90 in 7 of 16 draws, 80 in 5, 60 in 3, 50 in 1.
     assert ranking.best_of == (2, pytest.approx((7 * 90 + 5 * 80 + 3 * 60 + 50) / 16))
     # Without a control to name the number it is that of leaves with nothing whole, the same for every seed.
-    none = problem._replace(config=replace(problem.config, control=ControlConfig(random_architectures=0)))
+    none = context._replace(config=replace(context.config, control=ControlConfig(random_architectures=0)))
     whole = SplitTree(TOY, (replace(root(TOY), kept="all alike"),))
     again = judge(none, CONTENDERS, whole, SAMPLE, (op_ids, states), read, TABLE)[1]
     assert again.best_of == ranking.best_of and len(again.leaves) == 1
 
 
-def test_without_a_table_the_truth_is_what_networks_reach_alone(problem, tree, count, test_images) -> None:
-    op_ids, states = trained(problem, architectures_to_train(CONTENDERS, SAMPLE))
-    verdicts, ranking = judge(problem, CONTENDERS, tree, SAMPLE, (op_ids, states), lambda: test_images, None)
+def test_without_a_table_the_truth_is_what_networks_reach_alone(context, tree, count, test_images) -> None:
+    op_ids, states = trained(context, architectures_to_train(CONTENDERS, SAMPLE))
+    verdicts, ranking = judge(context, CONTENDERS, tree, SAMPLE, (op_ids, states), lambda: test_images, None)
     reached = {
         tuple(row): 100 * count(op_ids, states, k, test_images.images, test_images.labels) / 389
         for k, row in enumerate(op_ids.tolist())
@@ -136,9 +136,9 @@ def test_without_a_table_the_truth_is_what_networks_reach_alone(problem, tree, c
     assert ranking.best_of is None
 
 
-def test_more_of_the_best_tenth_counts_there_and_nowhere_else(problem, tree, test_images) -> None:
-    op_ids, states = trained(problem, architectures_to_train(CONTENDERS, SAMPLE[:0]))
-    _, ranking = judge(problem, CONTENDERS, tree, SAMPLE[:3], (op_ids, states), lambda: test_images, TABLE)
+def test_more_of_the_best_tenth_counts_there_and_nowhere_else(context, tree, test_images) -> None:
+    op_ids, states = trained(context, architectures_to_train(CONTENDERS, SAMPLE[:0]))
+    _, ranking = judge(context, CONTENDERS, tree, SAMPLE[:3], (op_ids, states), lambda: test_images, TABLE)
     assert ranking.parts[1].op_ids.tolist() == [[2, 2]] and ranking.parts[1].truth.tolist() == [90]
     assert ranking.parts[1].scores["unsplit"].tolist() == [-35]
     # 50 < 60 < 80 have scores 20 < 30 < 40; the best, which would turn a pair around, is not among them.
@@ -146,16 +146,16 @@ def test_more_of_the_best_tenth_counts_there_and_nowhere_else(problem, tree, tes
     assert (ranking.agreement.half.n, ranking.agreement.top.n) == (2, 1)
 
 
-def test_a_leaf_without_a_cell_of_the_sample_has_no_correlation(problem, tree, test_images) -> None:
+def test_a_leaf_without_a_cell_of_the_sample_has_no_correlation(context, tree, test_images) -> None:
     contenders = [contender("method", [2, 2], SCORES)]
-    pair = trained(problem, architectures_to_train(contenders, SAMPLE[2:]))
-    _, ranking = judge(problem, contenders, tree, SAMPLE[2:], pair, lambda: test_images, None)
+    pair = trained(context, architectures_to_train(contenders, SAMPLE[2:]))
+    _, ranking = judge(context, contenders, tree, SAMPLE[2:], pair, lambda: test_images, None)
     assert (ranking.random.n, ranking.best_of) == (2, None)
     assert [leaf.n for leaf in ranking.leaves] == [0, 2]
 
 
-def test_without_a_sample_no_ranking_is_judged(problem, tree, test_images) -> None:
-    pair = trained(problem, architectures_to_train(CONTENDERS, SAMPLE[:0]))
-    none = problem._replace(config=replace(problem.config, truth=TruthConfig(alone=0)))
+def test_without_a_sample_no_ranking_is_judged(context, tree, test_images) -> None:
+    pair = trained(context, architectures_to_train(CONTENDERS, SAMPLE[:0]))
+    none = context._replace(config=replace(context.config, truth=TruthConfig(alone=0)))
     verdicts, ranking = judge(none, CONTENDERS, tree, SAMPLE[:0], pair, lambda: test_images, None)
     assert ranking is None and [verdict.agreement for verdict in verdicts] == [None] * 4

@@ -10,10 +10,10 @@ import pytest
 from jaxnas.config import SearchConfig, SelectionConfig
 from jaxnas.distributed import parallel
 from jaxnas.few_shot import controls, leaves, stages
-from jaxnas.few_shot.context import LEAVES, SEARCH, RunContext
 from jaxnas.few_shot.forecast import works
 from jaxnas.few_shot.leaves import first_weights, search_leaves, train_leaves
 from jaxnas.few_shot.rehearsal import check_leaves, rehearse
+from jaxnas.few_shot.run_context import LEAVES, SEARCH, RunContext
 from jaxnas.search import ALGORITHMS
 from jaxnas.selection import SELECTORS, Evaluated, Taken
 from jaxnas.spaces import TOY
@@ -24,20 +24,20 @@ from jaxnas.types import QUIET, Mask, UserError
 BUDGET = 120
 
 
-def with_settings(problem: RunContext, algorithm: str = "uniform", weights: str = "parent", **selection) -> RunContext:
-    config = problem.config
+def with_settings(context: RunContext, algorithm: str = "uniform", weights: str = "parent", **selection) -> RunContext:
+    config = context.config
     search, selected = replace(config.search, algorithm=algorithm), SelectionConfig(**selection)
-    return problem._replace(config=replace(config, search=search, selection=selected, leaf_weights=weights))
+    return context._replace(config=replace(config, search=search, selection=selected, leaf_weights=weights))
 
 
 @pytest.fixture(scope="module")
-def parent(problem):
+def parent(context):
     """Weights of the whole supernet."""
-    return initial_weights(problem.programs.network, jax.random.key(1))
+    return initial_weights(context.programs.network, jax.random.key(1))
 
 
 @pytest.fixture(scope="module")
-def trained(problem, parent, tree):
+def trained(context, parent, tree):
     """algorithm -> the two leaves after an epoch, and what each told."""
     found = {}
 
@@ -45,7 +45,7 @@ def trained(problem, parent, tree):
         if algorithm not in found:
             told = []
             stage = QUIET._replace(advance=lambda done, total, state, rows: told.extend(rows))
-            by = with_settings(problem, algorithm)
+            by = with_settings(context, algorithm)
             found[algorithm] = train_leaves(by, parent, tree.masks(), 1, (LEAVES, 0), stage), told
         return found[algorithm]
 
@@ -102,9 +102,9 @@ class Watched:
 
 @pytest.mark.parametrize("name", [name for name in SELECTORS if name != "evolution"])
 def test_every_selector_takes_from_every_leaf_and_goes_on_between_leaves(
-    name, problem, trained, parent, tree, monkeypatch
+    name, context, trained, parent, tree, monkeypatch
 ) -> None:
-    by = with_settings(problem, "darts", name=name)
+    by = with_settings(context, "darts", name=name)
     states, masks = trained("darts")[0], tree.masks()
     config, kept, watched = SearchConfig(budget=BUDGET, population=1), [], []
     view_of = leaves.single_view
@@ -135,8 +135,8 @@ def test_every_selector_takes_from_every_leaf_and_goes_on_between_leaves(
         jax.tree.map(np.testing.assert_array_equal, one, other)
 
 
-def test_leaves_are_compared_by_accuracies_of_random_ones_and_by_the_parent(problem, trained, parent, tree) -> None:
-    by = with_settings(problem, "darts", name="magnitude")  # whose own score is a probability
+def test_leaves_are_compared_by_accuracies_of_random_ones_and_by_the_parent(context, trained, parent, tree) -> None:
+    by = with_settings(context, "darts", name="magnitude")  # whose own score is a probability
     search = replace(by.config.search, leaf="mean", leaf_bias=True, population=2)
     by = by._replace(config=replace(by.config, search=search))
     states, masks = trained("darts")[0], tree.masks()
@@ -164,10 +164,10 @@ def test_a_leaf_gives_what_its_selector_took_and_not_its_best_random_one(tree) -
     assert (mean.leaf, mean.op_ids.tolist(), mean.score) == (0, [1, 2], 40.0)
 
 
-def test_new_weights_are_the_seeds_and_the_same_for_every_leaf_and_contender(problem, parent, tree) -> None:
-    by = with_settings(problem, weights="new")
+def test_new_weights_are_the_seeds_and_the_same_for_every_leaf_and_contender(context, parent, tree) -> None:
+    by = with_settings(context, weights="new")
     start = first_weights(by, parent)
-    assert first_weights(problem, parent) is parent
+    assert first_weights(context, parent) is parent
     jax.tree.map(np.testing.assert_array_equal, start, first_weights(by, None))
     other = first_weights(by._replace(config=replace(by.config, seed=1)), None)
     kernel = np.asarray(start["stage1"]["nor_conv_3x3_kernel"])
@@ -178,35 +178,35 @@ def test_new_weights_are_the_seeds_and_the_same_for_every_leaf_and_contender(pro
     assert (np.asarray(after[1, :, 0]) != kernel[:, 0]).any()
 
 
-def by_hand(problem: RunContext, params, partial: int, op_ids: np.ndarray, recalibrate: int) -> float:
+def by_hand(context: RunContext, params, partial: int, op_ids: np.ndarray, recalibrate: int) -> float:
     """Validation accuracy of a path, with statistics of each batch or of one training batch of the same size."""
-    network, pipeline = problem.programs.supernet(partial), problem.programs.pipeline
-    (images,), (labels,) = problem.valid
+    network, pipeline = context.programs.supernet(partial), context.programs.pipeline
+    (images,), (labels,) = context.valid
     path, given = jnp.asarray(op_ids), ()
     if recalibrate:
-        first = pipeline.normalise(problem.train.images[: len(labels)])
+        first = pipeline.normalise(context.train.images[: len(labels)])
         given = ("given", jax.jit(lambda *of: network.forward(*of)[1])(params, first, path))
     run = jax.jit(lambda params, *of: network.forward(params, *of[:2], *given[:1], *of[2:])[0])
     logits = run(params, pipeline.normalise(images), path, *given[1:])
     return 100 * float((np.asarray(logits).argmax(1) == np.asarray(labels)).mean())
 
 
-def test_recalibrated_statistics_are_those_of_training_images(problem, parent, tree) -> None:
+def test_recalibrated_statistics_are_those_of_training_images(context, parent, tree) -> None:
     paths = [TOY.enumerate_connected(mask) for mask in tree.masks()]
     params = parallel.copies(parent, 2)
     found = {}
     for recalibrate in (0, 1):
-        by = with_settings(problem, recalibrate=recalibrate)
+        by = with_settings(context, recalibrate=recalibrate)
         found[recalibrate] = np.concatenate(stages.score_paths(by, params, paths))
-        expected = [by_hand(problem, parent, 1, row, recalibrate) for row in np.concatenate(paths)]
+        expected = [by_hand(context, parent, 1, row, recalibrate) for row in np.concatenate(paths)]
         np.testing.assert_allclose(found[recalibrate], expected, atol=1e-4)
         searched = stages.search(by, params, None, tree.masks(), by.config.search, (SEARCH, 0), QUIET)
         assert sorted(np.concatenate([of.scores for of in searched])) == sorted(found[recalibrate].astype(float))
     assert (found[0] != found[1]).any()
 
 
-def test_part_of_the_channels_is_a_network_of_its_own(problem, parent, tree) -> None:
-    by = with_settings(problem, "pc_darts", "new")
+def test_part_of_the_channels_is_a_network_of_its_own(context, parent, tree) -> None:
+    by = with_settings(context, "pc_darts", "new")
     weights = first_weights(by, parent)
     assert weights["stage1"]["nor_conv_3x3_kernel"].shape[-2:] == (1, 1)
     paths = [TOY.enumerate_connected(mask) for mask in tree.masks()]
@@ -214,12 +214,12 @@ def test_part_of_the_channels_is_a_network_of_its_own(problem, parent, tree) -> 
     np.testing.assert_allclose(found, [by_hand(by, weights, 4, row, 0) for row in np.concatenate(paths)], atol=1e-4)
 
 
-def test_every_image_counts_whatever_trains_the_leaves_and_controls_see_as_many(problem, tree) -> None:
+def test_every_image_counts_whatever_trains_the_leaves_and_controls_see_as_many(context, tree) -> None:
     # 128 images an epoch and 256 that scored; DARTS sends two batches a step.
     whole = SplitTree(TOY, (root(TOY),)).masks()
 
     def counted(**settings) -> tuple[int, int, int]:
-        by = with_settings(problem, "darts", **settings)
+        by = with_settings(context, "darts", **settings)
         controls.validate_controls(by)
         unsplit, random = controls.unsplit_epochs(by, tree), controls.random_split_epochs(by, tree, tree)
         start, search = controls.inherited_images(by), by.config.search
@@ -238,7 +238,7 @@ def test_every_image_counts_whatever_trains_the_leaves_and_controls_see_as_many(
     # New weights have not seen the warm-up's images: controls get these, too, an epoch, 0.5 of each leaf.
     assert counted(weights="new") == (method, 4 + 2, 2 + 1)
     # One leaf has two edges to decide, the other one; the unsplit supernet two. So method and controls tune once.
-    problem = problem._replace(config=replace(problem.config, search=replace(problem.config.search, budget=6)))
+    context = context._replace(config=replace(context.config, search=replace(context.config.search, budget=6)))
     assert counted(name="perturbation", tune_epochs=1) == (method + 256, 4 + 1, 2)
 
 
@@ -252,21 +252,21 @@ def test_every_image_counts_whatever_trains_the_leaves_and_controls_see_as_many(
     ],
 )
 def test_a_selector_that_cannot_be_is_told_before_leaves_are_trained(
-    problem, tree, algorithm, name, budget, message
+    context, tree, algorithm, name, budget, message
 ) -> None:
     with pytest.raises(UserError, match=message):
-        check_leaves(with_settings(problem, algorithm, name=name), tree.masks(), budget, "the split")
+        check_leaves(with_settings(context, algorithm, name=name), tree.masks(), budget, "the split")
 
 
-def test_where_a_node_stays_whole_the_unsplit_supernet_has_the_budget_of_fewer_leaves(problem) -> None:
-    by = with_settings(problem, "darts", name="perturbation")  # with the budget 4 of each leaf
+def test_where_a_node_stays_whole_the_unsplit_supernet_has_the_budget_of_fewer_leaves(context) -> None:
+    by = with_settings(context, "darts", name="perturbation")  # with the budget 4 of each leaf
     controls.check_unsplit(by, 2)
     with pytest.raises(UserError, match="the supernet that is not split, leaf 0 of 1: perturbation needs 6"):
         controls.check_unsplit(by, 1)
 
 
-def test_the_work_of_passes_and_selectors_by_hand(problem) -> None:
-    by = with_settings(problem, "darts", "new", name="perturbation", tune_epochs=1, recalibrate=1)
+def test_the_work_of_passes_and_selectors_by_hand(context) -> None:
+    by = with_settings(context, "darts", "new", name="perturbation", tune_epochs=1, recalibrate=1)
     by = by._replace(config=replace(by.config, search=replace(by.config.search, budget=6)))
 
     def found_with(every: int) -> dict[str, tuple[int, int, int]]:

@@ -8,8 +8,8 @@ import numpy as np
 import pytest
 
 from jaxnas.data import Images
-from jaxnas.few_shot.context import RunContext
 from jaxnas.few_shot.one_shot import build_evaluators, build_search_programs, flat
+from jaxnas.few_shot.run_context import RunContext
 from jaxnas.search import ALGORITHMS
 from jaxnas.spaces import TOY
 from jaxnas.studies.search.presets import STUDIES
@@ -18,9 +18,9 @@ CONFIG = STUDIES["smoke"]
 
 
 @pytest.fixture(scope="module")
-def traced(problem: RunContext) -> RunContext:
+def traced(context: RunContext) -> RunContext:
     """Programs that are one function, so that shapes are known without compiling."""
-    return problem._replace(config=replace(problem.config, strategy="map"))
+    return context._replace(config=replace(context.config, strategy="map"))
 
 
 @pytest.mark.parametrize(("name", "width"), [("darts", 4), ("pc_darts", 1)])

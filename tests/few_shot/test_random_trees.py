@@ -62,8 +62,8 @@ def test_an_edge_that_would_leave_none_alone_is_never_split_so() -> None:
     assert choose(root, 3) is None
 
 
-def test_a_tree_that_cannot_be_is_told_before_the_work(problem) -> None:
-    deep = problem._replace(config=replace(problem.config, split=replace(problem.config.split, groups=(2, 2, 2))))
+def test_a_tree_that_cannot_be_is_told_before_the_work(context) -> None:
+    deep = context._replace(config=replace(context.config, split=replace(context.config.split, groups=(2, 2, 2))))
     with pytest.raises(UserError, match="use fewer levels or groups"):
         random_trees(deep)
-    assert len(random_trees(problem)) == 1 and random_trees(problem) == random_trees(problem)
+    assert len(random_trees(context)) == 1 and random_trees(context) == random_trees(context)

@@ -50,8 +50,8 @@ RANKING = Ranking(
 TAU_ROW = {"value": 0.5, "low": 0.1, "high": 0.9, "n": 30}
 
 
-def test_a_contenders_row_holds_what_it_chose_and_the_verdict(problem) -> None:
-    rows = results.contender_rows(problem, CONTENDERS, VERDICTS)
+def test_a_contenders_row_holds_what_it_chose_and_the_verdict(context) -> None:
+    rows = results.contender_rows(context, CONTENDERS, VERDICTS)
     assert rows[0] == {
         "name": "split by x",
         "kind": "method",
@@ -72,8 +72,8 @@ def test_a_contenders_row_holds_what_it_chose_and_the_verdict(problem) -> None:
     assert (rows[2]["leaf"], rows[2]["architecture"]) == (None, SKIP_CONV)
 
 
-def test_flat_rows_have_one_number_a_column_and_the_same_columns(problem, tmp_path) -> None:
-    flat = results.flat_rows(results.contender_rows(problem, CONTENDERS, VERDICTS))
+def test_flat_rows_have_one_number_a_column_and_the_same_columns(context, tmp_path) -> None:
+    flat = results.flat_rows(results.contender_rows(context, CONTENDERS, VERDICTS))
     assert not any(isinstance(value, dict | list | tuple) for row in flat for value in row.values())
     assert [list(row) for row in flat] == [list(flat[0])] * 3
     write_csv(tmp_path / "rows.csv", flat)
@@ -84,37 +84,37 @@ def test_flat_rows_have_one_number_a_column_and_the_same_columns(problem, tmp_pa
     assert [read[1][name] for name in names[3:]] == [""] * 4 and read[1]["test_low"] == "48.0"
 
 
-def test_ranking_rows_have_a_column_for_each_supernet(problem) -> None:
+def test_ranking_rows_have_a_column_for_each_supernet(context) -> None:
     names = ("architecture", "sample", "leaf", "truth", "method", "random_split_1")
     wanted = [
         ("|nor_conv_3x3~0|+|skip_connect~1|", "uniform", 1, 91.0, 10.0, 30.0),
         (SKIP_CONV, "uniform", 0, 88.5, 20.0, 40.0),
         (CONV_CONV, "leaf", 1, 93.0, 50.0, None),
     ]
-    rows = results.ranking_rows(problem, CONTENDERS, RANKING)
+    rows = results.ranking_rows(context, CONTENDERS, RANKING)
     assert rows == [dict(zip(names, row, strict=True)) for row in wanted]
 
 
-def test_rows_of_what_was_evaluated_have_their_truth_only_from_a_table(problem) -> None:
+def test_rows_of_what_was_evaluated_have_their_truth_only_from_a_table(context) -> None:
     histories = [Evaluated(np.array([[1, 2]]), np.array([12.34567])), Evaluated(np.array([[2, 2]]), np.array([50.0]))]
     plain = {"architecture": SKIP_CONV, "leaf": 0, "supernet_validation_accuracy": 12.3457}
-    rows = results.architecture_rows(problem, histories, None)
+    rows = results.architecture_rows(context, histories, None)
     assert rows[0] == {**plain, "parent_accuracy": None, "truth": None, "truth_source": None}
     assert (rows[1]["architecture"], rows[1]["leaf"]) == (CONV_CONV, 1)
     table = Table(TOY, "t.csv", {"digits": np.arange(9.0)})
-    rows = results.architecture_rows(problem, histories, table)
+    rows = results.architecture_rows(context, histories, table)
     assert rows[0] == {**plain, "parent_accuracy": None, "truth": 5.0, "truth_source": "table (t.csv)"}
     assert rows[1]["truth"] == 8.0
 
 
-def test_what_the_parent_scored_stands_beside_the_first_generation(problem) -> None:
+def test_what_the_parent_scored_stands_beside_the_first_generation(context) -> None:
     history = Evaluated(np.array([[1, 2], [2, 1], [2, 2]]), np.array([50.0, 51, 52]), np.array([40.00004, 41.5]))
-    rows = results.architecture_rows(problem, [history], None)
+    rows = results.architecture_rows(context, [history], None)
     assert [row["parent_accuracy"] for row in rows] == [40.0, 41.5, None]
 
 
-def test_the_result_is_the_methods_row_with_everything_beside_it(problem) -> None:
-    rows = results.contender_rows(problem, CONTENDERS, VERDICTS)
+def test_the_result_is_the_methods_row_with_everything_beside_it(context) -> None:
+    rows = results.contender_rows(context, CONTENDERS, VERDICTS)
     result = results.result_object(rows, RANKING, 389, {"warm_up": 1.5})
     assert json.loads(json.dumps(result, allow_nan=False)) == result
     head = {key: result[key] for key in list(result)[:7]}
@@ -146,8 +146,8 @@ def test_the_result_is_the_methods_row_with_everything_beside_it(problem) -> Non
     }
 
 
-def test_a_result_without_a_ranking_or_a_mean_says_so(problem) -> None:
-    rows = results.contender_rows(problem, CONTENDERS, VERDICTS)
+def test_a_result_without_a_ranking_or_a_mean_says_so(context) -> None:
+    rows = results.contender_rows(context, CONTENDERS, VERDICTS)
     result = results.result_object(rows, None, 389, {})
     assert (result["random_architecture"], result["rank_correlation"]) == (None, None)
     estimated = results.result_object(rows, RANKING._replace(best_of=None), 389, {})["random_architecture"]

@@ -8,8 +8,8 @@ import pytest
 
 from jaxnas.data import load
 from jaxnas.few_shot.config import FewShotConfig, TruthConfig
-from jaxnas.few_shot.context import RunContext, prepare
 from jaxnas.few_shot.presets import PRESETS
+from jaxnas.few_shot.run_context import RunContext, prepare
 from jaxnas.few_shot.sample import best_tenth, leaf_cells, top_cells, uniform_cells
 from jaxnas.spaces import NAS_BENCH_201
 from jaxnas.splitting import at_random, grow
@@ -24,9 +24,9 @@ def digits() -> RunContext:
     return prepare(config, load(config.data, 0))
 
 
-def with_truth(problem: RunContext, seed: int = 0, **truth) -> RunContext:
-    config: FewShotConfig = replace(problem.config, truth=TruthConfig(**truth), seed=seed)
-    return problem._replace(config=config)
+def with_truth(context: RunContext, seed: int = 0, **truth) -> RunContext:
+    config: FewShotConfig = replace(context.config, truth=TruthConfig(**truth), seed=seed)
+    return context._replace(config=config)
 
 
 TABLE = {"table": Path("t.csv")}
@@ -80,10 +80,10 @@ def test_every_leaf_has_a_draw_of_its_own(digits) -> None:
             assert len({tuple(row) for row in found.tolist()}) == len(found)
 
 
-def test_a_space_that_is_smaller_than_the_sample_is_taken_whole(problem, tree) -> None:
-    cells = uniform_cells(with_truth(problem, alone=32))
+def test_a_space_that_is_smaller_than_the_sample_is_taken_whole(context, tree) -> None:
+    cells = uniform_cells(with_truth(context, alone=32))
     assert sorted(map(tuple, cells.tolist())) == [(1, 1), (1, 2), (2, 1), (2, 2)]
-    assert [sorted(map(tuple, of.tolist())) for of in leaf_cells(problem, tree)] == [
+    assert [sorted(map(tuple, of.tolist())) for of in leaf_cells(context, tree)] == [
         [(1, 1), (1, 2)],
         [(2, 1), (2, 2)],
     ]

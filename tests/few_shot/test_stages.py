@@ -14,11 +14,11 @@ from jaxnas.data import load
 from jaxnas.distributed import parallel
 from jaxnas.few_shot import stages as few_shot
 from jaxnas.few_shot.config import TruthConfig
-from jaxnas.few_shot.context import SCORE, SEARCH, RunContext, prepare
 from jaxnas.few_shot.controls import build_contender, scoring_images
 from jaxnas.few_shot.follow import followed_cells, follower
 from jaxnas.few_shot.forecast import works
 from jaxnas.few_shot.judge import scores_of
+from jaxnas.few_shot.run_context import SCORE, SEARCH, RunContext, prepare
 from jaxnas.few_shot.scoring import scoring_batches
 from jaxnas.metrics import Readings
 from jaxnas.selection import ESTIMATES, Evaluated
@@ -33,21 +33,21 @@ from tests.triangle import TRIANGLE
 
 
 @pytest.fixture(scope="module")
-def params(problem):
+def params(context):
     """Weights of two supernets, [2, ...]."""
-    drawn = [initial_weights(problem.programs.network, jax.random.key(seed)) for seed in (1, 2)]
+    drawn = [initial_weights(context.programs.network, jax.random.key(seed)) for seed in (1, 2)]
     return jax.tree.map(lambda *leaves: jnp.stack(leaves), *drawn)
 
 
 @pytest.fixture(scope="module")
-def by_hand(problem, params):
+def by_hand(context, params):
     """(leaf, op_ids) -> validation accuracy, each evaluated by itself with the statistics of its batch."""
-    forward = jax.jit(lambda *given: problem.programs.network.forward(*given)[0])
+    forward = jax.jit(lambda *given: context.programs.network.forward(*given)[0])
 
     def accuracy(leaf: int, op_ids: np.ndarray) -> float:
         hits = 0
-        for images, labels in zip(problem.valid.images, problem.valid.labels, strict=True):
-            inputs = problem.programs.pipeline.normalise(images)
+        for images, labels in zip(context.valid.images, context.valid.labels, strict=True):
+            inputs = context.programs.pipeline.normalise(images)
             logits = forward(parallel.item(params, leaf), inputs, jnp.asarray(op_ids))
             hits += int((np.asarray(logits).argmax(1) == np.asarray(labels)).sum())
         return 100 * hits / 128
@@ -55,46 +55,46 @@ def by_hand(problem, params):
     return accuracy
 
 
-def test_every_path_is_scored_in_its_own_supernet(problem, params, by_hand) -> None:
+def test_every_path_is_scored_in_its_own_supernet(context, params, by_hand) -> None:
     cells = TOY.enumerate()
     for paths in ([cells[4:9], cells[5:6]], [cells[:0], cells[[7, 4, 5]]], [cells[8:9], cells[4:8]]):
-        found = few_shot.score_paths(problem, params, paths)
+        found = few_shot.score_paths(context, params, paths)
         for leaf, (rows, scores) in enumerate(zip(paths, found, strict=True)):
             assert scores.tolist() == pytest.approx([by_hand(leaf, row) for row in rows], abs=1e-4)
     assert [by_hand(0, row) for row in cells[4:]] != [by_hand(1, row) for row in cells[4:]]  # the supernets differ
 
 
-def test_no_leaf_waits_for_a_fuller_one(problem, params) -> None:
+def test_no_leaf_waits_for_a_fuller_one(context, params) -> None:
     """Nine paths of one leaf and one of the other in parts of two: 5 + 1 evaluations of parts, and not 2 * 5."""
     cells, asked = TOY.enumerate(), []
-    evaluate = problem.programs.evaluate
+    evaluate = context.programs.evaluate
 
     def counted(item, *given):
         asked.append(item[1].shape)
         return evaluate(item, *given)
 
-    counting = problem._replace(programs=problem.programs._replace(evaluate_in=lambda partial: counted))
+    counting = context._replace(programs=context.programs._replace(evaluate_in=lambda partial: counted))
     found = few_shot.score_paths(counting, params, [cells, cells[4:5]])
     assert asked == [(1, 2, 2)] * 6
     assert [len(of) for of in found] == [9, 1] and found[1][0] == pytest.approx(
-        few_shot.score_paths(problem, params, [cells[:0], cells[4:5]])[1][0]
+        few_shot.score_paths(context, params, [cells[:0], cells[4:5]])[1][0]
     )
 
 
-def test_cells_are_scored_by_the_leaf_that_holds_them(problem, tree, params, by_hand) -> None:
+def test_cells_are_scored_by_the_leaf_that_holds_them(context, tree, params, by_hand) -> None:
     cells = np.array([[2, 2], [1, 1], [2, 1], [1, 2]], np.int32)  # leaves 1, 0, 1, 0
     histories = [Evaluated(cells[1:2], np.array([30.0])), Evaluated(cells[:2], np.array([10.0, 40.0]))]
-    found = build_contender(problem, "ours", "method", tree, params, histories, 77)
-    assert scores_of(problem, found.supernets, cells).tolist() == pytest.approx(
+    found = build_contender(context, "ours", "method", tree, params, histories, 77)
+    assert scores_of(context, found.supernets, cells).tolist() == pytest.approx(
         [by_hand(leaf, row) for leaf, row in zip((1, 0, 1, 0), cells, strict=True)], abs=1e-4
     )
     assert (found.name, found.kind, found.images, found.evaluations) == ("ours", "method", 77, 3)
     assert (found.chosen.leaf, found.chosen.op_ids.tolist(), found.chosen.score) == (1, [1, 1], 40.0)
-    assert scores_of(problem, found.supernets, cells[:0]).shape == (0,)
+    assert scores_of(context, found.supernets, cells[:0]).shape == (0,)
 
 
-def test_followed_cells_are_scored_by_the_leaf_that_holds_them_every_few_epochs(problem, tree, params, by_hand) -> None:
-    followed = problem._replace(config=replace(problem.config, truth=TruthConfig(alone=4, every=2)))
+def test_followed_cells_are_scored_by_the_leaf_that_holds_them_every_few_epochs(context, tree, params, by_hand) -> None:
+    followed = context._replace(config=replace(context.config, truth=TruthConfig(alone=4, every=2)))
     cells = followed_cells(followed)
     assert sorted(map(tuple, cells.tolist())) == [(1, 1), (1, 2), (2, 1), (2, 2)]
     tell = follower(followed, tree.masks(), 5, few_shot.score_paths)
@@ -103,43 +103,43 @@ def test_followed_cells_are_scored_by_the_leaf_that_holds_them_every_few_epochs(
     wanted = [[by_hand(k, row) for row in cells[tree.route(cells) == k]] for k in (0, 1)]
     for epoch in (2, 4, 5):
         assert [row["sample"] for row in tell(epoch, states)] == [pytest.approx(of, abs=1e-3) for of in wanted]
-    never = problem._replace(config=replace(problem.config, truth=TruthConfig(alone=4)))
+    never = context._replace(config=replace(context.config, truth=TruthConfig(alone=4)))
     assert follower(never, tree.masks(), 5, few_shot.score_paths)(2, params) == [{}, {}]
 
 
-def test_the_search_evaluates_what_the_leaves_hold_up_to_the_budget(problem, tree, params, by_hand) -> None:
+def test_the_search_evaluates_what_the_leaves_hold_up_to_the_budget(context, tree, params, by_hand) -> None:
     masks = tree.masks()
-    whole = few_shot.search(problem, params, None, masks, problem.config.search, (SEARCH, 0), QUIET)
+    whole = few_shot.search(context, params, None, masks, context.config.search, (SEARCH, 0), QUIET)
     assert [sorted(map(tuple, history.op_ids.tolist())) for history in whole] == [[(1, 1), (1, 2)], [(2, 1), (2, 2)]]
     for leaf, history in enumerate(whole):
         assert history.scores.tolist() == pytest.approx([by_hand(leaf, row) for row in history.op_ids], abs=1e-4)
-    one = replace(problem.config.search, budget=1)
-    assert [len(h.scores) for h in few_shot.search(problem, params, None, masks, one, (SEARCH, 0), QUIET)] == [1, 1]
+    one = replace(context.config.search, budget=1)
+    assert [len(h.scores) for h in few_shot.search(context, params, None, masks, one, (SEARCH, 0), QUIET)] == [1, 1]
 
 
 def test_the_parent_scores_the_first_generation_once_and_a_search_goes_on_with_that(
-    problem, tree, params, by_hand, monkeypatch
+    context, tree, params, by_hand, monkeypatch
 ) -> None:
-    config, masks = replace(problem.config.search, population=1, leaf_bias=True), tree.masks()
+    config, masks = replace(context.config.search, population=1, leaf_bias=True), tree.masks()
     kept, scored = [], []
     record = QUIET._replace(advance=lambda done, total, state, rows: kept.append(jax.tree.map(np.copy, state)))
     score_paths = few_shot.score_paths
     monkeypatch.setattr(few_shot, "score_paths", lambda *given: scored.append(given[1]) or score_paths(*given))
     parent = parallel.item(params, 1)
-    whole = few_shot.search(problem, params, parent, masks, config, (SEARCH, 0), record)
+    whole = few_shot.search(context, params, parent, masks, config, (SEARCH, 0), record)
     assert len(scored) == 3 and [len(history.scores) for history in whole] == [2, 2]  # two generations, and the parent
     for history in whole:
         assert history.parent.tolist() == pytest.approx([by_hand(1, history.op_ids[0])], abs=1e-4)
     stopped = QUIET._replace(resume=lambda start: (2, {**start, **kept[0]}))
-    again = few_shot.search(problem, params, None, masks, config, (SEARCH, 0), stopped)
+    again = few_shot.search(context, params, None, masks, config, (SEARCH, 0), stopped)
     assert jax.tree.map(np.ndarray.tolist, again) == jax.tree.map(np.ndarray.tolist, whole) and len(scored) == 4
-    plain = few_shot.search(problem, params, None, masks, replace(config, leaf_bias=False), (SEARCH, 0), QUIET)
+    plain = few_shot.search(context, params, None, masks, replace(config, leaf_bias=False), (SEARCH, 0), QUIET)
     assert not any(len(history.parent) for history in plain)
     assert [h.op_ids.tolist() for h in plain] == [h.op_ids.tolist() for h in whole]
     one = jax.tree.map(lambda leaf: leaf[:1], params)
-    (alone,) = few_shot.search(problem, one, None, masks[:1], config, (SEARCH, 0), QUIET)
+    (alone,) = few_shot.search(context, one, None, masks[:1], config, (SEARCH, 0), QUIET)
     assert not len(alone.parent)  # one leaf is compared with none
-    counted = build_contender(problem, "ours", "method", tree, params, whole, 77)
+    counted = build_contender(context, "ours", "method", tree, params, whole, 77)
     assert counted.evaluations == 4 + 2
 
 
@@ -208,13 +208,13 @@ def test_the_split_is_the_smallest_size_normalised_cut_of_the_mean_over_batches(
     assert (split.batches, split.counted, split.joined) == (2, 2, ()) and split.backgrounds in (1, 2)
 
 
-def scored(problem, similarities: np.ndarray, connected: np.ndarray | None = None, **settings):
+def scored(context, similarities: np.ndarray, connected: np.ndarray | None = None, **settings):
     """The problem with similarities [E, R, O, O] that are given, not measured, and other settings of the split.
 
     connected bool [E, R, O]: default all.
     """
-    config = replace(problem.config, split=replace(problem.config.split, batches=similarities.shape[1], **settings))
-    drawn, _ = scoring_batches(problem._replace(config=config))
+    config = replace(context.config, split=replace(context.config.split, batches=similarities.shape[1], **settings))
+    drawn, _ = scoring_batches(context._replace(config=config))
     alive = np.ones(similarities.shape[:3], bool) if connected is None else connected
 
     def found(items, params, mask, images, labels):
@@ -224,7 +224,7 @@ def scored(problem, similarities: np.ndarray, connected: np.ndarray | None = Non
         backgrounds[..., 0] = np.arange(first, first + len(images))
         return Readings(similarities[edges][:, rows], alive[edges][:, rows], backgrounds)
 
-    return problem._replace(programs=problem.programs._replace(readings=found), config=config)
+    return context._replace(programs=context.programs._replace(readings=found), config=config)
 
 
 def noisy(repeats: int, seed: int = 0) -> np.ndarray:
@@ -287,7 +287,7 @@ def test_only_the_edge_that_is_split_is_scored(triangle, weights) -> None:
     assert (edges_read_by(settings, closed), scored_edges(TRIANGLE, settings, closed)) == ([0, 1, 2], [1, 2])
 
 
-def test_an_edge_with_nothing_to_compare_is_not_measured_and_not_on_record(problem, triangle, params, weights) -> None:
+def test_an_edge_with_nothing_to_compare_is_not_measured_and_not_on_record(context, triangle, params, weights) -> None:
     deep = replace(triangle.config, split=replace(triangle.config.split, groups=(2, 2)))
     tree, scores = few_shot.split(triangle._replace(config=deep), weights, QUIET)
     for node in tree.nodes[:3]:
@@ -295,12 +295,12 @@ def test_an_edge_with_nothing_to_compare_is_not_measured_and_not_on_record(probl
         for edge, row in enumerate(compared):
             pairs = row[:, None] & row[None, :] & (row.sum() > 1)
             assert (np.isfinite(scores[node.id].similarity[edge]) == pairs).all()
-    rest = (jnp.array([[0, 1, 0], [1, 1, 1]], bool), *scoring_batches(problem))
+    rest = (jnp.array([[0, 1, 0], [1, 1, 1]], bool), *scoring_batches(context))
     keys = jax.random.split(jax.random.key(0), 2)
-    found = problem.programs.readings((keys, jnp.arange(2)), parallel.item(params, 0), *rest)
+    found = context.programs.readings((keys, jnp.arange(2)), parallel.item(params, 0), *rest)
     assert (found.values[0] == 0).all() and (found.values[1] != 0).any()
     # In a chain `none` can nowhere be compared: it joins a group, on record.
-    tree, scores = few_shot.split(problem, parallel.item(params, 0), QUIET)
+    tree, scores = few_shot.split(context, parallel.item(params, 0), QUIET)
     assert tree.nodes[0].split.joined == (0,) and np.isnan(scores[0].similarity[:, 0]).all()
 
 

@@ -22,10 +22,10 @@ def forbidden(*given):
     raise AssertionError("it was trained before")
 
 
-def test_an_architecture_is_trained_once_and_means_the_same_in_any_part(problem, tmp_path, monkeypatch) -> None:
+def test_an_architecture_is_trained_once_and_means_the_same_in_any_part(context, tmp_path, monkeypatch) -> None:
     def found(folder: str, op_ids: np.ndarray, epochs: int = 1, purpose: int = TRUTH):
         (tmp_path / folder).mkdir(exist_ok=True)
-        return trained_alone(problem, tmp_path / folder, op_ids, epochs, purpose, problem.valid, stages)
+        return trained_alone(context, tmp_path / folder, op_ids, epochs, purpose, context.valid, stages)
 
     whole = found("whole", OP_IDS)
     assert sorted(whole) == [(1, 2), (2, 1), (2, 2)] and len(read_jsonl(tmp_path / "whole" / ALONE)) == 3
@@ -42,11 +42,11 @@ def test_an_architecture_is_trained_once_and_means_the_same_in_any_part(problem,
             found("whole", OP_IDS, **other)
 
 
-def test_half_a_row_of_a_killed_run_is_trained_again(problem, tmp_path, monkeypatch) -> None:
-    monkeypatch.setattr(truth, "train_alone", lambda problem, op_ids, *rest: op_ids)
-    monkeypatch.setattr(truth, "accuracy_alone", lambda problem, op_ids, *rest: op_ids.sum(1) * 10.0)
+def test_half_a_row_of_a_killed_run_is_trained_again(context, tmp_path, monkeypatch) -> None:
+    monkeypatch.setattr(truth, "train_alone", lambda context, op_ids, *rest: op_ids)
+    monkeypatch.setattr(truth, "accuracy_alone", lambda context, op_ids, *rest: op_ids.sum(1) * 10.0)
     append_rows(tmp_path / ALONE, [{"purpose": "alone", "epochs": 1, "op_ids": [1, 2], "accuracy": 5.0}])
     with open(tmp_path / ALONE, "a") as handle:
         handle.write('{"purpose": "alone", "epochs": 1, "op_i')
-    found = trained_alone(problem, tmp_path, OP_IDS, 1, TRUTH, problem.valid, stages)
+    found = trained_alone(context, tmp_path, OP_IDS, 1, TRUTH, context.valid, stages)
     assert found == {(1, 2): 5, (2, 1): 30, (2, 2): 40} and len(read_jsonl(tmp_path / ALONE)) == 3

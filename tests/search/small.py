@@ -60,7 +60,7 @@ def softmax(logits: np.ndarray, mask: np.ndarray = FULL) -> np.ndarray:
     return e / e.sum(-1, keepdims=True)
 
 
-def problem(progress: Array = 0.5) -> StepContext:
+def context(progress: Array = 0.5) -> StepContext:
     """`loss` by its weights, the pairs; the training batch has another."""
 
     def mixed(choice: Array) -> Array:
@@ -87,7 +87,7 @@ def matrices(tree: Any) -> list[np.ndarray]:
 @cache
 def _estimates(algorithm: SearchAlgorithm) -> Any:
     def one(key: Array, state: SearchState, mask: Array, progress: Array) -> Array:
-        new = algorithm.update(key, state, mask, problem(progress))
+        new = algorithm.update(key, state, mask, context(progress))
         return jax.tree.leaves(getattr(new, "logits", new).opt)[1]  # first moments, after the count
 
     return jax.jit(jax.vmap(one, (0, None, None, None)))

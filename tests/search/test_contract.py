@@ -11,7 +11,7 @@ from jax import lax
 from jaxnas.search import ALGORITHMS
 from jaxnas.search.base import sample_path
 from jaxnas.spaces import TOY
-from tests.search.small import MASKS, matrices, problem
+from tests.search.small import MASKS, context, matrices
 
 STEPS, DRAWN = 3, 4
 WITHOUT_LOGITS = {"uniform", "fairnas", "one_shot", "greedynas", "enas", "cross_path"}  # what they learn is not [E, O]
@@ -28,13 +28,13 @@ def program(name: str):
             key, progress = item
             update_key, choice_key = jax.random.split(key)
             if algorithm.update is not None:
-                state = algorithm.update(update_key, state, mask, problem(progress))
-            ran = algorithm.forwards(choice_key, state, mask, problem(progress))
+                state = algorithm.update(update_key, state, mask, context(progress))
+            ran = algorithm.forwards(choice_key, state, mask, context(progress))
             drawn = jax.vmap(lambda k: sample_path(algorithm, k, state, mask))(jax.random.split(choice_key, DRAWN))
             return state, (state, ran, algorithm.probabilities(state, mask), drawn)
 
         init_key, key = jax.random.split(key)
-        start = algorithm.init(init_key, mask, problem().params)
+        start = algorithm.init(init_key, mask, context().params)
         return start, *lax.scan(step, start, (jax.random.split(key, STEPS), jnp.arange(STEPS) / STEPS))[1]
 
     return jax.jit(steps)

@@ -6,15 +6,15 @@ import numpy as np
 
 from jaxnas.search.cross_path import cross_path
 from jaxnas.spaces import TOY
-from tests.search.small import FULL, PAIRS, one_hot, outputs, problem
+from tests.search.small import FULL, PAIRS, context, one_hot, outputs
 
 
 def test_the_teacher_is_the_moving_average_of_the_weights_from_the_start_on() -> None:
     algorithm, expected = cross_path(TOY, momentum=0.9), PAIRS
-    state = algorithm.init(jax.random.key(0), FULL, problem().params)
+    state = algorithm.init(jax.random.key(0), FULL, context().params)
     for number in range(3):
         weights = PAIRS + 0.7 * (number + 1) ** 2
-        task = problem()._replace(params=jnp.asarray(weights, jnp.float32))
+        task = context()._replace(params=jnp.asarray(weights, jnp.float32))
         state = algorithm.update(jax.random.key(number), state, FULL, task)
         expected = 0.9 * expected + 0.1 * weights
     np.testing.assert_allclose(state.params, expected, rtol=1e-5)
@@ -23,7 +23,7 @@ def test_the_teacher_is_the_moving_average_of_the_weights_from_the_start_on() ->
 def test_each_path_is_taught_by_the_labels_and_the_teacher_on_the_other_path() -> None:
     algorithm, teacher = cross_path(TOY, mix=0.3), PAIRS[::-1].copy()
     state = algorithm.init(jax.random.key(0), FULL, jnp.asarray(teacher, jnp.float32))
-    forwards = jax.jit(lambda key: algorithm.forwards(key, state, FULL, problem()))
+    forwards = jax.jit(lambda key: algorithm.forwards(key, state, FULL, context()))
     different = 0
     for key in jax.random.split(jax.random.key(1), 8):
         paths, coefficients, targets = forwards(key)

@@ -8,7 +8,7 @@ from scipy import special, stats
 
 from jaxnas.search.dirichlet import divergence_from_uniform, drnas
 from jaxnas.spaces import TOY
-from tests.search.small import ALPHA, DRAWS, FULL, NARROW, PAIRS, PLAIN, SINGLES, assert_expected, estimates, problem
+from tests.search.small import ALPHA, DRAWS, FULL, NARROW, PAIRS, PLAIN, SINGLES, assert_expected, context, estimates
 
 ALGORITHM = drnas(TOY, logits=PLAIN)
 DIVERGENCE = drnas(TOY, "divergence", PLAIN._replace(decay=0.5))
@@ -53,7 +53,7 @@ def test_alpha_follows_the_expected_loss(mask: np.ndarray) -> None:
 
 @jax.jit
 def draw(keys, state, mask):
-    return jax.vmap(lambda key: ALGORITHM.forwards(key, state, mask, problem()).choices[0])(keys)
+    return jax.vmap(lambda key: ALGORITHM.forwards(key, state, mask, context()).choices[0])(keys)
 
 
 @pytest.mark.parametrize("mask", MASKS.values(), ids=MASKS)
@@ -85,7 +85,7 @@ def test_divergence_is_that_of_scipy(mask: np.ndarray) -> None:
 @jax.jit
 def update_flat(state, mask):
     """On a loss that is 0 everywhere."""
-    flat = problem()._replace(valid_loss=lambda w, p: 0.0 * p.sum())
+    flat = context()._replace(valid_loss=lambda w, p: 0.0 * p.sum())
     return DIVERGENCE.update(jax.random.key(0), state, mask, flat)
 
 

@@ -9,7 +9,7 @@ from scipy import stats
 from jaxnas.search.base import sample_path
 from jaxnas.search.enas import draw, enas
 from jaxnas.spaces import TOY
-from tests.search.small import FULL, NARROW, assert_expected, loss, one_hot, problem
+from tests.search.small import FULL, NARROW, assert_expected, context, loss, one_hot
 
 torch = pytest.importorskip("torch")
 
@@ -72,7 +72,7 @@ def test_the_controller_follows_the_expected_reward_of_its_paths() -> None:
     @jax.jit
     def gradients(keys):
         def one(key):
-            new = ALGORITHM.update(key, state, FULL, problem())
+            new = ALGORITHM.update(key, state, FULL, context())
             moments = new.opt[1][0].mu  # of beta 0: minus the gradient of the reward itself, far from its clip
             return moments["head"], moments["inputs"], new.baseline
 
@@ -86,7 +86,7 @@ def test_the_controller_follows_the_expected_reward_of_its_paths() -> None:
 
 
 def test_the_average_starts_at_the_first_rewards_of_accuracy_and_a_little_entropy_and_decays() -> None:
-    update = jax.jit(lambda key, state: ALGORITHM.update(key, state, FULL, problem()))
+    update = jax.jit(lambda key, state: ALGORITHM.update(key, state, FULL, context()))
     draws = jax.jit(jax.vmap(draw, (0, None, None)))
     states, means = [START._replace(controller=CONTROLLER)], []
     for key in KEYS[:3]:

@@ -8,7 +8,7 @@ from scipy import stats
 
 from jaxnas.search.greedynas import GreedyState, greedynas, merge
 from jaxnas.spaces import TOY
-from tests.search.small import FULL, loss, one_hot, problem
+from tests.search.small import FULL, context, loss, one_hot
 
 CONNECTED = TOY.enumerate()[TOY.connected(TOY.enumerate())]  # [4, 2]
 LOSSES = np.array([loss(path) for path in one_hot(CONNECTED)])
@@ -38,12 +38,12 @@ def test_the_pool_holds_the_lowest_losses_each_path_once_with_its_newest_loss() 
 
 def test_the_paths_of_lowest_validation_loss_are_kept() -> None:
     algorithm = greedynas(TOY, paths=40, kept=3, pool=6)
-    update = jax.jit(lambda key, s: algorithm.update(key, s, FULL, problem(0.0)))
+    update = jax.jit(lambda key, s: algorithm.update(key, s, FULL, context(0.0)))
     state = update(jax.random.key(1), pool_of(size=6)._replace(kept=jnp.zeros((3, 2), jnp.int32)))
     np.testing.assert_array_equal(state.kept, np.broadcast_to(BEST, (3, 2)))  # four paths, drawn ten times each
     assert content(state) == [(*BEST, pytest.approx(LOSSES.min()))]
     np.testing.assert_array_equal(algorithm.probabilities(state, FULL), one_hot(BEST))
-    ran = algorithm.forwards(jax.random.key(0), state, FULL, problem())
+    ran = algorithm.forwards(jax.random.key(0), state, FULL, context())
     np.testing.assert_array_equal(ran.choices, state.kept)
     np.testing.assert_allclose(ran.coefficients, 1 / 3)
 
@@ -51,7 +51,7 @@ def test_the_paths_of_lowest_validation_loss_are_kept() -> None:
 def test_all_that_is_drawn_is_kept_where_as_many_are_drawn() -> None:
     algorithm = greedynas(TOY, paths=5, kept=5, pool=6)
     start = pool_of(size=6)._replace(kept=jnp.zeros((5, 2), jnp.int32))
-    state = jax.jit(lambda s: algorithm.update(jax.random.key(3), s, FULL, problem(0.0)))(start)
+    state = jax.jit(lambda s: algorithm.update(jax.random.key(3), s, FULL, context(0.0)))(start)
     drawn = {tuple(path) for path in np.asarray(state.kept).tolist()}
     assert {entry[:2] for entry in content(state)} == drawn
     assert all(value == pytest.approx(loss(one_hot(path)), rel=1e-5) for *path, value in content(state))
@@ -60,7 +60,7 @@ def test_all_that_is_drawn_is_kept_where_as_many_are_drawn() -> None:
 def test_the_pool_is_drawn_from_as_the_schedule_says() -> None:
     algorithm = greedynas(TOY, paths=3000, kept=3000, pool=4)
     worst = tuple(CONNECTED[LOSSES.argmax()].tolist())
-    update = jax.jit(lambda s, p: algorithm.update(jax.random.key(4), s, FULL, problem(p)).kept)
+    update = jax.jit(lambda s, p: algorithm.update(jax.random.key(4), s, FULL, context(p)).kept)
     state = pool_of((*worst, 1.0))._replace(kept=jnp.zeros((3000, 2), jnp.int32))
     for progress in (0.0, 0.5, 1.0):
         times = int((np.asarray(update(state, progress)) == worst).all(-1).sum())

@@ -16,10 +16,10 @@ from tests.search.small import (
     NARROW,
     PLAIN,
     assert_expected,
+    context,
     estimates,
     loss,
     one_hot,
-    problem,
     slope,
     softmax,
 )  # fmt: skip
@@ -65,7 +65,7 @@ def test_gdas_takes_the_slope_at_the_path_through_the_soft_draw(mask: np.ndarray
 @pytest.mark.parametrize("algorithm", [SNAS, GDAS], ids=["snas", "gdas"])
 def test_the_largest_draw_follows_softmax_of_alpha_at_every_temperature(algorithm) -> None:
     state = start(algorithm, NARROW)
-    draw = jax.jit(jax.vmap(lambda key, p: algorithm.forwards(key, state, NARROW, problem(p)).choices[0], (0, None)))
+    draw = jax.jit(jax.vmap(lambda key, p: algorithm.forwards(key, state, NARROW, context(p)).choices[0], (0, None)))
     for progress in (0.0, 1.0):
         draws = np.asarray(draw(jax.random.split(jax.random.key(4), 5000), progress))
         counts = one_hot(draws if draws.dtype == np.int32 else draws.argmax(-1)).sum(0)
@@ -76,5 +76,5 @@ def test_the_largest_draw_follows_softmax_of_alpha_at_every_temperature(algorith
 def test_the_temperature_falls_from_start_to_end() -> None:
     # Of one and the same noise the ratios of op_weights are powers of each other: 1 / temperature.
     state = start(SNAS, FULL)
-    logs = [np.log(SNAS.forwards(jax.random.key(1), state, FULL, problem(p)).choices[0, 0]) for p in (0.0, 0.5)]
+    logs = [np.log(SNAS.forwards(jax.random.key(1), state, FULL, context(p)).choices[0, 0]) for p in (0.0, 0.5)]
     np.testing.assert_allclose((logs[1] - logs[1][0])[1:] / (logs[0] - logs[0][0])[1:], 1 / 0.55, rtol=1e-4)

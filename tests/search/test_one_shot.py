@@ -5,10 +5,10 @@ import numpy as np
 
 from jaxnas.search.one_shot import one_shot
 from jaxnas.spaces import TOY
-from tests.search.small import FULL, NARROW, assert_expected, problem
+from tests.search.small import FULL, NARROW, assert_expected, context
 
 ALGORITHM = one_shot(TOY)
-draw = jax.jit(jax.vmap(lambda key, mask, p: ALGORITHM.forwards(key, (), mask, problem(p)).choices[0], (0, None, None)))
+draw = jax.jit(jax.vmap(lambda key, mask, p: ALGORITHM.forwards(key, (), mask, context(p)).choices[0], (0, None, None)))
 KEYS = jax.random.split(jax.random.key(0), 4000)
 
 

@@ -8,7 +8,7 @@ import pytest
 from jaxnas.search.alpha import AlphaState
 from jaxnas.search.pc_darts import EdgeState, normalised, pc_darts
 from jaxnas.spaces import TOY, SearchSpace
-from tests.search.small import PLAIN, problem, softmax
+from tests.search.small import PLAIN, context, softmax
 
 # Two edges enter the last node, so that beta weighs something.
 SPACE = SearchSpace("triangle", TOY.ops, ((1, 0), (2, 0), (2, 1)))
@@ -25,7 +25,7 @@ def at(progress: float):
         s = jnp.sum(COEFFICIENTS * op_weights)
         return s + 0.3 * s**2
 
-    return problem(jnp.float32(progress))._replace(valid_loss=valid_loss)
+    return context(jnp.float32(progress))._replace(valid_loss=valid_loss)
 
 
 def start(algorithm) -> EdgeState:

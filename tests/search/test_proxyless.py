@@ -9,7 +9,7 @@ import pytest
 
 from jaxnas.search.proxyless import draw_pair, proxyless
 from jaxnas.spaces import TOY
-from tests.search.small import ALPHA, FULL, NARROW, PLAIN, assert_expected, estimates, one_hot, problem, slope, softmax
+from tests.search.small import ALPHA, FULL, NARROW, PLAIN, assert_expected, context, estimates, one_hot, slope, softmax
 
 FULL_GATES, TWO_GATES = proxyless(TOY, logits=PLAIN), proxyless(TOY, "two", PLAIN)
 
@@ -51,7 +51,7 @@ def test_two_gates_follow_it_within_pairs_drawn_without_replacement(mask: np.nda
 
 
 def test_probabilities_outside_the_pair_stay() -> None:
-    state, update = start(FULL), jax.jit(lambda key, state: TWO_GATES.update(key, state, FULL, problem()))
+    state, update = start(FULL), jax.jit(lambda key, state: TWO_GATES.update(key, state, FULL, context()))
     for key in jax.random.split(jax.random.key(5), 4):
         new = update(key, state)
         moved = np.asarray(new.alpha != state.alpha)

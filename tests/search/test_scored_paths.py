@@ -16,10 +16,10 @@ from tests.search.small import (
     NARROW,
     PLAIN,
     assert_expected,
+    context,
     estimates,
     loss,
     one_hot,
-    problem,
     slope,
     softmax,
 )  # fmt: skip
@@ -70,7 +70,7 @@ def test_dsnas_credits_every_edge_with_the_slope_of_its_own_operation(mask: np.n
 @pytest.mark.parametrize("algorithm", [TWO, CREDIT], ids=["reinforce", "dsnas"])
 def test_paths_follow_the_probabilities(algorithm) -> None:
     state = start(algorithm, FULL)
-    draw = jax.jit(jax.vmap(lambda key: algorithm.forwards(key, state, FULL, problem()).choices))
+    draw = jax.jit(jax.vmap(lambda key: algorithm.forwards(key, state, FULL, context()).choices))
     drawn = one_hot(draw(jax.random.split(jax.random.key(3), DRAWS))[:, 0])
     assert_expected(drawn, softmax(ALPHA))
     assert_expected(np.einsum("no,np->nop", drawn[:, 0], drawn[:, 1]), np.outer(*softmax(ALPHA)))
@@ -92,7 +92,7 @@ def test_an_edge_once_decided_never_moves_again_and_the_other_goes_on() -> None:
     algorithm = dsnas(TOY, 0.3, Logits(rate=0.05, decay=1e-3))
     state = algorithm.init(jax.random.key(0), FULL, None)
     state = state._replace(logits=state.logits._replace(alpha=jnp.array([[2.0, 0, 0], [0.3, 0, 0]])))
-    update = jax.jit(lambda key, state: algorithm.update(key, state, FULL, problem()))
+    update = jax.jit(lambda key, state: algorithm.update(key, state, FULL, context()))
     state = update(jax.random.key(0), state)
     fixed, other = np.asarray(state.logits.alpha)
     np.testing.assert_array_equal(state.left, [[True, False, False], [True, True, True]])
@@ -102,7 +102,7 @@ def test_an_edge_once_decided_never_moves_again_and_the_other_goes_on() -> None:
         assert (state.left <= before.left).all() and state.left.any(-1).all()
     assert (np.asarray(state.logits.alpha[1]) != other).any()
     np.testing.assert_array_equal(algorithm.probabilities(state, FULL)[0], [1, 0, 0])
-    drawn = [int(algorithm.forwards(key, state, FULL, problem()).choices[0, 0]) for key in
+    drawn = [int(algorithm.forwards(key, state, FULL, context()).choices[0, 0]) for key in
              jax.random.split(jax.random.key(2), 3)]  # fmt: skip
     assert drawn == [0, 0, 0]
 

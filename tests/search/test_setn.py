@@ -7,7 +7,7 @@ from scipy import stats
 
 from jaxnas.search.setn import setn
 from jaxnas.spaces import TOY
-from tests.search.small import ALPHA, FULL, NARROW, PLAIN, problem, slope, softmax
+from tests.search.small import ALPHA, FULL, NARROW, PLAIN, context, slope, softmax
 
 ALGORITHM = setn(TOY, PLAIN)
 
@@ -17,7 +17,7 @@ def start(mask: np.ndarray):
 
 
 def test_alpha_follows_the_slope_at_its_softmax() -> None:
-    new = jax.jit(lambda s: ALGORITHM.update(jax.random.key(0), s, NARROW, problem()))(start(NARROW))
+    new = jax.jit(lambda s: ALGORITHM.update(jax.random.key(0), s, NARROW, context()))(start(NARROW))
     p = softmax(ALPHA, NARROW)
     g = slope(p)
     expected = p * (g - (g * p).sum(-1, keepdims=True))
@@ -26,7 +26,7 @@ def test_alpha_follows_the_slope_at_its_softmax() -> None:
 
 
 def test_weights_are_trained_by_uniform_paths_whatever_alpha_says() -> None:
-    draw = jax.jit(jax.vmap(lambda key: ALGORITHM.forwards(key, start(FULL), FULL, problem()).choices[0]))
+    draw = jax.jit(jax.vmap(lambda key: ALGORITHM.forwards(key, start(FULL), FULL, context()).choices[0]))
     paths, times = np.unique(draw(jax.random.split(jax.random.key(1), 2000)), axis=0, return_counts=True)
     assert TOY.connected(paths).all() and len(paths) == 4
     assert stats.chisquare(times).pvalue > 1e-3

@@ -7,14 +7,14 @@ from scipy import stats
 
 from jaxnas.search.uniform import fairnas, uniform
 from jaxnas.spaces import TOY
-from tests.search.small import FULL, problem
+from tests.search.small import FULL, context
 
 UNEVEN = np.array([[False, True, True], [True, True, True]])
 PAIRED = np.array([[False, True, True], [True, False, True]])
 
 
 def draws(algorithm, mask: np.ndarray, n: int = 3000):
-    draw = jax.jit(jax.vmap(lambda key: algorithm.forwards(key, (), mask, problem())))
+    draw = jax.jit(jax.vmap(lambda key: algorithm.forwards(key, (), mask, context())))
     return jax.device_get(draw(jax.random.split(jax.random.key(2), n)))
 
 

@@ -86,13 +86,13 @@ def test_one_program_serves_all_masks_and_steps_and_closed_operations_keep_their
 def test_an_algorithm_is_told_both_losses_the_accuracy_and_how_far_it_is() -> None:
     op_weights = jnp.array([[0.3, 0.9]])
 
-    def told(key, state, mask, problem):
-        measures = (problem.train_loss, problem.valid_loss, problem.valid_accuracy)
-        return jnp.stack([*(measure(problem.params, op_weights) for measure in measures), problem.progress])
+    def told(key, state, mask, context):
+        measures = (context.train_loss, context.valid_loss, context.valid_accuracy)
+        return jnp.stack([*(measure(context.params, op_weights) for measure in measures), context.progress])
 
     algorithm = SearchAlgorithm(
         init=lambda key, mask, params: jnp.zeros(4),
-        forwards=lambda key, state, mask, problem: one(op_weights),
+        forwards=lambda key, state, mask, context: one(op_weights),
         update=told,
         probabilities=lambda state, mask: mask / 2,
     )

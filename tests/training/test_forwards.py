@@ -141,12 +141,12 @@ def test_an_epoch_sees_training_examples_once_and_validation_examples_round_and_
 
 
 def test_a_search_of_two_epochs_is_the_same_to_the_bit_and_learns() -> None:
-    def learn(key, state, mask, problem):
-        return state - 0.1 * problem.valid_loss(problem.params, jax.random.randint(key, (1,), 0, OPS))
+    def learn(key, state, mask, context):
+        return state - 0.1 * context.valid_loss(context.params, jax.random.randint(key, (1,), 0, OPS))
 
     algorithm = SearchAlgorithm(
         init=lambda key, mask, params: jnp.zeros(()),
-        forwards=lambda key, state, mask, problem: one(jax.random.randint(key, (1,), 0, OPS)),
+        forwards=lambda key, state, mask, context: one(jax.random.randint(key, (1,), 0, OPS)),
         update=learn,
         probabilities=lambda state, mask: mask / OPS,
     )

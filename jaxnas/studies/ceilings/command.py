@@ -27,8 +27,8 @@ from jaxnas.config import to_dict
 from jaxnas.console import GOES_ON, cli_main
 from jaxnas.data import load
 from jaxnas.distributed.parallel import use_every_core
-from jaxnas.few_shot.context import prepare
 from jaxnas.few_shot.presets import PRESETS as RUNS
+from jaxnas.few_shot.run_context import prepare
 from jaxnas.report.format import note
 from jaxnas.studies.ceilings.config import CeilingsConfig
 from jaxnas.studies.ceilings.run import Row, accuracy_rows, ceiling_rows, measure, validate_ceilings
@@ -54,7 +54,7 @@ def run(command: Command, show: Progress) -> list[Row]:
     space = validate_ceilings(config)
     table = None if config.run.truth.table is None else read_table(space, config.run.truth.table)
     dataset = load(config.run.data, config.run.seed)
-    problem = prepare(config.run, dataset)
+    context = prepare(config.run, dataset)
     if table is not None:
         table.check(config.run.data.name)
     if config.run.quick_compile:
@@ -62,9 +62,9 @@ def run(command: Command, show: Progress) -> list[Row]:
     digest = sha256(dataset.train.images.tobytes() + dataset.valid.images.tobytes()).hexdigest()
     with open_workdir(path, to_dict(config), {"images": digest}, MAY_CHANGE):
         stages = partial(open_stage, path, note=note, show=show)
-        found = measure(problem, config, dataset.test, table, stages)
-        rows = ceiling_rows(problem, found)
-        write_csv(path / "accuracies.csv", accuracy_rows(problem, found))
+        found = measure(context, config, dataset.test, table, stages)
+        rows = ceiling_rows(context, found)
+        write_csv(path / "accuracies.csv", accuracy_rows(context, found))
         write_csv(path / "ceilings.csv", rows)
     return rows
 

@@ -17,7 +17,7 @@ from jaxnas.analysis import Crossed, Interval, crossed_kendall, kendall, reliabi
 from jaxnas.benchmarks import Table
 from jaxnas.data import Split
 from jaxnas.data.pipeline import padded_batches
-from jaxnas.few_shot.context import (
+from jaxnas.few_shot.run_context import (
     SAMPLE,
     STANDALONE,
     UNSPLIT,
@@ -28,7 +28,7 @@ from jaxnas.few_shot.context import (
     purpose_key,
     steps_per_epoch,
 )
-from jaxnas.few_shot.context import validate_few_shot as check_few_shot
+from jaxnas.few_shot.run_context import validate_few_shot as check_few_shot
 from jaxnas.few_shot.stages import score_paths
 from jaxnas.few_shot.standalone import standalone_accuracy, train_standalone
 from jaxnas.few_shot.validation import check_uniform
@@ -63,44 +63,44 @@ def validate_ceilings(config: CeilingsConfig) -> SearchSpace:
 
 
 def measure(
-    problem: RunContext, config: CeilingsConfig, test: Callable[[], Split], table: Table | None, stages: Stages
+    context: RunContext, config: CeilingsConfig, test: Callable[[], Split], table: Table | None, stages: Stages
 ) -> Measured:
     """Trains what the stages lack, and reads accuracies; nothing is chosen by them."""
-    rng = np.random.default_rng([problem.config.seed, SAMPLE])
-    op_ids = problem.space.draw_connected(rng, config.ranked)
+    rng = np.random.default_rng([context.config.seed, SAMPLE])
+    op_ids = context.space.draw_connected(rng, config.ranked)
     first, networks = op_ids[: config.alone], []
-    for seed in _seeds(problem, config.alone_seeds):
-        own = of_seed(problem, seed)
+    for seed in _seeds(context, config.alone_seeds):
+        own = of_seed(context, seed)
         with stages(f"alone_{seed}") as stage:
             networks.append(train_standalone(own, first, own.config.alone_epochs, STANDALONE, stage))
-    params = supernets(problem, config, stages)
-    scores = score_paths(problem, params, [op_ids] * config.supernet_seeds)
-    images = padded_batches(test(), problem.config.data.eval_batch)
+    params = supernets(context, config, stages)
+    scores = score_paths(context, params, [op_ids] * config.supernet_seeds)
+    images = padded_batches(test(), context.config.data.eval_batch)
     return Measured(
         op_ids=op_ids,
-        alone=np.stack([standalone_accuracy(problem, states, first, images) for states in networks]),
+        alone=np.stack([standalone_accuracy(context, states, first, images) for states in networks]),
         supernets=np.stack(scores),
-        truth=None if table is None else table.query(op_ids, problem.config.data.name),
+        truth=None if table is None else table.query(op_ids, context.config.data.name),
     )
 
 
-def supernets(problem: RunContext, config: CeilingsConfig, stages: Stages) -> Params:
+def supernets(context: RunContext, config: CeilingsConfig, stages: Stages) -> Params:
     """Weights of a supernet for each seed, leaves [S, ...], trained side by side on uniform paths.
 
     They are those of the unsplit control of a few-shot run of that seed on the same images, but for the epochs that the
     control has for what scoring cost. One that diverges does not stop the others.
     """
-    run, programs = problem.config, problem.programs
-    seeded = [of_seed(problem, seed) for seed in _seeds(problem, config.supernet_seeds)]
+    run, programs = context.config, context.programs
+    seeded = [of_seed(context, seed) for seed in _seeds(context, config.supernet_seeds)]
 
     def trained(name: str, keys: Key, params: Params, epochs: int) -> Params:
         def start(key: Key, params: Params) -> SubnetState:
-            steps = epochs * steps_per_epoch(problem)
-            return new_state(key, problem.space.full_mask(), params, programs.optimizer, steps)
+            steps = epochs * steps_per_epoch(context)
+            return new_state(key, context.space.full_mask(), params, programs.optimizer, steps)
 
         states = jax.jit(jax.vmap(start))(keys, params)
         with stages(name) as stage:
-            return train(states, problem.train, programs.epoch, epochs, stage, independent=True).params
+            return train(states, context.train, programs.epoch, epochs, stage, independent=True).params
 
     weights, first = (jnp.stack([purpose_key(of, WARM_UP, index) for of in seeded]) for index in (0, 1))
     then = jnp.concatenate([jax.random.split(purpose_key(of, UNSPLIT, 0), 1) for of in seeded])
@@ -108,9 +108,9 @@ def supernets(problem: RunContext, config: CeilingsConfig, stages: Stages) -> Pa
     return trained("unsplit", then, params, config.epochs or math.prod(run.split.groups) * run.leaf_epochs)
 
 
-def ceiling_rows(problem: RunContext, found: Measured) -> list[Row]:
+def ceiling_rows(context: RunContext, found: Measured) -> list[Row]:
     """Rows of `ceilings.csv`: a mean over seeds first (no seed named), then each seed, or pair of seeds."""
-    first, n = problem.config.seed, found.alone.shape[1]
+    first, n = context.config.seed, found.alone.shape[1]
     rows = [*_between("alone between seeds", found.alone, first)]
     if found.truth is not None:
         rows += _against("alone with table", found.alone, found.truth[:n], first)
@@ -121,14 +121,14 @@ def ceiling_rows(problem: RunContext, found: Measured) -> list[Row]:
     return rows + _against("supernets with alone", found.supernets[:, :n], found.alone.mean(0), first)
 
 
-def accuracy_rows(problem: RunContext, found: Measured) -> list[Row]:
+def accuracy_rows(context: RunContext, found: Measured) -> list[Row]:
     """Rows of `accuracies.csv`: an architecture, and its accuracy by the table, alone and in every supernet."""
     rows = []
     for a, op_ids in enumerate(found.op_ids):
-        row: Row = {"architecture": architecture_name(problem, op_ids)}
+        row: Row = {"architecture": architecture_name(context, op_ids)}
         row["true_accuracy"] = None if found.truth is None else float(found.truth[a])
         for name, scores in (("alone", found.alone), ("supernet", found.supernets)):
-            for seed, of in zip(_seeds(problem, len(scores)), scores, strict=True):
+            for seed, of in zip(_seeds(context, len(scores)), scores, strict=True):
                 row[f"{name}_{seed}"] = float(of[a]) if a < len(of) else None
         rows.append(row)
     return rows
@@ -165,5 +165,5 @@ def _row(
     }
 
 
-def _seeds(problem: RunContext, count: int) -> range:
-    return range(problem.config.seed, problem.config.seed + count)
+def _seeds(context: RunContext, count: int) -> range:
+    return range(context.config.seed, context.config.seed + count)

@@ -67,7 +67,7 @@ def run(command: Command, show: Progress) -> list[drift.Row]:
     drift.validate_drift(config, command.every, command.rate)
     table = None if config.table is None else read_table(space, config.table)
     dataset = load(config.data, config.seeds[0])
-    problem = prepare_study(config, dataset)
+    context = prepare_study(config, dataset)
     if table is not None:
         table.check(config.data.name)
     settings = {**to_dict(config), "every": command.every, "rate": command.rate}
@@ -75,8 +75,8 @@ def run(command: Command, show: Progress) -> list[drift.Row]:
     with open_workdir(command.workdir, settings, {"images": digest}, ("strategy", "data.root", "table")):
         stages = partial(open_stage, command.workdir, note=note, show=show)
         with stages("follow") as stage:
-            drift.follow(problem, config, command.every, command.rate, stage)
-        rows = drift.drift_rows(problem, config, command.workdir / "metrics.jsonl", table)
+            drift.follow(context, config, command.every, command.rate, stage)
+        rows = drift.drift_rows(context, config, command.workdir / "metrics.jsonl", table)
         write_csv(command.workdir / "drift.csv", rows)
         write_page(command.workdir / "report.html", drift_page(rows))
     return rows

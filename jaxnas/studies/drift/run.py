@@ -7,8 +7,8 @@ from typing import Any
 import numpy as np
 
 from jaxnas.benchmarks import Table
-from jaxnas.few_shot.context import RunContext, architecture_name
 from jaxnas.few_shot.one_shot import build_evaluators, build_search_programs, single
+from jaxnas.few_shot.run_context import RunContext, architecture_name
 from jaxnas.search import ALGORITHMS, Logits
 from jaxnas.selection import Selector
 from jaxnas.selection.magnitude import magnitude
@@ -37,43 +37,43 @@ def validate_drift(config: StudyConfig, every: int, rate: float) -> None:
         raise UserError(f"every must be at least 1 and rate above 0, not {every} and {rate}")
 
 
-def follow(problem: RunContext, config: StudyConfig, every: int, rate: float, stage: Stage) -> None:
+def follow(context: RunContext, config: StudyConfig, every: int, rate: float, stage: Stage) -> None:
     """Trains a supernet for each seed; each `every` epochs the rows of the stage hold what each selector takes.
 
     rate: of the logits' Adam; without tuning between two decisions.
     """
-    algorithm = ALGORITHMS[config.algorithms[0]](problem.space, logits=Logits(rate=rate))
-    base, settings = problem.programs, problem.config
+    algorithm = ALGORITHMS[config.algorithms[0]](context.space, logits=Logits(rate=rate))
+    base, settings = context.programs, context.config
     programs = build_search_programs(base, settings, algorithm)
     judges = build_evaluators(base, settings, base.supernet(algorithm.partial), config.score)
-    mask = problem.space.full_mask()
+    mask = context.space.full_mask()
 
     def chosen(epoch: int, states: Searching) -> list[Row]:
         if epoch % every and epoch != config.epochs:
             return [{}] * len(config.seeds)
         rows = []
         for k in range(len(config.seeds)):
-            view = trained_of(problem, config, programs, judges, single(states, k))
+            view = trained_of(context, config, programs, judges, single(states, k))
             found = {name: select(np.random.default_rng(0), view, mask, mask.size) for name, select in FOLLOWED.items()}
-            rows.append({name: architecture_name(problem, taken.op_ids) for name, taken in found.items()})
+            rows.append({name: architecture_name(context, taken.op_ids) for name, taken in found.items()})
         return rows
 
-    train_supernets(problem, config, programs, mask[None], stage, chosen)
+    train_supernets(context, config, programs, mask[None], stage, chosen)
 
 
-def drift_rows(problem: RunContext, config: StudyConfig, metrics: Path, table: Table | None) -> list[Row]:
+def drift_rows(context: RunContext, config: StudyConfig, metrics: Path, table: Table | None) -> list[Row]:
     """Rows of `drift.csv`, from what `follow` told: skip connections and true accuracy of each architecture taken."""
     rows = []
     for told in read_jsonl(metrics):
         for selector in [name for name in FOLLOWED if name in told]:
-            op_ids = np.array(problem.space.decode(told[selector]).op_ids)
+            op_ids = np.array(context.space.decode(told[selector]).op_ids)
             rows.append(
                 {
                     "epoch": told["epoch"],
                     "seed": config.seeds[told["leaf"]],
                     "selector": selector,
                     "architecture": told[selector],
-                    "skips": int((op_ids == problem.space.ops.index(SKIP)).sum()),
+                    "skips": int((op_ids == context.space.ops.index(SKIP)).sum()),
                     "edges": len(op_ids),
                     "true_accuracy": None if table is None else float(table.query(op_ids[None], config.data.name)[0]),
                 }

@@ -89,10 +89,10 @@ def run(command: Command, show: Progress) -> tuple[Tables, list[str]]:
     if config.quick_compile:
         jax.config.update("jax_disable_most_optimizations", True)
     dataset = load(config.data, config.seeds[0])
-    problem = prepare_ablation(config, dataset)
+    context = prepare_ablation(config, dataset)
     digest = sha256(dataset.train.images.tobytes()).hexdigest()
     with open_workdir(path, to_dict(config), {"images": digest}, ("metrics", "strategy", "data.root")):
-        rows = measure_units(problem, config, path, partial(open_stage, path, note=note, show=show), show)
+        rows = measure_units(context, config, path, partial(open_stage, path, note=note, show=show), show)
         found = tables(space, config, rows)
         for name, lines in found._asdict().items():
             write_csv(path / f"{name}.csv", lines, COLUMNS[name])

@@ -14,7 +14,7 @@ from jaxnas.config import SplitConfig
 from jaxnas.data import Dataset
 from jaxnas.distributed import parallel
 from jaxnas.few_shot.config import FewShotConfig
-from jaxnas.few_shot.context import (
+from jaxnas.few_shot.run_context import (
     SCORE,
     WARM_UP,
     RunContext,
@@ -24,7 +24,7 @@ from jaxnas.few_shot.context import (
     purpose_key,
     steps_per_epoch,
 )
-from jaxnas.few_shot.context import validate_few_shot as check_few_shot
+from jaxnas.few_shot.run_context import validate_few_shot as check_few_shot
 from jaxnas.few_shot.scoring import readings_of, scoring_batches, scoring_key, similarity_of
 from jaxnas.metrics import METRICS, Metric, Readings
 from jaxnas.metrics.probes import check_readings
@@ -100,7 +100,7 @@ def units(config: MetricAblationConfig) -> list[Unit]:
 
 
 def measure_units(
-    problem: RunContext, config: MetricAblationConfig, workdir: Path, stages: Stages, show: Progress
+    context: RunContext, config: MetricAblationConfig, workdir: Path, stages: Stages, show: Progress
 ) -> list[Row]:
     """The row of every unit, measuring those that the work directory lacks; what it has of other metrics stays there.
 
@@ -110,7 +110,7 @@ def measure_units(
     rows = [row for row in read_jsonl(workdir / UNITS) if _unit(row) in wanted]
     known = {_unit(row) for row in rows}
     missing = [unit for unit in wanted if unit not in known]
-    weights = warm_ups(problem, config, stages) if missing else {}
+    weights = warm_ups(context, config, stages) if missing else {}
     read: Callable[..., Any] | None = None
     for number, unit in enumerate(missing):
         if number == 0 or unit.metric != missing[number - 1].metric:
@@ -121,10 +121,10 @@ def measure_units(
         try:
             if not all(np.isfinite(leaf).all() for leaf in jax.tree.leaves(params)):
                 raise UserError("the warm-up diverged")
-            network, settings = problem.programs.network, replace(config.split, metric=unit.metric)
-            metric = METRICS[unit.metric](network, problem.space)
-            read = read or build_readings(network, problem.space, settings, problem.config.strategy)
-            measure(of_seed(problem, unit.seed), config, unit, metric, read, params, row)
+            network, settings = context.programs.network, replace(config.split, metric=unit.metric)
+            metric = METRICS[unit.metric](network, context.space)
+            read = read or build_readings(network, context.space, settings, context.config.strategy)
+            measure(of_seed(context, unit.seed), config, unit, metric, read, params, row)
         except UserError as error:
             row["error"] = str(error)
         append_rows(workdir / UNITS, [row])
@@ -133,14 +133,14 @@ def measure_units(
     return sorted(rows, key=lambda row: wanted.index(_unit(row)))
 
 
-def warm_ups(problem: RunContext, config: MetricAblationConfig, stages: Stages) -> dict[int, Params]:
+def warm_ups(context: RunContext, config: MetricAblationConfig, stages: Stages) -> dict[int, Params]:
     """Epochs -> weights of a supernet for each seed, leaves [S, ...]; every seed is trained once, to the longest.
 
     A seed's weights after the longest warm-up are those of a few-shot run of that seed on the same images.
     """
-    programs, mask = problem.programs, problem.space.full_mask()
-    steps = max(1, *config.warmups) * steps_per_epoch(problem)
-    seeded = [of_seed(problem, seed) for seed in config.seeds]
+    programs, mask = context.programs, context.space.full_mask()
+    steps = max(1, *config.warmups) * steps_per_epoch(context)
+    seeded = [of_seed(context, seed) for seed in config.seeds]
 
     def start(weights_key: Key, key: Key) -> SubnetState:
         return new_state(key, mask, programs.network.init(weights_key), programs.optimizer, steps)
@@ -151,13 +151,13 @@ def warm_ups(problem: RunContext, config: MetricAblationConfig, stages: Stages) 
     for length in sorted(config.warmups):
         if length:
             with stages(f"warm_up_{length}") as stage:
-                states = train(states, problem.train, programs.epoch, length - before, stage, independent=True)
+                states = train(states, context.train, programs.epoch, length - before, stage, independent=True)
         weights[length], before = states.params, length
     return weights
 
 
 def measure(
-    problem: RunContext,
+    context: RunContext,
     config: MetricAblationConfig,
     unit: Unit,
     metric: Metric,
@@ -170,13 +170,13 @@ def measure(
     Batches depend on the seed, backgrounds on seed, node and `unit.background`, so that metrics differ in nothing else.
     Raises UserError for a metric that is not finite, and where the tree cannot be grown.
     """
-    space, split = problem.space, problem.config.split
-    images, labels = scoring_batches(problem)
+    space, split = context.space, context.config.split
+    images, labels = scoring_batches(context)
     edges = jnp.arange(len(space.edges))
 
     def scored(node: Node) -> Scored:
         began, mask = time.monotonic(), as_mask(node)
-        key = scoring_key(problem, node, 0)
+        key = scoring_key(context, node, 0)
         key = key if unit.background == 0 else jax.random.fold_in(key, DRAWS + unit.background)
         found = jax.device_get(
             read((jax.random.split(key, len(edges)), edges), params, jnp.asarray(mask), images, labels)

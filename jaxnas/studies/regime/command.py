@@ -25,8 +25,8 @@ from jaxnas.config import to_dict
 from jaxnas.console import GOES_ON, cli_main
 from jaxnas.data import load
 from jaxnas.distributed.parallel import use_every_core
-from jaxnas.few_shot.context import prepare
 from jaxnas.few_shot.presets import PRESETS as RUNS
+from jaxnas.few_shot.run_context import prepare
 from jaxnas.few_shot.sample import uniform_cells
 from jaxnas.few_shot.validation import check_images
 from jaxnas.report.document import write_page
@@ -74,22 +74,22 @@ def run(command: Command, show: Progress) -> list[Row]:
     table.check(config.run.data.name)
     own = sorted({seed_of(config, IMAGES, seed) for seed in config.seeds})
     images = {seed: load(config.run.data, seed) for seed in own}
-    problems = {seed: prepare(config.run, of) for seed, of in images.items()}
-    problem = problems[config.seeds[0]]
-    check_images(problem.train, problem.valid, config.recalibrate, 0)
+    run_context = {seed: prepare(config.run, of) for seed, of in images.items()}
+    context = run_context[config.seeds[0]]
+    check_images(context.train, context.valid, config.recalibrate, 0)
     if config.run.quick_compile:
         jax.config.update("jax_disable_most_optimizations", True)
     parts = [part.images.tobytes() for of in images.values() for part in (of.train, of.valid)]
-    truth = table.query(uniform_cells(problem), config.run.data.name)
+    truth = table.query(uniform_cells(context), config.run.data.name)
     inputs = {"images": sha256(b"".join(parts)).hexdigest(), "truth": sha256(truth.tobytes()).hexdigest()}
     with open_workdir(path, to_dict(config), inputs, MAY_CHANGE):
         if not (path / "result.json").exists():
             stages = partial(open_stage, path, note=note, show=show)
             for seed in config.seeds:
-                follow(problems[seed_of(config, IMAGES, seed)], config, seed, stages)
+                follow(run_context[seed_of(config, IMAGES, seed)], config, seed, stages)
             metrics = read_jsonl(path / "metrics.jsonl")
-            write_csv(path / "looks.csv", look_rows(problem, config, metrics, truth))
-            write_json(path / "result.json", {"rows": point_rows(config, metrics, truth, cost(problem, config))})
+            write_csv(path / "looks.csv", look_rows(context, config, metrics, truth))
+            write_json(path / "result.json", {"rows": point_rows(config, metrics, truth, cost(context, config))})
         rows: list[Row] = read_json(path / "result.json")["rows"]
     points = all_points(command.workdir)
     write_csv(command.workdir / "points.csv", points)

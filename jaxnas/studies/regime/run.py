@@ -14,10 +14,10 @@ import numpy as np
 from jaxnas.analysis import Crossed, crossed_kendall, reliability, top_share
 from jaxnas.config import SelectionConfig
 from jaxnas.few_shot.config import ControlConfig
-from jaxnas.few_shot.context import WARM_UP, RunContext, of_seed, purpose_key, steps_per_epoch
-from jaxnas.few_shot.context import validate_few_shot as check_few_shot
 from jaxnas.few_shot.curves import measures
 from jaxnas.few_shot.forecast import forecast
+from jaxnas.few_shot.run_context import WARM_UP, RunContext, of_seed, purpose_key, steps_per_epoch
+from jaxnas.few_shot.run_context import validate_few_shot as check_few_shot
 from jaxnas.few_shot.sample import uniform_cells
 from jaxnas.few_shot.stages import score_paths
 from jaxnas.few_shot.validation import check_uniform
@@ -63,13 +63,13 @@ def seed_of(config: RegimeConfig, part: str, seed: int) -> int:
     return seed if part in config.varied else config.seeds[0]
 
 
-def follow(problem: RunContext, config: RegimeConfig, seed: int, stages: Stages) -> None:
+def follow(context: RunContext, config: RegimeConfig, seed: int, stages: Stages) -> None:
     """Trains the supernet of a seed phase by phase; its stages tell accuracies of the cells at every look.
 
-    `problem` holds the seed's images. All kinds of evaluation are made at the end, before it only the first.
+    `context` holds the seed's images. All kinds of evaluation are made at the end, before it only the first.
     """
-    programs, each = problem.programs, steps_per_epoch(problem)
-    weights, draws = (of_seed(problem, seed_of(config, part, seed)) for part in (WEIGHTS, DRAWS))
+    programs, each = context.programs, steps_per_epoch(context)
+    weights, draws = (of_seed(context, seed_of(config, part, seed)) for part in (WEIGHTS, DRAWS))
     params = initial_weights(programs.network, purpose_key(weights, WARM_UP, 0))
     total, before = sum(config.phases), 0
     looks = {round(total * look / config.looks) for look in range(1, config.looks + 1)}
@@ -79,7 +79,7 @@ def follow(problem: RunContext, config: RegimeConfig, seed: int, stages: Stages)
         return Averaged(new, mix(config.average, states.mean, new.params, new.step == each)), metrics
 
     for phase, epochs in enumerate(config.phases):
-        keys, masks = jnp.stack([purpose_key(draws, WARM_UP, 1 + phase)]), problem.space.full_mask()[None]
+        keys, masks = jnp.stack([purpose_key(draws, WARM_UP, 1 + phase)]), context.space.full_mask()[None]
         states = new_states(keys, masks, params, programs.optimizer, epochs * each)
 
         def look(number: int, states: Averaged, before: int = before) -> list[Row]:
@@ -87,49 +87,49 @@ def follow(problem: RunContext, config: RegimeConfig, seed: int, stages: Stages)
             if done not in looks:
                 return [{}]
             found = (
-                read(problem, config, states)
+                read(context, config, states)
                 if done == total
-                else {"batch statistics": _scores(problem, states.of.params)}
+                else {"batch statistics": _scores(context, states.of.params)}
             )
             return [{"done": done, "read": {kind: np.round(scores, 4).tolist() for kind, scores in found.items()}}]
 
         with stages(f"seed_{seed}_phase_{phase}") as stage:
-            trained = train(Averaged(states, states.params), problem.train, epoch, epochs, stage, describe=look)
+            trained = train(Averaged(states, states.params), context.train, epoch, epochs, stage, describe=look)
         params, before = jax.tree.map(lambda leaf: leaf[0], trained.of.params), before + epochs
 
 
-def read(problem: RunContext, config: RegimeConfig, states: Averaged) -> dict[str, np.ndarray]:
+def read(context: RunContext, config: RegimeConfig, states: Averaged) -> dict[str, np.ndarray]:
     """Validation accuracies [A] of the cells by kind of evaluation."""
-    few = jax.tree.map(lambda leaf: leaf[: max(1, len(leaf) // 4)], problem.valid)
+    few = jax.tree.map(lambda leaf: leaf[: max(1, len(leaf) // 4)], context.valid)
     found = {
-        "batch statistics": _scores(problem, states.of.params),
-        "a quarter of the images": _scores(problem._replace(valid=few), states.of.params),
+        "batch statistics": _scores(context, states.of.params),
+        "a quarter of the images": _scores(context._replace(valid=few), states.of.params),
     }
     if config.recalibrate:
-        found["recalibrated"] = _scores(problem, states.of.params, config.recalibrate)
+        found["recalibrated"] = _scores(context, states.of.params, config.recalibrate)
     if config.average:
-        found["averaged weights"] = _scores(problem, states.mean)
+        found["averaged weights"] = _scores(context, states.mean)
     return found
 
 
-def cost(problem: RunContext, config: RegimeConfig) -> tuple[float, float]:
+def cost(context: RunContext, config: RegimeConfig) -> tuple[float, float]:
     """Seconds that training takes, and that one evaluation of the cells does, each by a few that are timed."""
     settings = replace(
-        problem.config,
+        context.config,
         warmup_epochs=sum(config.phases),
-        truth=replace(problem.config.truth, top=0, every=0),
+        truth=replace(context.config.truth, top=0, every=0),
         selection=SelectionConfig(),
         control=ControlConfig(random_splits=0),  # the supernet that is not split stays
         fusion=0,
     )
-    found = forecast(problem._replace(config=settings), with_table=True)
+    found = forecast(context._replace(config=settings), with_table=True)
     seconds = {work.stage: taken for work, taken in zip(found.work, found.seconds, strict=True)}
     return seconds["warm_up"], seconds["judge_unsplit"]
 
 
-def look_rows(problem: RunContext, config: RegimeConfig, metrics: list[Row], truth: np.ndarray) -> list[Row]:
+def look_rows(context: RunContext, config: RegimeConfig, metrics: list[Row], truth: np.ndarray) -> list[Row]:
     """Rows of `looks.csv`: every seed at every look, from the rows of `metrics.jsonl` and the truth [A], percent."""
-    each, rows = steps_per_epoch(problem), []
+    each, rows = steps_per_epoch(context), []
     for seed in config.seeds:
         for epoch, kinds in _by_seed(metrics, seed).items():
             for kind, scores in kinds.items():
@@ -179,10 +179,10 @@ def _crossed(name: str, found: Crossed | None) -> Row:
     return {name: value, f"{name}_low": low, f"{name}_high": high}
 
 
-def _scores(problem: RunContext, params: Params, recalibrate: int = 0) -> np.ndarray:
+def _scores(context: RunContext, params: Params, recalibrate: int = 0) -> np.ndarray:
     """Accuracies [A] by the statistics of each batch, or of so many training batches, whatever a selector would use."""
-    settings = replace(problem.config, selection=SelectionConfig(recalibrate=recalibrate))
-    return score_paths(problem._replace(config=settings), params, [uniform_cells(problem)])[0]
+    settings = replace(context.config, selection=SelectionConfig(recalibrate=recalibrate))
+    return score_paths(context._replace(config=settings), params, [uniform_cells(context)])[0]
 
 
 @jax.jit

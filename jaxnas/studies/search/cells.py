@@ -12,9 +12,9 @@ import numpy as np
 
 from jaxnas.data import Dataset
 from jaxnas.few_shot.config import FewShotConfig
-from jaxnas.few_shot.context import RunContext, prepare
-from jaxnas.few_shot.context import validate_few_shot as check_few_shot
 from jaxnas.few_shot.one_shot import SearchPrograms, build_evaluators, build_search_programs, single
+from jaxnas.few_shot.run_context import RunContext, prepare
+from jaxnas.few_shot.run_context import validate_few_shot as check_few_shot
 from jaxnas.few_shot.validation import check_channels, check_images, scalar_metrics
 from jaxnas.search import ALGORITHMS
 from jaxnas.selection import SELECTORS, Trained
@@ -63,13 +63,13 @@ def validate_study(config: StudyConfig) -> SearchSpace:
 def prepare_study(config: StudyConfig, dataset: Dataset) -> RunContext:
     """What all cells share: images, network, and how architectures are trained alone. Raises UserError."""
     validate_study(config)
-    problem = prepare(_few_shot(config), dataset)
-    check_images(problem.train, problem.valid, config.recalibrate, config.data.batch)
-    return problem
+    context = prepare(_few_shot(config), dataset)
+    check_images(context.train, context.valid, config.recalibrate, config.data.batch)
+    return context
 
 
 def search_scopes(
-    problem: RunContext,
+    context: RunContext,
     config: StudyConfig,
     workdir: Path,
     scopes: list[Scope],
@@ -83,7 +83,7 @@ def search_scopes(
     What the files hold already is not computed again. A supernet that diverged and a selector that cannot be have rows
     with an `error`.
     """
-    base, settings = problem.programs, problem.config
+    base, settings = context.programs, context.config
     judges_of = cache(
         partial(build_evaluators, base, settings, score=config.score)
     )  # shared by algorithms of one network
@@ -96,7 +96,7 @@ def search_scopes(
         if {(name, epochs, scope.name, seed, selector) for seed, scope in items for selector in told} <= known:
             continue
         config = replace(config, epochs=epochs)
-        algorithm = ALGORITHMS[name](problem.space)
+        algorithm = ALGORITHMS[name](context.space)
         if name not in made:
             made[name] = build_search_programs(base, settings, algorithm)
         programs = made[name]
@@ -104,7 +104,7 @@ def search_scopes(
         states, error = None, "the training diverged"
         try:
             with stages(f"train_{name}_{epochs}") as stage:
-                states = train_supernets(problem, config, programs, masks, stage)
+                states = train_supernets(context, config, programs, masks, stage)
         except NonFiniteLoss as every_one:
             error = str(every_one)
         with stages(f"select_{name}_{epochs}") as stage:
@@ -112,7 +112,7 @@ def search_scopes(
             for number, (seed, scope) in enumerate(items):
                 view = None
                 if states is not None and is_finite(one := single(states, number)):
-                    view = trained_of(problem, config, programs, judges, one)
+                    view = trained_of(context, config, programs, judges, one)
                 cell = {"algorithm": name, "epochs": epochs, "scope": scope.name, "seed": seed}
                 _record(workdir, config, view, error, cell, scope, known)
                 stage.advance(number + 1, len(items), np.zeros(()), [])

@@ -9,7 +9,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from jaxnas.arithmetic import Cost, Odds, counter
-from jaxnas.few_shot.context import RunContext, steps_per_epoch
+from jaxnas.few_shot.run_context import RunContext, steps_per_epoch
 from jaxnas.search import ALGORITHMS
 from jaxnas.studies.search.cells import ARITHMETIC, EPOCHS, IMAGES, Scope
 from jaxnas.studies.search.config import StudyConfig
@@ -30,22 +30,22 @@ class Costs(NamedTuple):
         return float(self.alone_products[op_ids].mean(1).sum())
 
 
-def costs_of(problem: RunContext, config: StudyConfig, scopes: list[Scope]) -> Costs:
+def costs_of(context: RunContext, config: StudyConfig, scopes: list[Scope]) -> Costs:
     """Counted over the programs of this machine; traces a step of each algorithm.
 
     A path counts as the mean over the connected architectures of its scope, which is exact where each is as likely.
     Algorithms that learn which are better come to cost less or more than that. A branch in which an algorithm does
     something else for a part of its training counts as the mean of both.
     """
-    steps, batch = steps_per_epoch(problem), config.data.batch
-    shares = {scope.name: _shares(problem, scope) for scope in scopes}
+    steps, batch = steps_per_epoch(context), config.data.batch
+    shares = {scope.name: _shares(context, scope) for scope in scopes}
     images, products = {}, {}
     for name in config.algorithms:
-        images[name] = ALGORITHMS[name](problem.space).passes * steps * batch
-        counted = _counter(problem, name)
+        images[name] = ALGORITHMS[name](context.space).passes * steps * batch
+        counted = _counter(context, name)
         for scope_name, of_scope in shares.items():
             products[name, scope_name] = float(steps * counted(partial(_odds, of_scope)).products)
-    counted, ops = _counter(problem, None), np.eye(len(problem.space.ops))
+    counted, ops = _counter(context, None), np.eye(len(context.space.ops))
     alone = steps * np.array([float(counted(partial(_odds, only)).products) for only in ops])
     return Costs(images, products, steps * batch, alone)
 
@@ -72,20 +72,20 @@ def random_epochs(config: StudyConfig, costs: Costs, equal: str, algorithm: str,
     return max(1, round(epochs * costs.images[algorithm] / (costs.alone_images * len(drawn))))
 
 
-def _shares(problem: RunContext, scope: Scope) -> np.ndarray:
+def _shares(context: RunContext, scope: Scope) -> np.ndarray:
     """How often each operation is on an edge, over the connected architectures of a scope; [O], they sum to 1."""
-    op_ids = problem.space.enumerate_connected(scope.mask)
-    return np.bincount(op_ids.ravel(), minlength=len(problem.space.ops)) / op_ids.size
+    op_ids = context.space.enumerate_connected(scope.mask)
+    return np.bincount(op_ids.ravel(), minlength=len(context.space.ops)) / op_ids.size
 
 
 def _odds(shares: np.ndarray, branches: int) -> np.ndarray:
     return shares if branches == len(shares) else np.full(branches, 1 / branches)
 
 
-def _counter(problem: RunContext, name: str | None) -> Callable[[Odds], Cost]:
+def _counter(context: RunContext, name: str | None) -> Callable[[Odds], Cost]:
     """Counts a training step of an algorithm's supernet or, for None, of an architecture trained alone."""
-    programs, config, mask = problem.programs, problem.config, jnp.asarray(problem.space.full_mask())
-    batch = jax.tree.map(lambda x: jax.ShapeDtypeStruct((config.data.batch, *x.shape[1:]), x.dtype), problem.train)
+    programs, config, mask = context.programs, context.config, jnp.asarray(context.space.full_mask())
+    batch = jax.tree.map(lambda x: jax.ShapeDtypeStruct((config.data.batch, *x.shape[1:]), x.dtype), context.train)
     if name is None:
 
         def only(key: Key, mask: Array) -> Array:
@@ -96,7 +96,7 @@ def _counter(problem: RunContext, name: str | None) -> Callable[[Odds], Cost]:
         step: Any = build_step(network, programs.pipeline.augment, config.optimizer, only)
         stats, batches = network.init_stats(), [batch]
     else:
-        algorithm = ALGORITHMS[name](problem.space)
+        algorithm = ALGORITHMS[name](context.space)
         network = programs.supernet(algorithm.partial)
         step = build_bilevel_step(network, programs.pipeline.augment, config.optimizer, algorithm)
         stats, batches = None, [batch, batch]

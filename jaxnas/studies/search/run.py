@@ -36,20 +36,20 @@ def run_study(
 
     Raises UserError before work starts.
     """
-    problem = prepare_study(config, dataset)
+    context = prepare_study(config, dataset)
     if table is not None:
         table.check(config.data.name)
     digest = sha256(dataset.train.images.tobytes() + dataset.valid.images.tobytes()).hexdigest()
     truth = None if table is None else sha256(table.accuracies[config.data.name].tobytes()).hexdigest()
     masks = {scope.name: np.asarray(scope.mask, int).tolist() for scope in scopes}
     inputs = {"images": digest, "truth": truth, "scopes": masks}
-    with open_workdir(workdir, to_dict(config), inputs, MAY_CHANGE, strategy=problem.config.strategy):
+    with open_workdir(workdir, to_dict(config), inputs, MAY_CHANGE, strategy=context.config.strategy):
         stages = partial(open_stage, workdir, note=note, show=show)
-        costs = costs_of(problem, config, scopes)
+        costs = costs_of(context, config, scopes)
         epochs = {equal: epochs_of(config, costs, equal) for equal in config.equal}
         lengths = {(name, of[name]): None for name in config.algorithms for of in epochs.values()}
-        search_scopes(problem, config, workdir, scopes, [*lengths], stages)
-        cells, supernets, summary = conclude(problem, config, workdir, dataset, table, scopes, costs, stages)
+        search_scopes(context, config, workdir, scopes, [*lengths], stages)
+        cells, supernets, summary = conclude(context, config, workdir, dataset, table, scopes, costs, stages)
         for name, rows in (("cells", cells), ("supernets", supernets), ("summary", summary)):
             write_csv(workdir / f"{name}.csv", rows)
     return cells, summary

@@ -8,7 +8,7 @@ from jaxnas.analysis import kendall, mean_interval
 from jaxnas.analysis.intervals import expected_best
 from jaxnas.benchmarks import Table
 from jaxnas.data import Dataset
-from jaxnas.few_shot.context import RunContext, architecture_name
+from jaxnas.few_shot.run_context import RunContext, architecture_name
 from jaxnas.studies.search.agreement import Rankings, between_seeds, interval_columns, rankings
 from jaxnas.studies.search.cells import CELLS, SUPERNETS, Scope
 from jaxnas.studies.search.config import StudyConfig
@@ -22,7 +22,7 @@ COST = ("epochs", "images", "billion_multiply_adds")  # of the training
 
 
 def conclude(
-    problem: RunContext,
+    context: RunContext,
     config: StudyConfig,
     workdir: Path,
     dataset: Dataset,
@@ -33,15 +33,15 @@ def conclude(
 ) -> tuple[list[Row], list[Row], list[Row]]:
     """Rows of `cells.csv`, `supernets.csv` and `summary.csv`."""
     cells, supernets = (_compared(read_jsonl(workdir / name), config, costs) for name in (CELLS, SUPERNETS))
-    cells = [*cells, *_searched(problem, config, workdir, scopes, costs, stages)]
+    cells = [*cells, *_searched(context, config, workdir, scopes, costs, stages)]
     asked = [row["op_ids"] for row in cells if row["op_ids"]]
     asked += [op_ids for row in supernets for op_ids in row.get("op_ids", ())]
-    op_ids = np.array(asked, np.int32).reshape(-1, len(problem.space.edges))
-    truth = true_accuracies(problem, config, workdir, dataset, table, op_ids, stages)
-    known = {} if table is None else {scope.name: _values(problem, scope, table, config) for scope in scopes}
-    cell_rows = [_cell(problem, row, truth, known.get(row["scope"])) for row in cells]
+    op_ids = np.array(asked, np.int32).reshape(-1, len(context.space.edges))
+    truth = true_accuracies(context, config, workdir, dataset, table, op_ids, stages)
+    known = {} if table is None else {scope.name: _values(context, scope, table, config) for scope in scopes}
+    cell_rows = [_cell(context, row, truth, known.get(row["scope"])) for row in cells]
     supernet_rows = [_supernet(row, truth) for row in supernets]
-    summary = summaries(problem, cell_rows, rankings(supernets, truth), {scope.name: scope.mask for scope in scopes})
+    summary = summaries(context, cell_rows, rankings(supernets, truth), {scope.name: scope.mask for scope in scopes})
     return cell_rows, supernet_rows, _filled([*summary, *_chance(config, known)])
 
 
@@ -61,10 +61,10 @@ def _compared(rows: list[Row], config: StudyConfig, costs: Costs) -> list[Row]:
 
 
 def _searched(
-    problem: RunContext, config: StudyConfig, workdir: Path, scopes: list[Scope], costs: Costs, stages: Stages
+    context: RunContext, config: StudyConfig, workdir: Path, scopes: list[Scope], costs: Costs, stages: Stages
 ) -> list[Row]:
     """The random searches of every comparison, one for all algorithms beside which it would be the same."""
-    draws = random_draws(problem, config, scopes)
+    draws = random_draws(context, config, scopes)
     beside: dict[tuple[str, str, tuple[int, ...]], list[str]] = {}  # (equal, scope, epochs of each seed) -> algorithms
     for equal in config.equal if draws else ():
         for scope in scopes:
@@ -78,7 +78,7 @@ def _searched(
         for seed, epochs in zip(config.seeds, of_seeds, strict=True)
     ]
     searches = [search for _, search in wanted]
-    found = random_search(problem, workdir, searches, stages)
+    found = random_search(context, workdir, searches, stages)
     spent = [
         {
             "images": s.epochs * costs.alone_images * len(s.op_ids),
@@ -89,7 +89,7 @@ def _searched(
     return [{**row, **name, **cost} for (name, _), row, cost in zip(wanted, found, spent, strict=True)]
 
 
-def summaries(problem: RunContext, cells: list[Row], ranked: Rankings, masks: dict[str, np.ndarray]) -> list[Row]:
+def summaries(context: RunContext, cells: list[Row], ranked: Rankings, masks: dict[str, np.ndarray]) -> list[Row]:
     """Means over seeds of the cells that did not fail, with Student's intervals, the difference from the random search
     of the same cost, paired by seed, and how far the seeds agree. masks: of each scope."""
     groups: dict[tuple[str, ...], list[Row]] = {}
@@ -105,7 +105,7 @@ def summaries(problem: RunContext, cells: list[Row], ranked: Rankings, masks: di
         equal, algorithm, _, scope, _ = name
         row = {**dict(zip(GROUP, name, strict=True)), **_mean(of), **_cost(of)}
         row |= _difference(of, controls.get((equal, algorithm, scope), []))
-        row |= between_seeds(problem.space, [r for r in of if not r["error"]], masks[scope])
+        row |= between_seeds(context.space, [r for r in of if not r["error"]], masks[scope])
         rows.append({**row, **ranked.get((equal, algorithm, scope), {})})
     return rows
 
@@ -140,12 +140,12 @@ def _estimate(column: str, values: list[float]) -> Row:
     return interval_columns(column, mean_interval(np.array(values)) if values else None)
 
 
-def _cell(problem: RunContext, row: Row, truth: Truth, known: np.ndarray | None) -> Row:
+def _cell(context: RunContext, row: Row, truth: Truth, known: np.ndarray | None) -> Row:
     """One row of `cells.csv`; rank and regret are among the connected architectures of its sub-space, `known` [A]."""
     found: Row = {"architecture": "", "true_accuracy": None, "true_rank": None, "regret": None}
     if row["op_ids"]:
         value = truth[tuple(row["op_ids"])]
-        found |= {"architecture": architecture_name(problem, np.array(row["op_ids"])), "true_accuracy": value}
+        found |= {"architecture": architecture_name(context, np.array(row["op_ids"])), "true_accuracy": value}
         if known is not None:
             found |= {"true_rank": 1 + int((known > value).sum()), "regret": float(known.max()) - value}
     names = (*GROUP, "seed", *COST)
@@ -175,5 +175,5 @@ def _chance(config: StudyConfig, known: dict[str, np.ndarray]) -> list[Row]:
     return rows
 
 
-def _values(problem: RunContext, scope: Scope, table: Table, config: StudyConfig) -> np.ndarray:
-    return table.query(problem.space.enumerate_connected(scope.mask), config.data.name)
+def _values(context: RunContext, scope: Scope, table: Table, config: StudyConfig) -> np.ndarray:
+    return table.query(context.space.enumerate_connected(scope.mask), config.data.name)

@@ -15,8 +15,8 @@ import jax.numpy as jnp
 import numpy as np
 
 from jaxnas.config import SplitConfig
-from jaxnas.few_shot.context import RunContext
 from jaxnas.few_shot.one_shot import begin, build_evaluators, build_search_programs, single, train_on
+from jaxnas.few_shot.run_context import RunContext
 from jaxnas.search import ALGORITHMS
 from jaxnas.selection import Trained
 from jaxnas.spaces.base import SearchSpace
@@ -113,25 +113,25 @@ def leaves_of(
     return leaves, stands
 
 
-def warm_up(problem: RunContext, config: SplitAblationConfig, stages: Stages) -> Params:
+def warm_up(context: RunContext, config: SplitAblationConfig, stages: Stages) -> Params:
     """Weights of one full supernet for each seed, trained on uniform paths; leaves [seeds, ...]."""
     settings = replace(config.study, epochs=config.warmup_epochs)
-    programs = build_search_programs(problem.programs, problem.config, ALGORITHMS["uniform"](problem.space))
+    programs = build_search_programs(context.programs, context.config, ALGORITHMS["uniform"](context.space))
     with stages("warm_up") as stage:
-        states = train_supernets(problem, settings, programs, problem.space.full_mask()[None], stage)
+        states = train_supernets(context, settings, programs, context.space.full_mask()[None], stage)
     return states.subnet.params
 
 
 def run_leaves(
-    problem: RunContext, config: SplitAblationConfig, workdir: Path, leaves: list[Leaf], parents: Params, stages: Stages
+    context: RunContext, config: SplitAblationConfig, workdir: Path, leaves: list[Leaf], parents: Params, stages: Stages
 ) -> None:
     """Trains all leaves by each algorithm as one stacked state, and appends what each gives to the work directory.
 
     parents: weights of the seeds' warmed-up supernets, leaves [seeds, ...]. What the file holds is not done again.
     """
     study = config.study
-    base = problem.programs
-    judges = build_evaluators(base, problem.config, base.network, study.score)
+    base = context.programs
+    judges = build_evaluators(base, context.config, base.network, study.score)
     known = {leaf_name(row) for row in read_jsonl(workdir / CELLS)}
     rows = np.array([study.seeds.index(leaf.seed) for leaf in leaves])
     params = jax.jit(lambda tree: jax.tree.map(lambda w: w[rows], tree))(parents)
@@ -140,12 +140,12 @@ def run_leaves(
         wanted = [{"algorithm": name, "split": x.split, "seed": x.seed, "leaf": x.number} for x in leaves]
         if {leaf_name(row) for row in wanted} <= known:
             continue
-        programs = build_search_programs(base, problem.config, ALGORITHMS[name](problem.space))
+        programs = build_search_programs(base, context.config, ALGORITHMS[name](context.space))
         states, error = None, "the training diverged"
         try:
             with stages(f"train_{name}") as stage:
-                start = begin(problem, programs, _keys(leaves), masks, study.epochs, params)
-                states = train_on(problem, programs, start, study.epochs, stage, True)
+                start = begin(context, programs, _keys(leaves), masks, study.epochs, params)
+                states = train_on(context, programs, start, study.epochs, stage, True)
         except NonFiniteLoss as every_one:
             error = str(every_one)
         with stages(f"select_{name}") as stage:
@@ -154,12 +154,12 @@ def run_leaves(
                 if leaf_name(row) not in known:
                     view = None
                     if states is not None and is_finite(one := single(states, number)):
-                        view = trained_of(problem, study, programs, judges, one)
-                    append_rows(workdir / CELLS, [{**row, **_taken(problem, study, view, error, leaf)}])
+                        view = trained_of(context, study, programs, judges, one)
+                    append_rows(workdir / CELLS, [{**row, **_taken(context, study, view, error, leaf)}])
                 stage.advance(number + 1, len(leaves), np.zeros(()), [])
 
 
-def _taken(problem: RunContext, study: StudyConfig, view: Trained | None, error: str, leaf: Leaf) -> Row:
+def _taken(context: RunContext, study: StudyConfig, view: Trained | None, error: str, leaf: Leaf) -> Row:
     """What the selector takes from a leaf, its validation accuracy, and those of a random sample of the leaf."""
     began = time.monotonic()
     failed: Row = {"op_ids": None, "validation_score": None, "sample": [], "evaluations": 0, "seconds": 0.0}
@@ -170,7 +170,7 @@ def _taken(problem: RunContext, study: StudyConfig, view: Trained | None, error:
     found = select(view, study, {"seed": leaf.seed, "selector": study.selectors[0], "run": run}, scope)
     if found["error"]:
         return {**failed, "error": found["error"]}
-    drawn = sample(problem.space, scope, study.ranked)
+    drawn = sample(context.space, scope, study.ranked)
     accuracy = view.accuracy(np.concatenate([[found["op_ids"]], drawn]).astype(np.int32))
     return {
         "op_ids": found["op_ids"],

@@ -14,7 +14,7 @@ from jaxnas.analysis import expected_best
 from jaxnas.benchmarks import Table
 from jaxnas.config import to_dict
 from jaxnas.data import Dataset
-from jaxnas.few_shot.context import RunContext, steps_per_epoch
+from jaxnas.few_shot.run_context import RunContext, steps_per_epoch
 from jaxnas.spaces.base import SearchSpace
 from jaxnas.spaces.split_file import read_splits
 from jaxnas.studies.search.cells import Scope, prepare_study
@@ -70,7 +70,7 @@ class Work(NamedTuple):
     """What an ablation is made of."""
 
     config: SplitAblationConfig
-    problem: RunContext
+    context: RunContext
     dataset: Dataset
     table: Table | None
     inputs: dict[str, str | None]  # digests of what is read
@@ -152,9 +152,9 @@ def run_ablation(
     work = _prepare(config, dataset, table, trees)
     with _opened(work, workdir):
         stages = partial(open_stage, workdir, note=note, show=show)
-        parents = warm_up(work.problem, config, stages)
-        trained = _trained(work, workdir, trees, grow_trees(work.problem, config, parents, stages))
-        run_leaves(work.problem, config, workdir, trained.leaves, parents, stages)
+        parents = warm_up(work.context, config, stages)
+        trained = _trained(work, workdir, trees, grow_trees(work.context, config, parents, stages))
+        run_leaves(work.context, config, workdir, trained.leaves, parents, stages)
         return _conclude(work, trained, workdir, stages)
 
 
@@ -176,7 +176,7 @@ def merge(
     found = [_shard_rows(work, shard) for shard in shards]
     rows = {leaf_name(row): row for leaves, _ in found for row in leaves}
     with _opened(work, workdir):
-        trained = _trained(work, workdir, trees, read_grown(work.problem, config, [*shards]))
+        trained = _trained(work, workdir, trees, read_grown(work.context, config, [*shards]))
         known = {leaf_name(row) for row in read_jsonl(workdir / CELLS)}
         held = known | {*rows}
         wanted = [
@@ -193,7 +193,7 @@ def merge(
 def _prepare(config: SplitAblationConfig, dataset: Dataset, table: Table | None, trees: Trees) -> Work:
     validate_split_ablation(config)
     data = config.study.data.name
-    problem = prepare_study(config.study, dataset)
+    context = prepare_study(config.study, dataset)
     if table is not None:
         table.check(data)
     given = [trees(name, seed) for name in _given(config) for seed in config.study.seeds]
@@ -202,7 +202,7 @@ def _prepare(config: SplitAblationConfig, dataset: Dataset, table: Table | None,
         "splits": sha256(b"".join(masks.tobytes() for masks in given)).hexdigest(),
         "truth": None if table is None else sha256(table.accuracies[data].tobytes()).hexdigest(),
     }
-    return Work(config, problem, dataset, table, inputs)
+    return Work(config, context, dataset, table, inputs)
 
 
 def _trained(work: Work, workdir: Path, trees: Trees, grown: Grown) -> Trained:
@@ -215,12 +215,12 @@ def _trained(work: Work, workdir: Path, trees: Trees, grown: Grown) -> Trained:
         path = tree_file(workdir, name, seed)
         path.parent.mkdir(exist_ok=True)
         write_json(path, tree.to_json())
-    leaves, stands = leaves_of(work.config, work.problem.space, masks)
-    return Trained(leaves, stands, grown_images(work.problem, work.config, grown))
+    leaves, stands = leaves_of(work.config, work.context.space, masks)
+    return Trained(leaves, stands, grown_images(work.context, work.config, grown))
 
 
 def _opened(work: Work, workdir: Path) -> AbstractContextManager[Path]:
-    strategy = work.problem.config.strategy
+    strategy = work.context.config.strategy
     return open_workdir(workdir, to_dict(work.config), work.inputs, MAY_CHANGE, strategy=strategy)
 
 
@@ -240,19 +240,19 @@ def _shard_rows(work: Work, shard: Path) -> tuple[list[Row], list[Row]]:
 
 def _conclude(work: Work, trained: Trained, workdir: Path, stages: Stages) -> list[Row]:
     """Writes both tables; rows of the second."""
-    problem, study = work.problem, work.config.study
+    context, study = work.context, work.config.study
     kept = read_jsonl(workdir / CELLS)
-    whole = [Scope("whole", problem.space.full_mask())]
+    whole = [Scope("whole", context.space.full_mask())]
     epochs = _random_epochs(work, trained)
-    draws = random_draws(problem, study, whole)
+    draws = random_draws(context, study, whole)
     searches = [Search(scope, seed, op_ids, epochs) for (seed, scope), op_ids in draws.items()]
-    searched = random_search(problem, workdir, searches, stages)
+    searched = random_search(context, workdir, searches, stages)
     asked = [row["op_ids"] for row in [*kept, *searched] if row["op_ids"]]
-    op_ids = np.array(asked, np.int32).reshape(-1, len(problem.space.edges))
-    truth = true_accuracies(problem, study, workdir, work.dataset, work.table, op_ids, stages)
+    op_ids = np.array(asked, np.int32).reshape(-1, len(context.space.edges))
+    truth = true_accuracies(context, study, workdir, work.dataset, work.table, op_ids, stages)
     source = "table" if work.table is not None else f"alone, {study.alone_epochs} epochs"
-    shares = shares_of(problem.space, trained.leaves)
-    cells = cell_rows(problem, work.config, kept, trained.stands, trained.scoring, shares, truth, source)
+    shares = shares_of(context.space, trained.leaves)
+    cells = cell_rows(context, work.config, kept, trained.stands, trained.scoring, shares, truth, source)
     write_csv(workdir / "cells.csv", cells)
     found = table_rows(work.config, _values(work, trained, kept, shares, truth), _chance(work, searched, truth))
     write_csv(workdir / "table.csv", found)
@@ -276,7 +276,7 @@ def _chance(work: Work, searched: list[Row], truth: Truth) -> dict[str, dict[int
     if searched:
         chance["random search"] = {row["seed"]: truth[tuple(row["op_ids"])] for row in searched}
     if work.table is not None:
-        space, study = work.problem.space, work.config.study
+        space, study = work.context.space, work.config.study
         known = work.table.query(space.enumerate_connected(), study.data.name)
         for k, name in ((1, "random cell"), (8, "best of 8 by the truth")):
             chance[name] = {seed: expected_best(known, k) for seed in study.seeds}
@@ -285,8 +285,8 @@ def _chance(work: Work, searched: list[Row], truth: Truth) -> dict[str, dict[int
 
 def _random_epochs(work: Work, trained: Trained) -> int:
     """Epochs of each network of the random search: together, the images of the dearest split."""
-    problem, study = work.problem, work.config.study
+    context, study = work.context, work.config.study
     most = 1 + max(leaf.number for leaf in trained.leaves)
-    images = max(images_of(problem, work.config, algorithm, most) for algorithm in study.algorithms)
+    images = max(images_of(context, work.config, algorithm, most) for algorithm in study.algorithms)
     images += max(trained.scoring.values(), default=0)
-    return max(1, round(images / (max(1, study.random) * steps_per_epoch(problem) * study.data.batch)))
+    return max(1, round(images / (max(1, study.random) * steps_per_epoch(context) * study.data.batch)))

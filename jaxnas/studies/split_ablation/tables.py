@@ -5,7 +5,7 @@ from typing import Any
 import numpy as np
 
 from jaxnas.analysis import mean_interval
-from jaxnas.few_shot.context import RunContext, architecture_name, steps_per_epoch
+from jaxnas.few_shot.run_context import RunContext, architecture_name, steps_per_epoch
 from jaxnas.search import ALGORITHMS
 from jaxnas.selection import ESTIMATES
 from jaxnas.spaces.base import SearchSpace, mask_size
@@ -23,14 +23,14 @@ def shares_of(space: SearchSpace, leaves: list[Leaf]) -> Shares:
     return {(leaf.split, leaf.seed, leaf.number): mask_size(leaf.mask) / space.size for leaf in leaves}
 
 
-def images_of(problem: RunContext, config: SplitAblationConfig, algorithm: str, leaves: int) -> int:
+def images_of(context: RunContext, config: SplitAblationConfig, algorithm: str, leaves: int) -> int:
     """Training images that one split sees, forward and backward: its warm-up, and all its leaves."""
-    epochs = config.warmup_epochs + leaves * ALGORITHMS[algorithm](problem.space).passes * config.study.epochs
-    return epochs * steps_per_epoch(problem) * config.study.data.batch
+    epochs = config.warmup_epochs + leaves * ALGORITHMS[algorithm](context.space).passes * config.study.epochs
+    return epochs * steps_per_epoch(context) * config.study.data.batch
 
 
 def cell_rows(
-    problem: RunContext,
+    context: RunContext,
     config: SplitAblationConfig,
     kept: list[Row],
     stands: dict[tuple[str, int], str],
@@ -56,13 +56,13 @@ def cell_rows(
                     rows.append(
                         {
                             **{"split": split, "algorithm": algorithm, "seed": seed, "leaf": row["leaf"]},
-                            "architecture": architecture_name(problem, np.array(op_ids)) if op_ids else "",
+                            "architecture": architecture_name(context, np.array(op_ids)) if op_ids else "",
                             "validation_score": row["validation_score"],
                             "true_accuracy": truth[tuple(op_ids)] if op_ids else None,
                             "picked_by": " ".join(rule for rule, best in places.items() if best == place),
                             "truth_source": source,
-                            "images_seen": images_of(problem, config, algorithm, 1)
-                            - images_of(problem, config, algorithm, 0),
+                            "images_seen": images_of(context, config, algorithm, 1)
+                            - images_of(context, config, algorithm, 0),
                             "scoring_images": scoring.get((split, seed), 0),
                             **{"seconds": row["seconds"], "evaluations": row["evaluations"], "error": row["error"]},
                             "same_as": "" if trained == split else trained,

@@ -137,7 +137,7 @@ def prepare(config: FewShotConfig, dataset: Dataset) -> RunContext:
     config = replace(config, strategy=parallel.resolve(config.strategy))
     # Only what programs are made of: runs that differ in anything else share them.
     parts = {name: getattr(config, name) for name in ("data", "net", "optimizer", "split", "strategy")}
-    problem = RunContext(
+    context = RunContext(
         config=config,
         space=space,
         programs=build_programs(
@@ -147,8 +147,8 @@ def prepare(config: FewShotConfig, dataset: Dataset) -> RunContext:
         valid=fixed_batches(dataset.valid, _batch_size(len(dataset.valid), data.eval_batch)),
     )
     learns = config.search.algorithm != "uniform" or config.selection.tune_epochs > 0
-    check_images(problem.train, problem.valid, config.selection.recalibrate, data.batch if learns else 0)
-    return problem
+    check_images(context.train, context.valid, config.selection.recalibrate, data.batch if learns else 0)
+    return context
 
 
 def _batch_size(images: int, least: int) -> int:
@@ -227,21 +227,21 @@ def build_readings(
     return parallel.over(of_edge, strategy, paths=settings.background == "path")
 
 
-def steps_per_epoch(problem: RunContext) -> int:
+def steps_per_epoch(context: RunContext) -> int:
     """Whole batches in the training images."""
-    return problem.train.labels.shape[0] // problem.config.data.batch
+    return context.train.labels.shape[0] // context.config.data.batch
 
 
-def of_seed(problem: RunContext, seed: int) -> RunContext:
+def of_seed(context: RunContext, seed: int) -> RunContext:
     """The same images and programs for a run of another seed."""
-    return problem._replace(config=replace(problem.config, seed=seed))
+    return context._replace(config=replace(context.config, seed=seed))
 
 
-def purpose_key(problem: RunContext, purpose: int, index: int) -> Key:
+def purpose_key(context: RunContext, purpose: int, index: int) -> Key:
     """The key of one use: one purpose a stage, folded into the run's seed."""
-    return jax.random.fold_in(jax.random.fold_in(jax.random.key(problem.config.seed), purpose), index)
+    return jax.random.fold_in(jax.random.fold_in(jax.random.key(context.config.seed), purpose), index)
 
 
-def architecture_name(problem: RunContext, op_ids: np.ndarray) -> str:
+def architecture_name(context: RunContext, op_ids: np.ndarray) -> str:
     """The benchmark's string of op_ids [E]."""
-    return problem.space.encode(Architecture(tuple(int(o) for o in op_ids)))
+    return context.space.encode(Architecture(tuple(int(o) for o in op_ids)))

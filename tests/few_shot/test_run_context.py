@@ -10,8 +10,8 @@ from jaxnas.config import SearchConfig, SelectionConfig
 from jaxnas.data import load
 from jaxnas.distributed import hosts
 from jaxnas.few_shot.config import FewShotConfig
-from jaxnas.few_shot.context import architecture_name, prepare, purpose_key, steps_per_epoch, validate_few_shot
 from jaxnas.few_shot.presets import PRESETS
+from jaxnas.few_shot.run_context import architecture_name, prepare, purpose_key, steps_per_epoch, validate_few_shot
 from jaxnas.types import UserError
 
 
@@ -64,18 +64,18 @@ def test_every_preset_passes_the_checks() -> None:
         validate_few_shot(preset)
 
 
-def test_too_few_images_are_refused(problem) -> None:
-    dataset = load(problem.config.data, 0)
+def test_too_few_images_are_refused(context) -> None:
+    dataset = load(context.config.data, 0)
     few = dataset._replace(valid=dataset.valid.take(np.arange(31)))
     with pytest.raises(UserError, match=r"128 training and 31 validation images are too few: .* 32\) and 32"):
-        prepare(problem.config, few)
+        prepare(context.config, few)
     few = dataset._replace(train=dataset.train.take(np.arange(31)))
     with pytest.raises(UserError, match="31 training and 128 validation images are too few"):
-        prepare(problem.config, few)
+        prepare(context.config, few)
 
 
-def test_too_few_images_for_a_search_or_to_recalibrate_are_refused(problem) -> None:
-    dataset, config = load(problem.config.data, 0), problem.config
+def test_too_few_images_for_a_search_or_to_recalibrate_are_refused(context) -> None:
+    dataset, config = load(context.config.data, 0), context.config
     wide = replace(config, data=replace(config.data, batch=64))
     few = dataset._replace(valid=dataset.valid.take(np.arange(40)))
     searches = (
@@ -89,31 +89,31 @@ def test_too_few_images_for_a_search_or_to_recalibrate_are_refused(problem) -> N
         prepare(replace(config, selection=SelectionConfig(recalibrate=2)), dataset)
 
 
-def test_several_processes_share_uniform_paths_and_evolution_only(problem, monkeypatch) -> None:
+def test_several_processes_share_uniform_paths_and_evolution_only(context, monkeypatch) -> None:
     monkeypatch.setattr(hosts, "processes", lambda: 2)
-    validate_few_shot(replace(problem.config, leaf_weights="new"))
+    validate_few_shot(replace(context.config, leaf_weights="new"))
     for other in ({"search": SearchConfig(algorithm="darts")}, {"selection": SelectionConfig(name="random")}):
         with pytest.raises(UserError, match="several processes share uniform paths and evolution only, not "):
-            validate_few_shot(replace(problem.config, **other))
+            validate_few_shot(replace(context.config, **other))
 
 
-def test_validation_batches_are_equal_and_leave_little_over(problem) -> None:
-    dataset, config = load(problem.config.data, 0), problem.config
+def test_validation_batches_are_equal_and_leave_little_over(context) -> None:
+    dataset, config = load(context.config.data, 0), context.config
     pool = dataset.train.take(np.arange(300) % len(dataset.train))
     found = prepare(config, dataset._replace(valid=pool)).valid.labels.shape
     assert found == (2, 150)  # two batches of at least 128, and not two of 128 with 44 images left over
 
 
-def test_seeds_share_their_programs_and_nothing_else(problem) -> None:
-    other = prepare(replace(problem.config, seed=5), load(problem.config.data, 5))
-    again = prepare(problem.config, load(problem.config.data, 0))
+def test_seeds_share_their_programs_and_nothing_else(context) -> None:
+    other = prepare(replace(context.config, seed=5), load(context.config.data, 5))
+    again = prepare(context.config, load(context.config.data, 0))
     assert other.programs is again.programs
-    assert (np.asarray(other.train.images) != np.asarray(problem.train.images)).any()
-    keys = [purpose_key(p, purpose, i) for p in (problem, other) for purpose in (0, 1) for i in (0, 1)]
+    assert (np.asarray(other.train.images) != np.asarray(context.train.images)).any()
+    keys = [purpose_key(p, purpose, i) for p in (context, other) for purpose in (0, 1) for i in (0, 1)]
     assert len({str(key) for key in keys}) == 8
 
 
-def test_small_things(problem) -> None:
-    assert steps_per_epoch(problem) == 4
-    assert problem.config.strategy == "loop"
-    assert architecture_name(problem, np.array([1, 2])) == "|skip_connect~0|+|nor_conv_3x3~1|"
+def test_small_things(context) -> None:
+    assert steps_per_epoch(context) == 4
+    assert context.config.strategy == "loop"
+    assert architecture_name(context, np.array([1, 2])) == "|skip_connect~0|+|nor_conv_3x3~1|"
