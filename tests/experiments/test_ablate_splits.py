@@ -9,13 +9,12 @@ import numpy as np
 import pytest
 
 from jaxnas.spaces import NAS_BENCH_201, TOY
-from jaxnas.studies.split_ablation.command import main
+from jaxnas.studies.split_ablation.command import Command, main, run
 from jaxnas.studies.split_ablation.config import SplitAblationConfig
 from jaxnas.studies.split_ablation.leaves import expanded, leaves_of, random_masks, validate_split_ablation
 from jaxnas.studies.split_ablation.presets import SPLITS
 from jaxnas.studies.split_ablation.run import shard_of, trees_of
 from jaxnas.studies.split_ablation.tables import picked, picks, table_rows
-from jaxnas.studies.split_ablation.work import Command, run
 from jaxnas.types import UserError
 from jaxnas.workdir import append_rows, locked, read_jsonl
 from tests.distributed.test_hosts import ROOT

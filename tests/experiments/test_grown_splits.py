@@ -16,9 +16,9 @@ from jaxnas.few_shot.run_context import prepare
 from jaxnas.spaces import SPACES, Architecture
 from jaxnas.spaces.split_file import read_splits
 from jaxnas.studies.search.cells import prepare_study
+from jaxnas.studies.split_ablation.command import Command, run
 from jaxnas.studies.split_ablation.leaves import warm_up
 from jaxnas.studies.split_ablation.presets import SPLITS
-from jaxnas.studies.split_ablation.work import Command, run
 from jaxnas.types import QUIET, UserError
 from jaxnas.workdir import open_stage
 from tests.triangle import TRIANGLE

@@ -20,18 +20,114 @@ on a page.
 """
 
 from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
+from functools import partial
+from pathlib import Path
+from typing import Annotated, Any, Literal
 
+import jax
 import tyro
 from rich import box
 from rich.console import Console
 from rich.table import Table
 
+from jaxnas.benchmarks import read_table
+from jaxnas.config import to_dict
 from jaxnas.console import GOES_ON, cli_main, interval
+from jaxnas.data import load
 from jaxnas.distributed.parallel import use_every_core
+from jaxnas.report.document import write_page
+from jaxnas.report.format import note, read_csv
+from jaxnas.studies.launch import LaunchConfig, Outcome, run_jobs
+from jaxnas.studies.split_ablation.config import SplitAblationConfig
+from jaxnas.studies.split_ablation.leaves import validate_split_ablation
+from jaxnas.studies.split_ablation.page import ablation_page
 from jaxnas.studies.split_ablation.presets import SPLITS
-from jaxnas.studies.split_ablation.work import Command, Rows, launch, run
+from jaxnas.studies.split_ablation.run import merge, run_ablation, shard_of, trees_of
 from jaxnas.training import NonFiniteLoss
-from jaxnas.workdir import progress
+from jaxnas.types import UserError
+from jaxnas.workdir import Progress, progress, read_json
+
+Rows = list[dict[str, Any]]
+
+
+@dataclass(frozen=True)
+class Command:
+    """Splits crossed with search algorithms and seeds."""
+
+    workdir: Path
+    """directory for the results; a stopped run goes on there"""
+    config: Annotated[SplitAblationConfig, tyro.conf.arg(name="")]
+    trees: Path | None = None
+    """splits by metric and data set, a split_tree.json, or a folder of trees METRIC-SEED.json"""
+    shard: tuple[int, int] | None = None
+    """I N: only the I-th of N parts of the seeds, on this machine"""
+    merge: tuple[Path, ...] = ()
+    """work directories of all shards: join them instead of training"""
+    launcher: Literal["slurm", "local"] | None = None
+    """train and join shards as jobs: of a cluster, or in processes of this machine"""
+    shards: int = 1
+    """jobs of the launcher, each with a part of the seeds"""
+    launch: LaunchConfig = field(default_factory=LaunchConfig)
+    """what each job is given"""
+
+
+def run(command: Command, show: Progress) -> Rows:
+    """The whole ablation or its part; returns the rows of `table.csv`. Raises UserError, NonFiniteLoss."""
+    config = command.config
+    space = validate_split_ablation(config)
+    if command.merge and command.shard is not None:
+        raise UserError("a run trains one shard (--shard I N) or joins all of them (--merge DIR ...), not both")
+    if command.shard is not None:
+        config = shard_of(config, *command.shard)
+    trees = trees_of(space, config, command.trees)
+    table = None if config.study.table is None else read_table(space, config.study.table)
+    if config.study.quick_compile:
+        jax.config.update("jax_disable_most_optimizations", True)
+    dataset = load(config.study.data, command.config.study.seeds[0])  # the same images in every shard
+    if command.merge:
+        rows = merge(config, command.workdir, command.merge, dataset, table, trees, note, show)
+    else:
+        rows = run_ablation(config, command.workdir, dataset, table, trees, note, show)
+    tables = [read_csv(command.workdir / f"{name}.csv") for name in ("cells", "table")]
+    write_page(command.workdir / "report.html", ablation_page(*tables))
+    return rows
+
+
+def launch(command: Command, launcher: str) -> Rows:
+    """The whole ablation in jobs; returns the rows of `table.csv`. Raises UserError, which tells of failed jobs why."""
+    config, workdir, of = command.config, command.workdir, command.shards
+    if command.merge or command.shard is not None:
+        raise UserError("--launcher makes the shards and joins them itself, without --shard and --merge")
+    trees_of(validate_split_ablation(config), config, command.trees)
+    shard_of(config, of, of)
+
+    def jobs(commands: list[Command]) -> list[Outcome]:
+        return run_jobs(launcher, command.launch, workdir / "jobs", [partial(work, one) for one in commands])
+
+    parts = [replace(command, workdir=workdir / f"shard-{i + 1}", shard=(i + 1, of)) for i in range(of)]
+    left = [part for part in parts if not finished(part)]
+    ends = zip(left, jobs(left), strict=True) if left else ()
+    failed = [f"{part.workdir.name} of {of} failed: {end.error}" for part, end in ends if end.error]
+    if failed:
+        raise UserError(f"{'; '.join(failed)}; what the others did is kept, and the same command goes on from it")
+    (joined,) = jobs([replace(command, merge=tuple(part.workdir for part in parts))])
+    if joined.error:
+        raise UserError(f"joining the shards failed: {joined.error}")
+    return joined.value
+
+
+def finished(part: Command) -> bool:
+    """Whether a shard of these very settings has its tables."""
+    if part.shard is None or not (part.workdir / "table.csv").exists():
+        return False
+    return read_json(part.workdir / "config.json") == to_dict(shard_of(part.config, *part.shard))
+
+
+def work(command: Command) -> Rows:
+    """What a job does."""
+    use_every_core()
+    return run(command, lambda stage, done, total, said: print(stage, done, total, said, flush=True))
 
 
 def shown(rows: Rows) -> Table:
