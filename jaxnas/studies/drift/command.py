@@ -18,7 +18,7 @@ import tyro
 from rich.console import Console
 
 from jaxnas.benchmarks import read_table
-from jaxnas.config import NetConfig, to_dict
+from jaxnas.config import NetConfig, OptimizerConfig, to_dict
 from jaxnas.console import GOES_ON, cli_main
 from jaxnas.data import load
 from jaxnas.distributed.parallel import use_every_core
@@ -37,8 +37,9 @@ PRESETS: dict[str, StudyConfig] = {
     # Three cells a stage and few images: two thousand steps of each seed.
     "cifar10-small": replace(
         STUDIES["cifar10-small"],
-        data=replace(STUDIES["cifar10-small"].data, train=2_560, valid=2_560),
+        data=replace(STUDIES["cifar10-small"].data, train=2_560, valid=2_560, batch=64),
         net=NetConfig(channels=8, cells=3),
+        optimizer=OptimizerConfig(),
         algorithms=("darts",),
         selectors=("magnitude",),
         seeds=(0, 1),

@@ -67,7 +67,7 @@ PRESETS: dict[str, MetricAblationConfig] = {
         data=_SMALL.data,
         net=_SMALL.net,
         optimizer=_SMALL.optimizer,
-        split=replace(_SMALL.split, groups=(2, 2), batches=4),
+        split=replace(_SMALL.split, batches=16),
         tree_metrics=METRICS,
     ),
 }
