@@ -1,14 +1,16 @@
 """How a command ends: its exit code, one line on stderr that says why, and numbers for the terminal."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from functools import wraps
-from typing import Any, ParamSpec
+from typing import Any, ParamSpec, TypeVar
 
 from rich.console import Console
 
 from jaxnas.types import UserError
 
 P = ParamSpec("P")
+Config = TypeVar("Config")
+Command = TypeVar("Command")
 GOES_ON = "stopped; the same command goes on from here"
 
 
@@ -39,6 +41,23 @@ def cli_main(
         return coded
 
     return around
+
+
+def parse_preset(
+    build: Callable[[Config], Command],
+    presets: Mapping[str, Config],
+    about: Mapping[str, str],
+    prog: str,
+    arguments: Sequence[str],
+) -> Command:
+    """What `build` makes of the preset that comes first, with the flags that follow in place of its fields.
+
+    about: what each preset runs, needs, takes and gives, as --help says it. Raises SystemExit, as tyro does.
+    """
+    import tyro
+
+    choices = {name: (about[name], build(preset)) for name, preset in presets.items()}
+    return tyro.extras.overridable_config_cli(choices, prog=prog, args=arguments)
 
 
 def print_error(sentence: str) -> None:

@@ -56,3 +56,12 @@ def test_public_names_are_there_and_importing_the_package_alone_imports_no_jax()
 def test_a_command_says_in_its_module_how_it_is_run(entry) -> None:
     text = import_module(f"jaxnas.{entry.module}").__doc__ or ""
     assert "python -m experiments." in text
+
+
+def test_every_preset_says_what_it_runs() -> None:
+    for entry in cli.COMMANDS.values():
+        module = import_module(f"jaxnas.{entry.module}")
+        presets = next(
+            (getattr(module, name) for name in ("PRESETS", "STUDIES", "SPLITS") if hasattr(module, name)), {}
+        )
+        assert set(presets) == set(getattr(module, "ABOUT", {})), entry.module

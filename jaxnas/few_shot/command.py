@@ -21,14 +21,14 @@ from rich.console import Console, Group
 
 from jaxnas import config as configs
 from jaxnas.benchmarks import Table, read_table
-from jaxnas.console import GOES_ON, cli_main, print_line
+from jaxnas.console import GOES_ON, cli_main, parse_preset, print_line
 from jaxnas.data import load
 from jaxnas.distributed import hosts, parallel
 from jaxnas.few_shot.config import FewShotConfig
 from jaxnas.few_shot.forecast import forecast
 from jaxnas.few_shot.forecast_table import forecast_table
 from jaxnas.few_shot.page import write_report
-from jaxnas.few_shot.presets import PRESETS
+from jaxnas.few_shot.presets import ABOUT, PRESETS
 from jaxnas.few_shot.run import finished_seeds, run_few_shot
 from jaxnas.few_shot.run_context import prepare, validate_few_shot
 from jaxnas.few_shot.seed_rankings import read_scores
@@ -113,14 +113,14 @@ def _named(show: Progress, seed: int) -> Progress:
 
 def parse(arguments: Sequence[str], prog: str = PROG) -> Command:
     """The command line: a preset, or the config.json of a former run, then flags. Raises UserError, SystemExit."""
-    known = dict(PRESETS)
+    known, about = dict(PRESETS), dict(ABOUT)
     if arguments and arguments[0].endswith(".json"):
         try:
             known[arguments[0]] = configs.from_dict(FewShotConfig, json.loads(Path(arguments[0]).read_text()))
         except (OSError, ValueError) as error:
             raise UserError(f"cannot read the config {arguments[0]}: {error}") from error
-    commands = {name: (name, Command(tyro.MISSING, preset)) for name, preset in known.items()}
-    return tyro.extras.overridable_config_cli(commands, prog=prog, args=arguments)
+        about[arguments[0]] = "the settings of a former run"
+    return parse_preset(lambda preset: Command(tyro.MISSING, preset), known, about, prog, arguments)
 
 
 def main(arguments: Sequence[str], prog: str = PROG) -> int:

@@ -69,3 +69,25 @@ PRESETS: dict[str, FewShotConfig] = {
         data=DataConfig(name="imagenet16-120", train=75_850, valid=75_850, crop=2), truth=_NO_TRUTH
     ),
 }
+
+ABOUT: dict[str, str] = {
+    "smoke": (
+        "the toy space on scikit-learn's digits, to see every stage; needs nothing; about a minute on 2 CPU cores"
+    ),
+    "digits": (
+        "NAS-Bench-201 on 320 distorted digits, its truth trained alone; needs nothing; 2 to 3 minutes on 2 CPU "
+        "cores; supernets rank cells at tau 0.2"
+    ),
+    "cifar10-small": (
+        "NAS-Bench-201 (C=8, N=1) on CIFAR-10 averaged to 16x16; needs --data.root, best --truth.table; about an "
+        "hour on one CPU core; supernets rank cells at tau 0.4"
+    ),
+    "folder": "NAS-Bench-201 on your own images, one folder a class; needs --data.root; --dry-run says how long",
+    "cifar10": (
+        "NAS-Bench-201 at full size with the search settings of the literature; needs --data.root and an "
+        "accelerator; was not measured"
+    ),
+    "cifar100": "as cifar10, on CIFAR-100; needs --data.root and an accelerator; was not measured",
+    "imagenet16-120": "as cifar10, on ImageNet16-120; needs --data.root and an accelerator; was not measured",
+}
+"""what each preset runs, needs, takes and gives"""

@@ -20,7 +20,7 @@ from rich.console import Console
 from rich.table import Table
 
 from jaxnas import benchmarks
-from jaxnas.console import cli_main
+from jaxnas.console import cli_main, parse_preset
 from jaxnas.report.document import write_page
 from jaxnas.selection.leaves import RULES
 from jaxnas.spaces import SPACES, read_splits
@@ -48,6 +48,11 @@ class Setting:
 
 
 PRESETS = {"full": Setting(), "quick": Setting(budgets=(8, 40), noises=(2.0,), repetitions=8)}
+ABOUT: dict[str, str] = {
+    "full": "every rule at four budgets; 22 minutes on 2 CPU cores",
+    "quick": "every rule at two budgets, few repetitions; a minute",
+}
+"""what each preset runs, needs, takes and gives"""
 
 
 @dataclass(frozen=True)
@@ -107,8 +112,9 @@ def shown(summary: Sequence[Summary]) -> Table:
 def main(arguments: Sequence[str], prog: str = "jaxnas select-supernets") -> None:
     """Replays and prints. 0, 2 for bad input, or 130 for a run stopped at the keyboard."""
     console = Console()
-    commands = {n: (n, Command(tyro.MISSING, tyro.MISSING, tyro.MISSING, preset)) for n, preset in PRESETS.items()}
-    command = tyro.extras.overridable_config_cli(commands, prog=prog, args=arguments)
+    command = parse_preset(
+        lambda preset: Command(tyro.MISSING, tyro.MISSING, tyro.MISSING, preset), PRESETS, ABOUT, prog, arguments
+    )
     with progress(console) as show:
         summary = run(command, show)
     console.print(shown(summary))

@@ -25,7 +25,7 @@ from rich.console import Console
 from rich.table import Table
 
 from jaxnas.config import SplitConfig, to_dict
-from jaxnas.console import GOES_ON, cli_main
+from jaxnas.console import GOES_ON, cli_main, parse_preset
 from jaxnas.data import load
 from jaxnas.distributed.parallel import use_every_core
 from jaxnas.few_shot.presets import PRESETS as RUNS
@@ -71,6 +71,14 @@ PRESETS: dict[str, MetricAblationConfig] = {
         tree_metrics=METRICS,
     ),
 }
+ABOUT: dict[str, str] = {
+    "smoke": "three metrics on the toy space, scikit-learn's digits; needs nothing; about a minute on 2 CPU cores",
+    "digits": "every metric on digits, five seeds; needs nothing; was not measured",
+    "cifar10-small": (
+        "every metric on CIFAR-10 at 16x16, five seeds; needs --data.root; about an hour on one CPU core"
+    ),
+}
+"""what each preset runs, needs, takes and gives"""
 
 
 @dataclass(frozen=True)
@@ -126,8 +134,7 @@ def shown(found: Tables, longest: int) -> Table:
 def main(arguments: Sequence[str], prog: str = "jaxnas ablate-metrics") -> None:
     """Runs and prints. 0, 2 for bad input, 3 where every supernet diverged, 130 when stopped at the keyboard."""
     console = Console()
-    commands = {name: (name, Command(tyro.MISSING, preset)) for name, preset in PRESETS.items()}
-    command = tyro.extras.overridable_config_cli(commands, prog=prog, args=arguments)
+    command = parse_preset(lambda preset: Command(tyro.MISSING, preset), PRESETS, ABOUT, prog, arguments)
     use_every_core()
     with progress(console) as show:
         found, said = run(command, show)

@@ -22,9 +22,10 @@ from rich.table import Table
 
 from jaxnas.benchmarks import read_table
 from jaxnas.config import to_dict
-from jaxnas.console import GOES_ON, cli_main
+from jaxnas.console import GOES_ON, cli_main, parse_preset
 from jaxnas.data import load
 from jaxnas.distributed.parallel import use_every_core
+from jaxnas.few_shot.presets import ABOUT
 from jaxnas.few_shot.presets import PRESETS as RUNS
 from jaxnas.few_shot.run_context import prepare
 from jaxnas.few_shot.sample import uniform_cells
@@ -131,8 +132,7 @@ def shown(rows: list[Row]) -> Table:
 def main(arguments: Sequence[str], prog: str = "jaxnas regime") -> None:
     """Runs and prints. 0, 2 for bad input, 3 where training diverged, 130 when stopped at the keyboard."""
     console = Console()
-    commands = {name: (name, Command(tyro.MISSING, tyro.MISSING, preset)) for name, preset in PRESETS.items()}
-    command = tyro.extras.overridable_config_cli(commands, prog=prog, args=arguments)
+    command = parse_preset(lambda preset: Command(tyro.MISSING, tyro.MISSING, preset), PRESETS, ABOUT, prog, arguments)
     use_every_core()
     with progress(console) as show:
         rows = run(command, show)

@@ -24,7 +24,7 @@ from rich.console import Console
 from rich.table import Column, Table
 
 from jaxnas.benchmarks import read_table
-from jaxnas.console import GOES_ON, cli_main, interval
+from jaxnas.console import GOES_ON, cli_main, interval, parse_preset
 from jaxnas.data import load
 from jaxnas.distributed.parallel import use_every_core
 from jaxnas.report.document import write_page
@@ -32,7 +32,7 @@ from jaxnas.report.format import note, read_csv
 from jaxnas.studies.search.cells import validate_study
 from jaxnas.studies.search.config import StudyConfig
 from jaxnas.studies.search.page import study_page
-from jaxnas.studies.search.presets import STUDIES
+from jaxnas.studies.search.presets import ABOUT, STUDIES
 from jaxnas.studies.search.run import run_study, scopes_of
 from jaxnas.training import NonFiniteLoss
 from jaxnas.workdir import Progress, progress
@@ -93,8 +93,7 @@ def _count(row: dict[str, Any]) -> str:
 def main(arguments: Sequence[str], prog: str = "jaxnas selection-study") -> None:
     """Runs and prints. 0, 2 for bad input, 3 where every supernet diverged, 130 when stopped at the keyboard."""
     console = Console()
-    commands = {name: (name, Command(tyro.MISSING, preset)) for name, preset in STUDIES.items()}
-    command = tyro.extras.overridable_config_cli(commands, prog=prog, args=arguments)
+    command = parse_preset(lambda preset: Command(tyro.MISSING, preset), STUDIES, ABOUT, prog, arguments)
     use_every_core()
     with progress(console) as show:
         _, summary = run(command, show)

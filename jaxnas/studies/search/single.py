@@ -15,11 +15,11 @@ from typing import Annotated
 import tyro
 from rich.console import Console
 
-from jaxnas.console import GOES_ON, cli_main
+from jaxnas.console import GOES_ON, cli_main, parse_preset
 from jaxnas.distributed.parallel import use_every_core
 from jaxnas.studies.search import command as selection_study
 from jaxnas.studies.search.config import StudyConfig
-from jaxnas.studies.search.presets import STUDIES
+from jaxnas.studies.search.presets import ABOUT, STUDIES
 from jaxnas.training import NonFiniteLoss
 from jaxnas.workdir import progress
 
@@ -51,8 +51,7 @@ def main(arguments: Sequence[str], prog: str = "jaxnas search") -> None:
     console = Console()
     # Of one cell, the statistics of the study would cost more than the search.
     presets = {name: replace(preset, ranked=0, random=0) for name, preset in STUDIES.items()}
-    commands = {name: (name, Command(tyro.MISSING, preset)) for name, preset in presets.items()}
-    command = tyro.extras.overridable_config_cli(commands, prog=prog, args=arguments)
+    command = parse_preset(lambda preset: Command(tyro.MISSING, preset), presets, ABOUT, prog, arguments)
     use_every_core()
     config = replace(
         command.config, algorithms=(command.algorithm,), selectors=(command.selection,), seeds=(command.seed,)

@@ -33,7 +33,7 @@ from rich.table import Table
 
 from jaxnas.benchmarks import read_table
 from jaxnas.config import to_dict
-from jaxnas.console import GOES_ON, cli_main, interval
+from jaxnas.console import GOES_ON, cli_main, interval, parse_preset
 from jaxnas.data import load
 from jaxnas.distributed.parallel import use_every_core
 from jaxnas.report.document import write_page
@@ -42,7 +42,7 @@ from jaxnas.studies.launch import LaunchConfig, Outcome, run_jobs
 from jaxnas.studies.split_ablation.config import SplitAblationConfig
 from jaxnas.studies.split_ablation.leaves import validate_split_ablation
 from jaxnas.studies.split_ablation.page import ablation_page
-from jaxnas.studies.split_ablation.presets import SPLITS
+from jaxnas.studies.split_ablation.presets import ABOUT, SPLITS
 from jaxnas.studies.split_ablation.run import merge, run_ablation, shard_of, trees_of
 from jaxnas.training import NonFiniteLoss
 from jaxnas.types import UserError
@@ -144,8 +144,7 @@ def shown(rows: Rows) -> Table:
 def main(arguments: Sequence[str], prog: str = "jaxnas ablate-splits") -> None:
     """Runs and prints. 0, 2 for bad input, 3 where every supernet diverged, 130 when stopped at the keyboard."""
     console = Console()
-    commands = {name: (name, Command(tyro.MISSING, preset)) for name, preset in SPLITS.items()}
-    command = tyro.extras.overridable_config_cli(commands, prog=prog, args=arguments)
+    command = parse_preset(lambda preset: Command(tyro.MISSING, preset), SPLITS, ABOUT, prog, arguments)
     use_every_core()
     if command.launcher is not None:
         rows = launch(command, command.launcher)
