@@ -13,6 +13,7 @@ from jaxnas.few_shot.sample import BEST
 from jaxnas.spaces.counts import CONVOLUTIONS
 
 ALL = "all"  # contenders share the warm-up
+OF_MEAN = ("kendall", "kendall_half")  # read of scores averaged over all looks so far, too
 Row = dict[str, Any]
 
 
@@ -67,6 +68,7 @@ def _of_stage(
         if row["stage"] == stage and "sample" in row:
             scores.setdefault(row["epoch"], np.full(len(cells), np.nan))[held[row["leaf"]]] = row["sample"]
     last = max(scores, default=0)
+    means = {epoch: np.mean([of for at, of in scores.items() if at <= epoch], 0) for epoch in scores}
     return [
         {
             "contender": contender,
@@ -76,6 +78,7 @@ def _of_stage(
             "images": images[0] - (last - epoch) * images[1],
             "n": len(cells),
             **measures(of, truth),
+            **{f"{name}_of_mean": value for name, value in measures(means[epoch], truth).items() if name in OF_MEAN},
             **_by_convolutions(of, convolution, len(context.space.edges)),
         }
         for epoch, of in scores.items()

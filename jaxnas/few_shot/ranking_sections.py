@@ -11,6 +11,7 @@ from jaxnas.report.markup import Html, figure, join, table, tag
 
 MEASURES = (
     ("kendall", "Kendall tau, all cells followed"),
+    ("kendall_of_mean", "Kendall tau, scores averaged over looks"),
     ("kendall_half", "Kendall tau, better half by truth"),
     ("kendall_top", "Kendall tau, best tenth by truth"),
     ("regret", "regret of the best score, points"),

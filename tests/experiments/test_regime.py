@@ -52,8 +52,13 @@ def test_rows_are_the_correlations_of_the_accuracies_that_are_kept(finished) -> 
     truth = [TRUTH[tuple(cell)] for cell in uniform_cells(context).tolist()]
     last = kept(command.workdir / "short", 2)
     assert [row["evaluation"] for row in rows] == [
-        *("batch statistics", "a quarter of the images", "recalibrated", "averaged weights")
+        *("batch statistics", "a quarter of the images", "recalibrated", "averaged weights", "mean over looks")
     ]
+    first = kept(command.workdir / "short", 1)
+    for seed in (4, 5, 6):
+        last[seed]["read"]["mean over looks"] = [
+            (a + b) / 2 for a, b in zip(*(of[seed]["read"]["batch statistics"] for of in (first, last)), strict=True)
+        ]
     for row in rows:
         scores = [last[seed]["read"][row["evaluation"]] for seed in (4, 5, 6)]
         taus = [stats.kendalltau(of, truth).statistic for of in scores]
@@ -71,7 +76,7 @@ def test_rows_are_the_correlations_of_the_accuracies_that_are_kept(finished) -> 
     assert [(row["seed"], row["epoch"], row["steps"]) for row in looks if row["evaluation"] == "batch statistics"] == [
         (seed, epoch, str(4 * int(epoch))) for seed in "456" for epoch in "12"
     ]
-    assert shown(rows).row_count == 4
+    assert shown(rows).row_count == 5
 
 
 def test_a_supernet_is_the_warmed_up_one_of_a_few_shot_run_of_its_seed(finished) -> None:
@@ -87,20 +92,20 @@ def test_a_supernet_is_the_warmed_up_one_of_a_few_shot_run_of_its_seed(finished)
 
 
 def test_parts_that_are_not_varied_are_those_of_the_first_seed(finished) -> None:
-    command, _, _, rows = finished
+    command, *_ = finished
     by_draws = replace(command.config, varied=("draws",))
     assert [regime.seed_of(by_draws, part, 6) for part in regime.VARIED] == [4, 4, 6]
     assert [regime.seed_of(CONFIG, part, 6) for part in regime.VARIED] == [6, 6, 6]
     for point, different in (("short", 3), ("restart", 1)):  # all is varied; nothing is
         last = kept(command.workdir / point, 2)
-        found = [[last[seed]["read"][row["evaluation"]] for row in rows] for seed in (4, 5, 6)]
+        found = [list(last[seed]["read"].values()) for seed in (4, 5, 6)]
         assert len({str(of) for of in found}) == different
 
 
 def test_all_points_of_a_folder_stand_side_by_side_with_what_is_their_own(finished) -> None:
     command, first, _, second = finished
     points = read(command.workdir / "points.csv")
-    assert [row["point"] for row in points] == ["restart"] * 4 + ["short"] * 4
+    assert [row["point"] for row in points] == ["restart"] * 5 + ["short"] * 5
     assert [row["kendall"] for row in points] == [
         "" if r["kendall"] is None else str(r["kendall"]) for r in second + first
     ]

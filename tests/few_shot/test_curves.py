@@ -26,8 +26,8 @@ def test_rows_join_the_scores_of_leaves_with_the_truth(context, tree) -> None:
         {"stage": "leaves", "epoch": 1, "leaf": 0, "loss": 1.0},
         {"stage": "search", "generation": 1, "leaf": 0},
         *(
-            {"stage": "leaves", "epoch": epoch, "leaf": k, "sample": [epoch * SCORES[row] for row in rows]}
-            for epoch in (2, 4)
+            {"stage": "leaves", "epoch": epoch, "leaf": k, "sample": [sign * epoch * SCORES[row] for row in rows]}
+            for epoch, sign in ((2, -1), (4, 1))
             for k, rows in enumerate(of_leaf)
         ),
     ]
@@ -46,6 +46,9 @@ def test_rows_join_the_scores_of_leaves_with_the_truth(context, tree) -> None:
     )
     assert (third["epoch"], third["images"], third["n"]) == (4, images, 4)
     assert third["kendall"] == pytest.approx(4 / 6) and third["kendall_half"] == pytest.approx(-1)
+    # Turned around at the first look, and twice as large at the second: their mean ranks like the latter.
+    assert second["kendall"] == second["kendall_of_mean"] == pytest.approx(-4 / 6)
+    assert third["kendall_of_mean"] == third["kendall"] and third["kendall_half_of_mean"] == pytest.approx(-1)
     assert third["kendall_top"] is None and third["regret"] == 90 - 80
     assert [third[f"score_{n}_convolutions"] for n in range(3)] == [4 * 20, 4 * (40 + 30) / 2, 4 * 35]
 

@@ -28,6 +28,7 @@ from jaxnas.types import Array, Params, Stages, UserError
 
 Row = dict[str, Any]
 WEIGHTS, IMAGES, DRAWS = "weights", "images", "draws"
+NOW, MEAN = "batch statistics", "mean over looks"  # kinds of evaluation
 VARIED = (WEIGHTS, IMAGES, DRAWS)
 
 
@@ -86,11 +87,7 @@ def follow(context: RunContext, config: RegimeConfig, seed: int, stages: Stages)
             done = before + number
             if done not in looks:
                 return [{}]
-            found = (
-                read(context, config, states)
-                if done == total
-                else {"batch statistics": _scores(context, states.of.params)}
-            )
+            found = read(context, config, states) if done == total else {NOW: _scores(context, states.of.params)}
             return [{"done": done, "read": {kind: np.round(scores, 4).tolist() for kind, scores in found.items()}}]
 
         with stages(f"seed_{seed}_phase_{phase}") as stage:
@@ -102,7 +99,7 @@ def read(context: RunContext, config: RegimeConfig, states: Averaged) -> dict[st
     """Validation accuracies [A] of the cells by kind of evaluation."""
     few = jax.tree.map(lambda leaf: leaf[: max(1, len(leaf) // 4)], context.valid)
     found = {
-        "batch statistics": _scores(context, states.of.params),
+        NOW: _scores(context, states.of.params),
         "a quarter of the images": _scores(context._replace(valid=few), states.of.params),
     }
     if config.recalibrate:
@@ -166,12 +163,15 @@ def point_rows(config: RegimeConfig, metrics: list[Row], truth: np.ndarray, cost
 
 
 def _by_seed(metrics: list[Row], seed: int) -> dict[int, dict[str, np.ndarray]]:
-    """epoch -> kind of evaluation -> accuracies [A]."""
-    return {
+    """epoch -> kind of evaluation -> accuracies [A]; one kind is the mean of the first over all looks so far."""
+    found = {
         row["done"]: {kind: np.array(of) for kind, of in row["read"].items()}
         for row in metrics
         if row["stage"].startswith(f"seed_{seed}_phase_") and "done" in row
     }
+    for epoch, kinds in found.items():
+        kinds[MEAN] = np.mean([of[NOW] for done, of in found.items() if done <= epoch], 0)
+    return found
 
 
 def _crossed(name: str, found: Crossed | None) -> Row:
