@@ -19,7 +19,7 @@ SPLITS: dict[str, SplitAblationConfig] = {
         split=SplitConfig(groups=(2,), batches=2),
         warmup_epochs=1,
     ),
-    # Four leaves a split, two levels: hours on a laptop.
+    # Four leaves a split, two levels: hours on a laptop. Needs --trees with splits of six metrics, or other --splits.
     "digits": SplitAblationConfig(
         replace(
             _DEFAULT,
@@ -34,7 +34,7 @@ SPLITS: dict[str, SplitAblationConfig] = {
         split=SplitConfig(groups=(2, 2), batches=4),
         warmup_epochs=100,
     ),
-    # Against true accuracies (--table).
+    # Against true accuracies (--table). Needs --trees with splits of two metrics, or other --splits.
     "cifar10-small": SplitAblationConfig(
         replace(
             _DEFAULT,
