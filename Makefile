@@ -11,7 +11,7 @@ test: .venv/tested lint
 	$(BIN)/python -m pytest -n 2 --dist loadfile
 
 check: .venv/tested lint
-	$(BIN)/python -m pytest -n 2 --dist loadfile --ignore tests/experiments --ignore tests/test_readme.py
+	$(BIN)/python -m pytest -n 2 --dist loadfile --ignore tests/experiments --ignore tests/test_examples.py
 
 lint: .venv/ready
 	$(BIN)/ruff check .

@@ -7,6 +7,7 @@ Our step is timed as a run takes it: one program runs a whole epoch, so it is a 
 the state in place, divided by 4. The peer is a loop of the same 4 steps on the same arrays, on all cores. Contenders
 run in turn, repeat after repeat; numbers are medians, with their 25 and 75 % quantiles in WORKDIR/benchmark.json.
 Compilation is timed apart. Every finished case is written at once, and the same command goes on with the missing ones.
+`full` takes 30 minutes on 2 CPU cores. Without PyTorch the peers are left out. docs/performance.md says what was found.
 """
 
 import json

@@ -48,7 +48,12 @@ class Setting:
 
 
 _SMALL = Setting(channels=8, cells=1, batch=16, image=16, repeats=5, slow_repeats=3, architectures=8, eval_batches=2)
-SETTINGS = {"quick": replace(_SMALL, confirm=False, compiled_peer=False), "full": Setting()}
+SETTINGS = {
+    # Small networks and few repeats: whether everything runs.
+    "quick": replace(_SMALL, confirm=False, compiled_peer=False),
+    # The table of docs/performance.md.
+    "full": Setting(),
+}
 
 
 class Line(NamedTuple):

@@ -6,7 +6,10 @@
     python -m experiments.few_shot cifar10 ... --coordinator HOST:PORT --num-processes 4 --process-id 0  # 1, 2, 3
 
 The same command with the same directory goes on where it was stopped. Every field of the config has a dotted flag
-(`--help` lists them). The README says what the work directory then holds and how long each preset takes.
+(`--help` lists them). docs/reading-a-run.md says what the work directory then holds, docs/concepts.md what happens.
+
+`smoke` takes 75 s and `digits` 124 s a seed on 2 CPU cores. `--dry-run` measures for a minute how long a run will take
+on this machine, and says how many seeds a difference of one point needs.
 """
 
 import json

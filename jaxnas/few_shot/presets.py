@@ -37,8 +37,8 @@ PRESETS: dict[str, FewShotConfig] = {
         leaf_epochs=200,
         alone_epochs=50,
     ),
-    # CIFAR-10 averaged to 16x16, a small supernet: a real study on a laptop. Each leaf has seen a million images at its
-    # end; batches of 16 draw four times as many paths for them as batches of 64.
+    # CIFAR-10 averaged to 16x16, a small supernet: a real study on a laptop, best with --truth.table. Each leaf has
+    # seen a million images at its end; batches of 16 draw four times as many paths for them as batches of 64.
     "cifar10-small": FewShotConfig(
         data=replace(_CIFAR10, train=40_000, batch=16),
         net=NetConfig(channels=8, cells=1),
@@ -64,7 +64,9 @@ PRESETS: dict[str, FewShotConfig] = {
     # epochs, which is not the benchmark's recipe: accuracies are not to be compared with published ones.
     # Without a table no ranking is judged: 32 architectures trained alone cost more than the search.
     "cifar10": FewShotConfig(truth=_NO_TRUTH),
+    # The same on CIFAR-100.
     "cifar100": FewShotConfig(data=DataConfig(name="cifar100"), truth=_NO_TRUTH),
+    # The same on ImageNet16-120, half of whose training images validate.
     "imagenet16-120": FewShotConfig(
         data=DataConfig(name="imagenet16-120", train=75_850, valid=75_850, crop=2), truth=_NO_TRUTH
     ),

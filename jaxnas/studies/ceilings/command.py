@@ -6,7 +6,7 @@
 Trains some architectures alone with several seeds, and compares them with the table and with each other; trains
 supernets that are not split with several seeds, and compares how they rank the same architectures. The same command
 goes on where it was stopped. Writes `ceilings.csv`, a row for each comparison, and `accuracies.csv`, a row for each
-architecture; docs/reading-a-run.md names their columns.
+architecture; docs/reading-a-run.md names their columns. `smoke` takes 22 s on 2 CPU cores.
 """
 
 from collections.abc import Sequence

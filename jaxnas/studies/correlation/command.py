@@ -4,7 +4,8 @@
 
 Draws architectures from the whole space, gives each weights of its own, scores it with every metric on one batch of
 training images, and correlates scores and truth. The same command goes on where it was stopped. The work directory
-then holds `scores.csv`, a row for each architecture, and `correlations.csv`, a row for each metric.
+then holds `scores.csv`, a row for each architecture, and `correlations.csv`, a row for each metric. `cifar10` takes 5 s
+an architecture on 2 CPU cores. docs/extending.md says how to write a metric.
 """
 
 from collections.abc import Sequence

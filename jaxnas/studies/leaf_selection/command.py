@@ -6,7 +6,8 @@ Arms are the sub-supernets of the splits in a file and of random splits of the s
 of a random architecture, with noise. `--run DIR` adds the trained sub-supernets of a few-shot run: its arms are drawn
 from the ranking sample, scored by the sub-supernets themselves; if it ran with `--search.leaf-bias`, also less the bias
 of each. Writes `outcomes.csv` (a row for each split, rule,
-noise and budget), `summary.csv` (means over splits with intervals) and `report.html`.
+noise and budget), `summary.csv` (means over splits with intervals) and `report.html`. `full` takes 22 minutes for 36
+splits on 2 CPU cores.
 """
 
 from collections.abc import Sequence
@@ -49,7 +50,7 @@ class Setting:
 
 PRESETS = {"full": Setting(), "quick": Setting(budgets=(8, 40), noises=(2.0,), repetitions=8)}
 ABOUT: dict[str, str] = {
-    "full": "every rule at four budgets; 22 minutes on 2 CPU cores",
+    "full": "every rule at six budgets, with and without noise; 22 minutes on 2 CPU cores",
     "quick": "every rule at two budgets, few repetitions; a minute",
 }
 """what each preset runs, needs, takes and gives"""

@@ -4,7 +4,9 @@
         --data.root DATA --truth.table TABLE.csv
 
 Each call trains the supernets of one point, in WORKDIR/POINT, and writes `points.csv`, `report.html` and its figures of
-all points in WORKDIR. The same command goes on where it was stopped. docs/reading-a-run.md names the columns.
+all points in WORKDIR. `--truth.table` has to be given. The same command goes on where it was stopped.
+docs/reading-a-run.md names the columns. With batches of 64 the three seeds of a point that see a million images took 11
+to 12 minutes at 16x16 and 4 at 8x8, on one CPU core.
 """
 
 from collections.abc import Sequence

@@ -23,6 +23,7 @@ STUDIES: dict[str, StudyConfig] = {
         alone_epochs=2,
         quick_compile=True,
     ),
+    # NAS-Bench-201 on the distorted digits of the few-shot preset, eight algorithms and five selectors.
     "digits": StudyConfig(
         data=PRESETS["digits"].data,
         net=PRESETS["digits"].net,

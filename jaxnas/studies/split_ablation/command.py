@@ -16,7 +16,8 @@ one more job.
 
 Writes `cells.csv` (a row for each split, algorithm, seed and leaf) and `table.csv` (means over seeds of what each rule
 picks of the leaves, the oracle among them, with differences from the controls paired by seed), and `report.html`, both
-on a page.
+on a page; docs/reading-a-run.md names the columns. `cifar10-small` with the algorithms `uniform` and `dsnas` takes 77
+minutes on one CPU core.
 """
 
 from collections.abc import Sequence

@@ -19,7 +19,7 @@ SPLITS: dict[str, SplitAblationConfig] = {
         split=SplitConfig(groups=(2,), batches=2),
         warmup_epochs=1,
     ),
-    # Four leaves a split, two levels: hours on a laptop.
+    # Four leaves a split, two levels: hours on a laptop. Needs --trees with splits of six metrics, or other --splits.
     "digits": SplitAblationConfig(
         replace(
             _DEFAULT,
