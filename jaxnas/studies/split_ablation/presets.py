@@ -19,7 +19,7 @@ SPLITS: dict[str, SplitAblationConfig] = {
         split=SplitConfig(groups=(2,), batches=2),
         warmup_epochs=1,
     ),
-    # Four leaves a split, two levels: hours on a laptop. Needs --trees with splits of six metrics, or other --splits.
+    # Four leaves a split, two levels: hours on a laptop.
     "digits": SplitAblationConfig(
         replace(
             _DEFAULT,
@@ -30,7 +30,7 @@ SPLITS: dict[str, SplitAblationConfig] = {
             budget=50,
             alone_epochs=50,
         ),
-        splits=(*METRICS, "random:3", "none"),
+        splits=(*(f"metric:{name}" for name in METRICS), "random:3", "none"),
         split=SplitConfig(groups=(2, 2), batches=4),
         warmup_epochs=100,
     ),
@@ -65,10 +65,10 @@ ABOUT: dict[str, str] = {
     "smoke": (
         "a random split and none on the toy space, scikit-learn's digits; needs nothing; about a minute on 2 CPU cores"
     ),
-    "digits": "six metrics, three random splits and none on 320 distorted digits; needs --trees; was not measured",
+    "digits": "six metrics, three random splits and none on 320 distorted digits; needs nothing; was not measured",
     "cifar10-small": (
         "three metrics, two random splits and none on CIFAR-10 at 16x16, five seeds; needs --data.root and "
-        "--study.table; hours on one CPU core"
+        "--table; hours on one CPU core"
     ),
     "cifar10": (
         "splits of a file under six algorithms with the settings of the literature; needs --data.root, --trees and "
