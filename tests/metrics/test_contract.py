@@ -1,10 +1,12 @@
 """What every metric in METRICS keeps to."""
 
 import jax
+import jax.numpy as jnp
 import numpy as np
 import pytest
 
 from jaxnas.metrics import (
+    BACKGROUNDS,
     METRICS,
     architecture_score,
     architecture_scores,
@@ -89,9 +91,23 @@ def test_what_orders_nothing_scores_no_architecture(name, toy) -> None:
         architecture_score(METRICS[name](toy, TOY), TOY)
 
 
-def test_an_unknown_background_is_told_with_those_there_are(toy) -> None:
+@pytest.mark.parametrize("build", [edge_readings, edge_similarity])
+def test_an_unknown_background_is_told_with_those_there_are(build, toy) -> None:
     with pytest.raises(UserError, match=r"unknown background 'flat'; allowed: \['path', 'uniform'\]"):
-        edge_readings(METRICS["loss"](toy, TOY), TOY, "flat")
+        build(METRICS["loss"](toy, TOY), TOY, "flat")
+
+
+def test_a_background_of_ones_own_is_registered_or_given(triangle, triangle_params, paired, monkeypatch) -> None:
+    def convolutions(space):
+        return lambda key, mask, edge: jnp.full(len(space.edges), CONV)
+
+    metric, arguments = METRICS["live_parameters"](triangle, TRIANGLE), (jax.random.key(0), triangle_params, FULL, 2)
+    monkeypatch.setitem(BACKGROUNDS, "convolutions", convolutions)
+    named, given = (edge_readings(metric, TRIANGLE, by)(*arguments, *paired) for by in ("convolutions", convolutions))
+    np.testing.assert_array_equal(named.backgrounds, [[CONV, CONV, 0]] * 2)
+    jax.tree.map(np.testing.assert_array_equal, named, given)
+    named, given = (edge_similarity(metric, TRIANGLE, by)(*arguments, *paired) for by in ("convolutions", convolutions))
+    jax.tree.map(np.testing.assert_array_equal, named, given)
 
 
 def test_a_similarity_is_of_scores_that_are_averaged_and_of_others_the_mean(triangle, triangle_params, paired) -> None:
