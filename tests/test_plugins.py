@@ -24,10 +24,10 @@ from jaxnas.selection import ESTIMATES
 from jaxnas.spaces import TOY
 from jaxnas.splitting import by_similarity, grow
 from jaxnas.studies.launch import LaunchConfig, run_jobs
+from jaxnas.testing import TRIANGLE
 from jaxnas.types import UserError
 from tests.experiments.toy_truth import read, write_table
 from tests.few_shot.small import FLAGS, SMALL
-from tests.triangle import TRIANGLE
 
 ROOT = Path(__file__).parent.parent
 MINE = """

@@ -6,7 +6,8 @@ import numpy as np
 
 from jaxnas.search.cross_path import cross_path
 from jaxnas.spaces import TOY
-from tests.search.small import FULL, PAIRS, one_hot, outputs, problem
+from jaxnas.testing.algorithms import FULL, PAIRS, outputs, problem
+from tests.search.small import one_hot
 
 
 def test_the_teacher_is_the_moving_average_of_the_weights_from_the_start_on() -> None:
