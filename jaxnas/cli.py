@@ -1,4 +1,4 @@
-"""The command `jaxnas`, also `python -m jaxnas`: names the commands and runs one of them."""
+"""The command `jaxnas`, also `python -m jaxnas`: names the commands, loads plugins and runs one command."""
 
 import sys
 from collections.abc import Callable, Sequence
@@ -10,6 +10,8 @@ from rich.console import Console
 from rich.table import Table
 
 from jaxnas.console import print_error
+from jaxnas.plugins import load_plugins, split_imports
+from jaxnas.types import UserError
 
 
 class Entry(NamedTuple):
@@ -37,17 +39,28 @@ COMMANDS: dict[str, Entry] = {
     "regime": Entry("studies.regime.command", "in which setting supernets rank at all"),
     "tensorboard": Entry("commands.tensorboard", "learning curves of a run as TensorBoard events"),
 }
+FILES_ALONE = {"report", "compare", "predict", "import-benchmark", "analyse-splits", "tensorboard"}
+"""commands that read no registry: installed plugins are not loaded for them"""
 
 
-def run(name: str, arguments: Sequence[str], prog: str | None = None) -> int:
-    """The exit code of a command of `COMMANDS`; `prog` is what its usage calls it."""
+def run(name: str, arguments: Sequence[str], prog: str | None = None, modules: Sequence[str] = ()) -> int:
+    """The exit code of a command of `COMMANDS`, once plugins are loaded: `modules`, those of `--import`, and installed.
+
+    `prog` is what its usage calls it. 2 for a plugin that cannot be loaded.
+    """
+    named, rest = split_imports(arguments)
+    try:
+        load_plugins([*modules, *named], installed=name not in FILES_ALONE)
+    except UserError as error:
+        print_error(str(error))
+        return 2
     main: Callable[..., int] = import_module(f"jaxnas.{COMMANDS[name].module}").main
-    return main(arguments, prog=prog or f"jaxnas {name}")
+    return main(rest, prog=prog or f"jaxnas {name}")
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Runs the command that the first argument names; without one it lists them. 2 for a name that is none."""
-    given = sys.argv[1:] if arguments is None else list(arguments)
+    """Runs the command that the first argument beside `--import` names; without one it lists them. 2 for no name."""
+    modules, given = split_imports(sys.argv[1:] if arguments is None else arguments)
     if not given or given[0] in ("-h", "--help"):
         Console().print(overview())
         return 0
@@ -59,12 +72,13 @@ def main(arguments: Sequence[str] | None = None) -> int:
     if given[0] not in COMMANDS:
         print_error(f"there is no command {given[0]!r}; allowed: {', '.join(COMMANDS)}")
         return 2
-    return run(given[0], given[1:])
+    return run(given[0], given[1:], modules=modules)
 
 
 def overview() -> Table:
     """All commands with a line each."""
-    table = Table("command", "what it does", box=box.SIMPLE, title="jaxnas COMMAND --help says more")
+    more = "--import MODULE adds what a module of your own registers"
+    table = Table("command", "what it does", box=box.SIMPLE, title="jaxnas COMMAND --help says more", caption=more)
     for name, entry in COMMANDS.items():
         table.add_row(name, entry.line)
     return table

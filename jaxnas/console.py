@@ -2,10 +2,11 @@
 
 from collections.abc import Callable, Mapping, Sequence
 from functools import wraps
-from typing import Any, ParamSpec, TypeVar
+from typing import Any, Concatenate, ParamSpec, TypeVar
 
 from rich.console import Console
 
+from jaxnas import plugins
 from jaxnas.types import UserError
 
 P = ParamSpec("P")
@@ -16,21 +17,22 @@ GOES_ON = "stopped; the same command goes on from here"
 
 def cli_main(
     also: Mapping[type[Exception], int] | None = None, stopped: str | None = None
-) -> Callable[[Callable[P, None]], Callable[P, int]]:
+) -> Callable[[Callable[Concatenate[Sequence[str], P], None]], Callable[Concatenate[Sequence[str], P], int]]:
     """A decorator: a main that returns the exit code, and tells errors in a line instead of raising them.
 
     0; 2 for UserError; what `also` gives for other errors; 130 when stopped at the keyboard, with the line `stopped`
-    if there is one. Any other error is raised.
+    if there is one. Any other error is raised. An error that names what a plugin of the run registers says so if the
+    plugin is not here.
     """
     codes: dict[type[Exception], int] = {UserError: 2, **(also or {})}
 
-    def around(main: Callable[P, None]) -> Callable[P, int]:
+    def around(main: Callable[Concatenate[Sequence[str], P], None]) -> Callable[Concatenate[Sequence[str], P], int]:
         @wraps(main)
-        def coded(*arguments: P.args, **named: P.kwargs) -> int:
+        def coded(arguments: Sequence[str], *more: P.args, **named: P.kwargs) -> int:
             try:
-                main(*arguments, **named)
+                main(arguments, *more, **named)
             except tuple(codes) as error:
-                print_error(str(error))
+                print_error(str(error) + plugins.advice(str(error), arguments))
                 return next(code for kind, code in codes.items() if isinstance(error, kind))
             except KeyboardInterrupt:
                 if stopped is not None:

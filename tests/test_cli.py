@@ -17,6 +17,7 @@ def test_without_a_command_all_are_listed_with_a_line_each(capsys) -> None:
     assert cli.main([]) == cli.main(["--help"]) == 0
     shown = capsys.readouterr().out
     assert all(name in shown and entry.line[:30] in shown for name, entry in cli.COMMANDS.items())
+    assert "--import MODULE" in shown
     assert cli.main(["--version"]) == 0
     assert capsys.readouterr().out == f"{jaxnas.__version__}\n"
 

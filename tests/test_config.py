@@ -136,7 +136,8 @@ def test_a_whole_number_is_a_float_where_a_float_is_wanted() -> None:
     assert (rate, type(rate)) == (1.0, float)
 
 
-FILES = sorted(Path(configs.__file__).parent.glob("*.py"))
+PACKAGE = Path(configs.__file__).parent.parent
+FILES = sorted([*PACKAGE.glob("config/*.py"), *PACKAGE.rglob("config.py")])
 CLASSES = [node for path in FILES for node in ast.parse(path.read_text()).body if isinstance(node, ast.ClassDef)]
 
 

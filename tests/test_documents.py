@@ -13,7 +13,7 @@ from tests.test_layout import ALLOWED
 ROOT = Path(__file__).parent.parent
 PAGES = [*sorted(ROOT.glob("*.md")), *sorted((ROOT / "docs").rglob("*.md"))]
 WORDS = 900
-BESIDE = {"--help", "--xla_gpu_deterministic_ops"}  # flags that are no setting of a command
+BESIDE = {"--help", "--import", "--xla_gpu_deterministic_ops"}  # flags that are no setting of a command
 
 
 def named(path: Path) -> str:

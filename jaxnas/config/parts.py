@@ -84,17 +84,19 @@ class SplitConfig:
     """share of the resamplings in which a node's grouping must win before no more batches are scored; None: all
     `batches`"""
     background: str = "path"
-    """the other edges while one is scored: path, a random one between whose ends the edge lies, or uniform, the mixture
-    of open operations"""
+    """the other edges while one is scored, a name of jaxnas.metrics.BACKGROUNDS: path, a random one between whose ends
+    the edge lies, or uniform, the mixture of open operations"""
     objective: str = "cross_mean_minus_within_mean"
-    """what a good grouping has little of: cross_mean_minus_within_mean, cross_sum, within_sum, normalised_cut"""
+    """what a good grouping has little of, a name of jaxnas.splitting.OBJECTIVES: cross_mean_minus_within_mean,
+    cross_sum, within_sum, normalised_cut"""
     edges: str = "best"
-    """which edge is split: best (smallest objective), fixed, random, cheapest_cut, cheapest_cut_inverted"""
+    """which edge is split, a name of jaxnas.splitting.EDGE_RULES: best (smallest objective), fixed, random,
+    cheapest_cut, cheapest_cut_inverted"""
     order: tuple[int, ...] = ()
     """edges of the rule `fixed`, one a level"""
     ties: str = "lowest"
-    """of groupings that score exactly alike: lowest (edge, then smallest group), random (one is drawn), keep (the node
-    stays whole)"""
+    """of groupings that score exactly alike, a name of jaxnas.splitting.TIES: lowest (edge, then smallest group),
+    random (one is drawn), keep (the node stays whole)"""
     min_size: int = 1
     """fewest operations of a group"""
 
@@ -117,7 +119,7 @@ class SearchConfig:
     """chance that a mutation redraws an edge"""
     leaf: str = "best"
     """leaf whose best architecture is kept: best (of all validation accuracies), or by an estimate on what was drawn at
-    random in each leaf: mean, expected_best, upper_quantile, sized_best"""
+    random in each leaf, a name of jaxnas.selection.ESTIMATES: mean, expected_best, upper_quantile, sized_best"""
     leaf_bias: bool = False
     """compare leaves after taking off what each scores above the warmed-up supernet on the architectures drawn at
     random in it, beyond what all leaves do; these are then evaluated twice"""

@@ -69,12 +69,19 @@ def use_wide_vectors() -> None:
 def use_every_core() -> None:
     """One CPU device for each core this process may use, unless the environment says otherwise; call before any work.
 
-    Sub-supernets are then spread over the cores: small steps do not keep several cores busy, several of them do.
+    Sub-supernets are then spread over the cores: small steps do not keep several cores busy, several of them do. Raises
+    UserError where an imported module has made arrays already.
     """
     use_wide_vectors()
     chosen = "JAX_NUM_CPU_DEVICES" in os.environ or "host_platform_device_count" in os.environ.get("XLA_FLAGS", "")
     if not chosen:
-        jax.config.update("jax_num_cpu_devices", cores())
+        try:
+            jax.config.update("jax_num_cpu_devices", cores())
+        except RuntimeError as error:
+            raise UserError(
+                "an imported module makes jax arrays when it is imported, before the devices of a command are chosen; "
+                "it must make them in its functions"
+            ) from error
 
 
 def cores() -> int:

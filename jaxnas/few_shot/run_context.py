@@ -15,8 +15,7 @@ from jaxnas.data import Colours, Dataset, Images, Pipeline, build_pipeline, fixe
 from jaxnas.distributed import parallel
 from jaxnas.few_shot.config import FewShotConfig
 from jaxnas.few_shot.validation import check_images, check_search, scalar_metrics
-from jaxnas.metrics import METRICS, Readings, edge_readings
-from jaxnas.metrics.probes import BACKGROUNDS
+from jaxnas.metrics import BACKGROUNDS, METRICS, Readings, edge_readings
 from jaxnas.nets import Network, build_network
 from jaxnas.search import ALGORITHMS, sample_connected
 from jaxnas.selection import ESTIMATES, SELECTORS

@@ -11,6 +11,7 @@ from jaxnas.metrics.hybrids import weighted
 from jaxnas.metrics.jacobians import epe_nas, jacob_cov, ntk_condition, ntk_smallest
 from jaxnas.metrics.patterns import linear_regions, naswot
 from jaxnas.metrics.probes import (
+    BACKGROUNDS,
     Readings,
     architecture_score,
     architecture_scores,
@@ -57,6 +58,7 @@ METRICS: dict[str, Callable[[Network, SearchSpace], Metric]] = {
 }
 
 __all__ = [
+    "BACKGROUNDS",
     "METRICS",
     "Metric",
     "Probe",

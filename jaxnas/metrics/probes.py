@@ -62,21 +62,25 @@ def uniform_background(space: SearchSpace) -> Background:
     return draw
 
 
-BACKGROUNDS: dict[str, Callable[[SearchSpace], Background]] = {"path": path_background, "uniform": uniform_background}
+BackgroundFactory = Callable[[SearchSpace], Background]
+BACKGROUNDS: dict[str, BackgroundFactory] = {"path": path_background, "uniform": uniform_background}
 
 
-def edge_readings(metric: Metric, space: SearchSpace, background: str = "path") -> Callable[..., Readings]:
+def edge_readings(
+    metric: Metric, space: SearchSpace, background: str | BackgroundFactory = "path"
+) -> Callable[..., Readings]:
     """`readings(key, params, mask, edge, images, labels) -> Readings` of one edge, jit it.
 
     images float [R, B, H, W, C], labels int [R, B]. For each of the R batches one background is drawn for the other
     edges and shared by the probes of all operations, so that they differ in nothing else. What is not `comparable`
     (`SearchSpace.comparable`: closed, or connected over no background) is not measured, nor is what its batch leaves
     disconnected, nor an operation with none to be compared with; values are 0 there. Edge, mask and weights are data:
-    one compilation serves all edges, nodes and seeds. The key is consumed. Raises UserError for an unknown background.
+    one compilation serves all edges, nodes and seeds. The key is consumed. `background` is a name of BACKGROUNDS, or a
+    factory as they are. Raises UserError for an unknown name.
     """
-    if background not in BACKGROUNDS:
+    if isinstance(background, str) and background not in BACKGROUNDS:
         raise UserError(f"unknown background {background!r}; allowed: {sorted(BACKGROUNDS)}")
-    draw = BACKGROUNDS[background](space)
+    draw = (BACKGROUNDS[background] if isinstance(background, str) else background)(space)
     operations = jnp.arange(len(space.ops))
 
     def readings(key: Key, params: Params, mask: Array, edge: Array, images: Array, labels: Array) -> Readings:
@@ -112,7 +116,9 @@ def edge_readings(metric: Metric, space: SearchSpace, background: str = "path") 
     return readings
 
 
-def edge_similarity(metric: Metric, space: SearchSpace, background: str = "path") -> Callable[..., tuple[Array, Array]]:
+def edge_similarity(
+    metric: Metric, space: SearchSpace, background: str | BackgroundFactory = "path"
+) -> Callable[..., tuple[Array, Array]]:
     """`similarity(key, params, mask, edge, images, labels) -> ([O, O], compared [O])` of one edge, jit it.
 
     Arguments and probes as of `edge_readings`; R batches are pooled (`pooled`), each counting alike but those that do

@@ -7,6 +7,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any, NamedTuple
 
+from jaxnas.plugins import load_plugins, loaded
 from jaxnas.types import UserError
 
 
@@ -32,8 +33,9 @@ class Outcome(NamedTuple):
 def run_jobs(launcher: str, settings: LaunchConfig, folder: Path, jobs: Sequence[Callable[[], Any]]) -> list[Outcome]:
     """Submits all jobs to a launcher of submitit (slurm, local), and waits; a failed job does not stop the others.
 
-    What jobs print is kept in `folder`, which they must be able to reach. Jobs that are not done are cancelled when the
-    wait is interrupted. Raises UserError if submitit is not here or cannot submit.
+    What jobs print is kept in `folder`, which they must be able to reach. Each loads the plugins of this process. Jobs
+    that are not done are cancelled when the wait is interrupted. Raises UserError if submitit is not here or
+    cannot submit.
     """
     try:
         import submitit
@@ -48,7 +50,8 @@ def run_jobs(launcher: str, settings: LaunchConfig, folder: Path, jobs: Sequence
             slurm_partition=settings.partition,
             stderr_to_stdout=True,
         )
-        submitted = executor.submit_array([partial(_outcome, job) for job in jobs])
+        modules = [plugin.module for plugin in loaded()]
+        submitted = executor.submit_array([partial(_outcome, job, modules) for job in jobs])
     except (RuntimeError, OSError) as error:
         raise UserError(f"{launcher} takes no jobs: {_line(error)}") from error
     try:
@@ -59,9 +62,10 @@ def run_jobs(launcher: str, settings: LaunchConfig, folder: Path, jobs: Sequence
                 job.cancel()
 
 
-def _outcome(job: Callable[[], Any]) -> Outcome:
+def _outcome(job: Callable[[], Any], modules: Sequence[str]) -> Outcome:
     """Runs where the job runs."""
     try:
+        load_plugins(modules, installed=False)
         return Outcome(job(), "")
     except Exception as error:
         traceback.print_exc()

@@ -16,6 +16,7 @@ from typing import Any
 import jax
 import numpy as np
 
+from jaxnas import plugins
 from jaxnas.types import UserError
 
 PACKAGES = ("jaxnas", "jax", "jaxlib", "flax", "optax", "orbax-checkpoint", "chex", "numpy", "scipy")
@@ -78,10 +79,11 @@ def locked(path: Path) -> Iterator[None]:
 
 
 def environment() -> dict[str, Any]:
-    """What the run is made with: command, versions, devices, cores, source revision."""
+    """What the run is made with: command, plugins, versions, devices, cores, source revision."""
     installed = {name: version for name in PACKAGES if (version := _version(name)) is not None}
     return {
         "command": [Path(sys.argv[0]).name, *sys.argv[1:]],
+        "plugins": {plugin.module: plugin.names for plugin in plugins.loaded()},
         "python": platform.python_version(),
         "packages": installed,
         "devices": [device.device_kind for device in jax.devices()],

@@ -19,8 +19,8 @@ from jaxnas.studies.metric_ablation import command
 from jaxnas.studies.metric_ablation.command import PRESETS, Command, main, run
 from jaxnas.studies.metric_ablation.run import UNITS, validate_metric_ablation
 from jaxnas.studies.metric_ablation.tables import COLUMNS
+from jaxnas.testing import TRIANGLE
 from jaxnas.types import UserError
-from tests.triangle import TRIANGLE
 
 # Edge 1<-0 tells nor_conv_3x3 from the others, edge 2<-0 as well, by half as much, edge 2<-1 skip_connect, by twice.
 WORTH = jnp.array([[0.0, 0.0, 1.0], [0.0, 0.0, 0.5], [0.0, 2.0, 0.0]])

@@ -19,9 +19,9 @@ from jaxnas.studies.search.cells import prepare_study
 from jaxnas.studies.split_ablation.command import Command, run
 from jaxnas.studies.split_ablation.leaves import warm_up
 from jaxnas.studies.split_ablation.presets import SPLITS
+from jaxnas.testing import TRIANGLE
 from jaxnas.types import QUIET, UserError
 from jaxnas.workdir import open_stage
-from tests.triangle import TRIANGLE
 
 STUDY = replace(SPLITS["smoke"].study, algorithms=("uniform",), budget=27, random=0, ranked=0, strategy="loop")
 CONFIG = replace(

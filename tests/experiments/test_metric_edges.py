@@ -5,7 +5,7 @@ import pytest
 
 from jaxnas.studies.metric_ablation.config import MetricAblationConfig
 from jaxnas.studies.metric_ablation.edges import edge_agreements
-from tests.triangle import TRIANGLE
+from jaxnas.testing import TRIANGLE
 
 
 def unit(metric: str, seed: int, background: int, *best: int, marked: float = 0.0) -> dict:

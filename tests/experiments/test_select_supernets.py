@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from jaxnas import benchmarks
-from jaxnas.selection.leaves import RULES
+from jaxnas.selection.leaves import RULES, Picked
 from jaxnas.spaces import NAS_BENCH_201, Architecture
 from jaxnas.spaces.tree import SplitTree
 from jaxnas.splitting import at_random, grow
@@ -95,6 +95,13 @@ def files(tmp_path_factory):
         for op_ids, value in zip(NAS_BENCH_201.enumerate().tolist(), values, strict=True):
             writer.writerow([NAS_BENCH_201.encode(Architecture(tuple(op_ids))), value])
     return folder
+
+
+def test_without_names_every_registered_rule_is_replayed(files, tmp_path, monkeypatch) -> None:
+    monkeypatch.setitem(RULES, "last", lambda rng, arms, budget: Picked(len(arms.sizes) - 1, np.zeros(4, int)))
+    setting = Setting(budgets=(8,), noises=(0.0,), repetitions=2, random_splits=0)
+    found = run(Command(files / "split_tree.json", files / "table.csv", tmp_path, setting), lambda *told: None)
+    assert {row.rule for row in found} == {*RULES, "oracle"}
 
 
 def test_the_command_writes_outcomes_means_and_a_page(files, tmp_path) -> None:

@@ -25,11 +25,11 @@ from jaxnas.selection import ESTIMATES, Evaluated
 from jaxnas.spaces import SPACES, TOY
 from jaxnas.spaces.tree import SplitTree, as_mask
 from jaxnas.splitting import bootstrap, choose_split, edges_read_by, of_batches, scored_edges, size_normalised_cut
+from jaxnas.testing import TRIANGLE
 from jaxnas.training import initial_weights
 from jaxnas.types import QUIET
 from jaxnas.workdir import open_stage, stages
 from tests.few_shot.small import SMALL
-from tests.triangle import TRIANGLE
 
 
 @pytest.fixture(scope="module")

@@ -7,8 +7,8 @@ import pytest
 
 from jaxnas.metrics import Probe
 from jaxnas.nets import Network
+from jaxnas.testing import TRIANGLE
 from tests.conftest import small_network
-from tests.triangle import TRIANGLE
 
 
 @pytest.fixture(scope="session")

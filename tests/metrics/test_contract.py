@@ -1,86 +1,44 @@
 """What every metric in METRICS keeps to."""
 
 import jax
+import jax.numpy as jnp
 import numpy as np
 import pytest
 
 from jaxnas.metrics import (
+    BACKGROUNDS,
     METRICS,
     architecture_score,
     architecture_scores,
-    counted,
     edge_readings,
     edge_similarity,
     weighted,
 )
-from jaxnas.metrics.pooling import pooled
 from jaxnas.spaces import TOY
+from jaxnas.testing import TRIANGLE, check_metric
+from jaxnas.testing.metrics import DEEP
 from jaxnas.types import UserError
-from tests.triangle import TRIANGLE
 
 NONE, SKIP, CONV = range(3)
 SIGNATURES = {"gradient_matching", "gradient_matching_by_filter", "gradient_distance", "intrinsic_dimension"}
 
 
 FULL = TRIANGLE.full_mask()
-DEEP = (  # masks of deep nodes of the triangle: what can be compared on edges 1<-0, 2<-0 and 2<-1
-    (np.array([[0, 1, 1], [1, 1, 1], [1, 0, 1]], bool), [[SKIP, CONV], [NONE, SKIP, CONV], [NONE, CONV]]),
-    (
-        np.array([[1, 1, 0], [1, 0, 0], [1, 1, 1]], bool),
-        [[SKIP], [NONE], [SKIP, CONV]],
-    ),  # `none` would cut the only route
-    (np.array([[1, 0, 0], [1, 1, 1], [1, 1, 1]], bool), [[NONE], [SKIP, CONV], []]),  # nothing reaches node 1
-)
 
 
 @pytest.mark.parametrize("name", METRICS)
-def test_what_can_be_compared_is_measured_finite_and_connected_by_one_program(
-    name, triangle, triangle_params, paired
-) -> None:
-    metric, traces = METRICS[name](triangle, TRIANGLE), []
-
-    def measure(probe):
-        traces.append(1)
-        return metric.measure(probe)
-
-    readings = jax.jit(edge_readings(metric._replace(measure=measure), TRIANGLE))
-    first = readings(jax.random.key(0), triangle_params, FULL, 2, *paired)
-    before = len(traces)
-    again = readings(jax.random.key(0), triangle_params, FULL, 2, *paired)
-    jax.tree.map(np.testing.assert_array_equal, first, again)
-    assert first.connected.all() and (first.backgrounds[:, 2] == 0).all()
-    similarity = pooled(metric, jax.tree.map(np.asarray, first.values), np.full(2, 0.5), np.ones(3, bool))
-    assert np.isfinite(similarity).all()
-    np.testing.assert_allclose(similarity, similarity.T, rtol=1e-4, atol=1e-5)
-    assert (np.diagonal(similarity)[:, None] >= similarity - 1e-5).all()  # an operation is most alike to itself
-    for mask, expected in DEEP:
-        compared = TRIANGLE.comparable(mask)
-        assert [np.flatnonzero(row).tolist() for row in compared] == expected
-        for edge in range(3):
-            found = readings(jax.random.key(1), triangle_params, mask, edge, *paired)
-            assert all(np.isfinite(part).all() for part in jax.tree.leaves(found.values))
-            assert counted(np.asarray(found.connected), compared[edge]).all()
-            for part in jax.tree.leaves(found.values):
-                assert not part[:, ~compared[edge]].any()
-                if compared[edge].sum() < 2:
-                    assert not part.any()  # nothing to compare with: nothing is measured
-    assert len(traces) == before
+def test_every_metric_keeps_the_contract(name, toy) -> None:
+    check_metric(METRICS[name])
+    assert (METRICS[name](toy, TOY).larger_is_better is None) == (name in SIGNATURES)
 
 
-@pytest.mark.parametrize("name", [name for name in METRICS if name not in SIGNATURES])
-def test_architectures_are_scored_and_dead_ones_have_the_declared_value(name, toy, toy_probe) -> None:
-    metric = METRICS[name](toy, TOY)
-    assert metric.larger_is_better is not None
-    score = jax.jit(architecture_score(metric, TOY))
-    live, again, dead = (
-        float(score(p.key, p.params, p.choice, p.images, p.labels))
-        for p in (toy_probe(CONV, SKIP), toy_probe(CONV, SKIP), toy_probe(NONE, CONV))
-    )
-    assert np.isfinite(live) and live == again
-    if metric.disconnected_value is None:
-        assert np.isfinite(dead)
-    else:
-        assert dead == np.float32(metric.disconnected_value) != live
+def test_deep_nodes_compare_what_their_masks_leave() -> None:
+    found = [[np.flatnonzero(row).tolist() for row in TRIANGLE.comparable(mask)] for mask in DEEP]
+    assert found == [
+        [[SKIP, CONV], [NONE, SKIP, CONV], [NONE, CONV]],
+        [[SKIP], [NONE], [SKIP, CONV]],
+        [[NONE], [SKIP, CONV], []],
+    ]
 
 
 @pytest.mark.parametrize("name", sorted(SIGNATURES))
@@ -89,9 +47,23 @@ def test_what_orders_nothing_scores_no_architecture(name, toy) -> None:
         architecture_score(METRICS[name](toy, TOY), TOY)
 
 
-def test_an_unknown_background_is_told_with_those_there_are(toy) -> None:
+@pytest.mark.parametrize("build", [edge_readings, edge_similarity])
+def test_an_unknown_background_is_told_with_those_there_are(build, toy) -> None:
     with pytest.raises(UserError, match=r"unknown background 'flat'; allowed: \['path', 'uniform'\]"):
-        edge_readings(METRICS["loss"](toy, TOY), TOY, "flat")
+        build(METRICS["loss"](toy, TOY), TOY, "flat")
+
+
+def test_a_background_of_ones_own_is_registered_or_given(triangle, triangle_params, paired, monkeypatch) -> None:
+    def convolutions(space):
+        return lambda key, mask, edge: jnp.full(len(space.edges), CONV)
+
+    metric, arguments = METRICS["live_parameters"](triangle, TRIANGLE), (jax.random.key(0), triangle_params, FULL, 2)
+    monkeypatch.setitem(BACKGROUNDS, "convolutions", convolutions)
+    named, given = (edge_readings(metric, TRIANGLE, by)(*arguments, *paired) for by in ("convolutions", convolutions))
+    np.testing.assert_array_equal(named.backgrounds, [[CONV, CONV, 0]] * 2)
+    jax.tree.map(np.testing.assert_array_equal, named, given)
+    named, given = (edge_similarity(metric, TRIANGLE, by)(*arguments, *paired) for by in ("convolutions", convolutions))
+    jax.tree.map(np.testing.assert_array_equal, named, given)
 
 
 def test_a_similarity_is_of_scores_that_are_averaged_and_of_others_the_mean(triangle, triangle_params, paired) -> None:

@@ -14,7 +14,7 @@ from jaxnas.metrics.weights import layers
 from jaxnas.nets import Network, build_network
 from jaxnas.spaces import NAS_BENCH_201, TOY
 from jaxnas.spaces.counts import nonlinear_depth, on_live_paths
-from tests.triangle import TRIANGLE
+from jaxnas.testing import TRIANGLE
 
 NONE, SKIP, CONV = range(3)
 

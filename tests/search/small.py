@@ -7,34 +7,15 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from jaxnas.search import SearchAlgorithm, StepContext
+from jaxnas.search import SearchAlgorithm
 from jaxnas.search.alpha import Logits
 from jaxnas.search.base import SearchState
-from jaxnas.spaces import TOY
+from jaxnas.testing.algorithms import FULL, PAIRS, SINGLES, context, score
 from jaxnas.types import Array
 
-FULL = TOY.full_mask()
-NARROW = np.array([[False, True, True], [True, True, False]])
-SINGLE = np.array([[False, True, False], [False, False, True]])
-MASKS = {"full": FULL, "narrow": NARROW, "single": SINGLE}
-
-PAIRS = np.array([[0.9, -1.2, 0.4], [-0.5, 1.5, 2.1], [1.1, 0.3, -0.8]])  # of an operation of edge 0 and one of edge 1
-SINGLES = np.array([[0.5, -0.3, 0.2], [-0.7, 0.6, 1.0]])
 DRAWS = 8000
 ALPHA = np.array([[0.3, -0.4, 0.8], [-0.2, 0.5, 0.1]])
 PLAIN = Logits(rate=0.1, decay=0.0, betas=(0.0, 0.999))  # the first moment is the gradient itself
-
-
-def score(op_weights: Array, pairs: Array = PAIRS) -> Any:
-    """Bilinear in the rows of op_weights [..., 2, 3]."""
-    first, second = op_weights[..., 0, :], op_weights[..., 1, :]
-    return ((first @ pairs) * second + first * SINGLES[0] + second * SINGLES[1]).sum(-1)
-
-
-def loss(op_weights: Array, pairs: Array = PAIRS) -> Any:
-    """[..., 2, 3] -> [...]."""
-    s = score(op_weights, pairs)
-    return s + 0.3 * s**2
 
 
 def slope(op_weights: np.ndarray) -> np.ndarray:
@@ -42,12 +23,6 @@ def slope(op_weights: np.ndarray) -> np.ndarray:
     first, second = op_weights[..., 0, :], op_weights[..., 1, :]
     of_score = np.stack([second @ PAIRS.T, first @ PAIRS], -2) + SINGLES
     return (1 + 0.6 * score(op_weights))[..., None, None] * of_score
-
-
-def outputs(op_weights: Array, pairs: Array = PAIRS) -> Any:
-    """Logits [2, 3] of two examples."""
-    s = score(op_weights, pairs)
-    return np.array([[1.0, 0.0, -1.0], [0.5, -2.0, 0.1]]) * s + np.array([[0.0, 0.2, 0.0], [0.0, 0.0, 0.4]])
 
 
 def one_hot(op_ids: Array) -> np.ndarray:
@@ -58,30 +33,6 @@ def softmax(logits: np.ndarray, mask: np.ndarray = FULL) -> np.ndarray:
     """Over the last axis of [..., 2, 3], float64."""
     e = np.where(mask, np.exp(logits - logits.max(-1, keepdims=True)), 0.0)
     return e / e.sum(-1, keepdims=True)
-
-
-def context(progress: Array = 0.5) -> StepContext:
-    """`loss` by its weights, the pairs; the training batch has another."""
-
-    def mixed(choice: Array) -> Array:
-        return jax.nn.one_hot(choice, 3) if jnp.issubdtype(choice.dtype, jnp.integer) else choice
-
-    params = jnp.asarray(PAIRS, jnp.float32)
-    return StepContext(
-        train_loss=lambda w, choice: (loss(mixed(choice), w) - 2.0) ** 2,
-        valid_loss=lambda w, choice: loss(mixed(choice), w),
-        train_logits=lambda w, choice: outputs(mixed(choice), w),
-        train_labels=jnp.array([2, 0]),
-        valid_accuracy=lambda w, choice: jax.nn.sigmoid(-loss(mixed(choice), w)),
-        params=params,
-        unrolled=lambda gradient: params - 0.01 * gradient,
-        progress=jnp.asarray(progress),
-    )
-
-
-def matrices(tree: Any) -> list[np.ndarray]:
-    """Leaves of a state that are [..., E, O]: logits, moments, operations left."""
-    return [np.asarray(leaf) for leaf in jax.tree.leaves(tree) if leaf.shape[-2:] == TOY.shape]
 
 
 @cache

@@ -6,7 +6,8 @@ import numpy as np
 
 from jaxnas.search.cross_path import cross_path
 from jaxnas.spaces import TOY
-from tests.search.small import FULL, PAIRS, context, one_hot, outputs
+from jaxnas.testing.algorithms import FULL, PAIRS, context, outputs
+from tests.search.small import one_hot
 
 
 def test_the_teacher_is_the_moving_average_of_the_weights_from_the_start_on() -> None:

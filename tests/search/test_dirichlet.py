@@ -8,7 +8,8 @@ from scipy import special, stats
 
 from jaxnas.search.dirichlet import divergence_from_uniform, drnas
 from jaxnas.spaces import TOY
-from tests.search.small import ALPHA, DRAWS, FULL, NARROW, PAIRS, PLAIN, SINGLES, assert_expected, context, estimates
+from jaxnas.testing.algorithms import FULL, NARROW, PAIRS, SINGLES, context
+from tests.search.small import ALPHA, DRAWS, PLAIN, assert_expected, estimates
 
 ALGORITHM = drnas(TOY, logits=PLAIN)
 DIVERGENCE = drnas(TOY, "divergence", PLAIN._replace(decay=0.5))

@@ -9,7 +9,8 @@ from scipy import stats
 from jaxnas.search.base import sample_path
 from jaxnas.search.enas import draw, enas
 from jaxnas.spaces import TOY
-from tests.search.small import FULL, NARROW, assert_expected, context, loss, one_hot
+from jaxnas.testing.algorithms import FULL, NARROW, context, loss
+from tests.search.small import assert_expected, one_hot
 
 torch = pytest.importorskip("torch")
 

@@ -8,7 +8,8 @@ from scipy import stats
 
 from jaxnas.search.greedynas import GreedyState, greedynas, merge
 from jaxnas.spaces import TOY
-from tests.search.small import FULL, context, loss, one_hot
+from jaxnas.testing.algorithms import FULL, context, loss
+from tests.search.small import one_hot
 
 CONNECTED = TOY.enumerate()[TOY.connected(TOY.enumerate())]  # [4, 2]
 LOSSES = np.array([loss(path) for path in one_hot(CONNECTED)])

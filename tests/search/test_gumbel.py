@@ -9,20 +9,8 @@ from scipy import stats
 from jaxnas.search.alpha import AlphaState
 from jaxnas.search.gumbel import gdas, snas
 from jaxnas.spaces import TOY
-from tests.search.small import (
-    ALPHA,
-    DRAWS,
-    FULL,
-    NARROW,
-    PLAIN,
-    assert_expected,
-    context,
-    estimates,
-    loss,
-    one_hot,
-    slope,
-    softmax,
-)  # fmt: skip
+from jaxnas.testing.algorithms import FULL, NARROW, context, loss
+from tests.search.small import ALPHA, DRAWS, PLAIN, assert_expected, estimates, one_hot, slope, softmax
 
 SNAS, GDAS = snas(TOY, logits=PLAIN), gdas(TOY, logits=PLAIN)
 # Gumbel noise from exponential waiting times.

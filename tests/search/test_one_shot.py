@@ -5,7 +5,8 @@ import numpy as np
 
 from jaxnas.search.one_shot import one_shot
 from jaxnas.spaces import TOY
-from tests.search.small import FULL, NARROW, assert_expected, context
+from jaxnas.testing.algorithms import FULL, NARROW, context
+from tests.search.small import assert_expected
 
 ALGORITHM = one_shot(TOY)
 draw = jax.jit(jax.vmap(lambda key, mask, p: ALGORITHM.forwards(key, (), mask, context(p)).choices[0], (0, None, None)))

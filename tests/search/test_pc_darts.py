@@ -8,7 +8,8 @@ import pytest
 from jaxnas.search.alpha import AlphaState
 from jaxnas.search.pc_darts import EdgeState, normalised, pc_darts
 from jaxnas.spaces import TOY, SearchSpace
-from tests.search.small import PLAIN, context, softmax
+from jaxnas.testing.algorithms import context
+from tests.search.small import PLAIN, softmax
 
 # Two edges enter the last node, so that beta weighs something.
 SPACE = SearchSpace("triangle", TOY.ops, ((1, 0), (2, 0), (2, 1)))

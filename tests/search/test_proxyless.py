@@ -9,7 +9,8 @@ import pytest
 
 from jaxnas.search.proxyless import draw_pair, proxyless
 from jaxnas.spaces import TOY
-from tests.search.small import ALPHA, FULL, NARROW, PLAIN, assert_expected, context, estimates, one_hot, slope, softmax
+from jaxnas.testing.algorithms import FULL, NARROW, context
+from tests.search.small import ALPHA, PLAIN, assert_expected, estimates, one_hot, slope, softmax
 
 FULL_GATES, TWO_GATES = proxyless(TOY, logits=PLAIN), proxyless(TOY, "two", PLAIN)
 

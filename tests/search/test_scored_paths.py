@@ -8,21 +8,8 @@ import pytest
 from jaxnas.search.alpha import Logits
 from jaxnas.search.scored_paths import decided, dsnas, reinforce
 from jaxnas.spaces import TOY
-from tests.search.small import (
-    ALPHA,
-    DRAWS,
-    FULL,
-    MASKS,
-    NARROW,
-    PLAIN,
-    assert_expected,
-    context,
-    estimates,
-    loss,
-    one_hot,
-    slope,
-    softmax,
-)  # fmt: skip
+from jaxnas.testing.algorithms import FULL, MASKS, NARROW, context, loss
+from tests.search.small import ALPHA, DRAWS, PLAIN, assert_expected, estimates, one_hot, slope, softmax
 
 TWO, FIVE, CREDIT = reinforce(TOY, 2, PLAIN), reinforce(TOY, 5, PLAIN), dsnas(TOY, None, PLAIN)
 PATHS = one_hot(TOY.enumerate())  # [9, 2, 3]

@@ -7,7 +7,8 @@ from scipy import stats
 
 from jaxnas.search.setn import setn
 from jaxnas.spaces import TOY
-from tests.search.small import ALPHA, FULL, NARROW, PLAIN, context, slope, softmax
+from jaxnas.testing.algorithms import FULL, NARROW, context
+from tests.search.small import ALPHA, PLAIN, slope, softmax
 
 ALGORITHM = setn(TOY, PLAIN)
 

@@ -7,7 +7,7 @@ from scipy import stats
 
 from jaxnas.search.uniform import fairnas, uniform
 from jaxnas.spaces import TOY
-from tests.search.small import FULL, context
+from jaxnas.testing.algorithms import FULL, context
 
 UNEVEN = np.array([[False, True, True], [True, True, True]])
 PAIRED = np.array([[False, True, True], [True, False, True]])

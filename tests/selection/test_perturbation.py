@@ -7,7 +7,9 @@ from jaxnas.selection import SELECTORS
 from jaxnas.selection.discretise import ORDERS, Removals, mixture, undecided
 from jaxnas.selection.perturbation import CRITERIA
 from jaxnas.spaces import NAS_BENCH_201, TOY, SearchSpace
-from tests.selection.planted import FORK, MASKS, additive, connected, dirichlet, expected, index, only, planted, uniform
+from jaxnas.testing import TRIANGLE
+from jaxnas.testing.selectors import MASKS, additive, expected, index, only, planted
+from tests.selection.planted import connected, dirichlet, uniform
 
 
 def toy_table(*cells: tuple[int, int, float], others: float = 0.0) -> np.ndarray:
@@ -62,9 +64,8 @@ def test_equals_go_to_the_first_operation() -> None:
         chosen = run("perturbation", planted(TOY, alike, uniform(TOY.full_mask()))[0], TOY.full_mask(), order=order)
         assert chosen.op_ids.tolist() == [1, 1]
     everywhere = np.full(27, 40.0)  # `none` is the first, and may be taken until that would cut the last path
-    chosen = run(
-        "perturbation", planted(FORK, everywhere, uniform(FORK.full_mask()))[0], FORK.full_mask(), order="forward"
-    )
+    mask = TRIANGLE.full_mask()
+    chosen = run("perturbation", planted(TRIANGLE, everywhere, uniform(mask))[0], mask, order="forward")
     assert chosen.op_ids.tolist() == [0, 1, 0]
 
 
@@ -174,7 +175,7 @@ def plain(space: SearchSpace, mask, order, probabilities, value, rng) -> tuple[l
     return [left[0] for left in alive], asked
 
 
-@pytest.mark.parametrize("where", ["full", "leaf", "mostly disconnected", "toy", "fork"])
+@pytest.mark.parametrize("where", ["full", "leaf", "mostly disconnected", "toy", "triangle"])
 @pytest.mark.parametrize("order", ORDERS)
 def test_every_order_does_as_a_plain_loop(order, where) -> None:
     space, mask = MASKS[where]
@@ -191,11 +192,11 @@ def test_every_order_does_as_a_plain_loop(order, where) -> None:
 
 
 @pytest.mark.parametrize(
-    ("order", "full", "fork"),
+    ("order", "full", "triangle"),
     [("random", 30, 9), ("reverse", 30, 9), ("global_op_once", 60, 18), ("global_edge_greedy", 105, 18)],
 )
-def test_the_most_that_an_order_can_need(order, full, fork) -> None:
-    for space, most in ((NAS_BENCH_201, full), (FORK, fork)):
+def test_the_most_that_an_order_can_need(order, full, triangle) -> None:
+    for space, most in ((NAS_BENCH_201, full), (TRIANGLE, triangle)):
         mask = space.full_mask()
         trained, _ = planted(space, additive(space, 0), uniform(mask))
         assert ORDERS[order].most(mask.sum(1).tolist()) == most
@@ -205,10 +206,10 @@ def test_the_most_that_an_order_can_need(order, full, fork) -> None:
 def test_a_greedy_order_can_need_all_that_is_foreseen() -> None:
     mask = only((1, 2), (0, 1, 2), (2,), ops=3)
     table = np.zeros(27)
-    table[index(FORK, connected(FORK, mask))] = 50
+    table[index(TRIANGLE, connected(TRIANGLE, mask))] = 50
     # Edge 0, which has the fewest, is decided first: 5 removals and 3 more.
-    table[index(FORK, np.array([1, 1, 2]))] = 95
-    trained, _ = planted(FORK, table, np.array([[0, 0.9, 0.1], [0.34, 0.33, 0.33], [0, 0, 1.0]]))
+    table[index(TRIANGLE, np.array([1, 1, 2]))] = 95
+    trained, _ = planted(TRIANGLE, table, np.array([[0, 0.9, 0.1], [0.34, 0.33, 0.33], [0, 0, 1.0]]))
     assert run("perturbation", trained, mask, 8, order="global_op_greedy").evaluations == 8
     assert ORDERS["global_op_greedy"].most([2, 3]) == 8
 
@@ -225,6 +226,6 @@ def test_once_orders_take_the_edge_of_the_lowest_value_and_of_the_lowest_mean_fi
             looked.append(sorted({e for e, _ in removed}))
             return np.array([values[pair] for pair in removed])
 
-        trained, _ = planted(FORK, np.zeros(27), uniform(mask))
+        trained, _ = planted(TRIANGLE, np.zeros(27), uniform(mask))
         run("perturbation", trained._replace(accuracy=accuracy), mask, order=order)
         assert looked == [[0, 1, 2], *([edge] for edge in edges)]

@@ -4,7 +4,8 @@ import numpy as np
 
 from jaxnas.selection import SELECTORS
 from jaxnas.spaces import NAS_BENCH_201, TOY
-from tests.selection.planted import MASKS, additive, connected, dirichlet, index, only, planted, uniform
+from jaxnas.testing.selectors import MASKS, additive, index, only, planted
+from tests.selection.planted import connected, dirichlet, uniform
 
 
 class Script:

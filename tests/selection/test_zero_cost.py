@@ -6,7 +6,9 @@ import pytest
 from jaxnas.selection import SELECTORS
 from jaxnas.selection.discretise import ORDERS
 from jaxnas.spaces import NAS_BENCH_201
-from tests.selection.planted import FORK, MASKS, additive, dirichlet, index, planted, uniform
+from jaxnas.testing import TRIANGLE
+from jaxnas.testing.selectors import MASKS, additive, index, planted
+from tests.selection.planted import dirichlet, uniform
 from tests.selection.test_perturbation import plain
 
 
@@ -14,7 +16,7 @@ def run(trained, mask, budget, seed=0, **settings):
     return SELECTORS["zero_cost_perturbation"](**settings)(np.random.default_rng(seed), trained, mask, budget)
 
 
-@pytest.mark.parametrize("where", ["leaf", "fork"])
+@pytest.mark.parametrize("where", ["leaf", "triangle"])
 @pytest.mark.parametrize("order", ORDERS)
 def test_proposals_and_their_judgement_are_those_of_plain_loops(order, where) -> None:
     space, mask = MASKS[where]
@@ -38,12 +40,12 @@ def test_proposals_and_their_judgement_are_those_of_plain_loops(order, where) ->
 
 
 def test_equal_proposals_are_judged_once_and_different_ones_on_the_same_batches() -> None:
-    mask = FORK.full_mask()
-    trained, calls = planted(FORK, additive(FORK, 0), uniform(mask))  # without noise every proposal is the same
+    mask = TRIANGLE.full_mask()
+    trained, calls = planted(TRIANGLE, additive(TRIANGLE, 0), uniform(mask))  # without noise every proposal is the same
     chosen = run(trained, mask, 1000, order="forward", proposals=5, rounds=7)
     assert chosen.evaluations == 5 * 9 + 7 == calls.evaluations
     assert calls.shapes[-7:] == [(1, 3)] * 7 and calls.shapes[-8] == (3, 3, 3)
-    trained, calls = planted(FORK, additive(FORK, 0), uniform(mask), noise=100.0)
+    trained, calls = planted(TRIANGLE, additive(TRIANGLE, 0), uniform(mask), noise=100.0)
     run(trained, mask, 1000, order="forward", proposals=5, rounds=7)
     paths = calls.choices[-1]
     assert len(paths) == len({tuple(row) for row in paths.tolist()}) > 1
@@ -52,20 +54,20 @@ def test_equal_proposals_are_judged_once_and_different_ones_on_the_same_batches(
 
 @pytest.mark.parametrize(("budget", "made"), [(14, 1), (27, 1), (28, 2), (69, 4), (70, 5), (1000, 5)])
 def test_as_many_proposals_as_the_budget_holds(budget, made) -> None:
-    trained, calls = planted(FORK, additive(FORK, 0), uniform(FORK.full_mask()), noise=1.0)
-    chosen = run(trained, FORK.full_mask(), budget, proposals=5, rounds=5)
+    trained, calls = planted(TRIANGLE, additive(TRIANGLE, 0), uniform(TRIANGLE.full_mask()), noise=1.0)
+    chosen = run(trained, TRIANGLE.full_mask(), budget, proposals=5, rounds=5)
     assert sum(len(shape) == 3 for shape in calls.shapes) == 3 * made  # three looks, of 3 removals each
     assert chosen.evaluations == calls.evaluations <= budget
 
 
 def test_the_best_proposal_wins_over_many_batches_and_not_over_one() -> None:
-    mask, table = FORK.full_mask(), np.random.default_rng(0).permutation(27) * 4.0
+    mask, table = TRIANGLE.full_mask(), np.random.default_rng(0).permutation(27) * 4.0
     best = {1: 0, 400: 0}
     for seed in range(8):
         for rounds in best:
-            trained, calls = planted(FORK, table, uniform(mask), noise=20.0)
+            trained, calls = planted(TRIANGLE, table, uniform(mask), noise=20.0)
             chosen = run(trained, mask, 10_000, seed, rounds=rounds, proposals=8)
-            best[rounds] += table[index(FORK, chosen.op_ids)] == table[index(FORK, calls.choices[-1])].max()
+            best[rounds] += table[index(TRIANGLE, chosen.op_ids)] == table[index(TRIANGLE, calls.choices[-1])].max()
     assert best[400] == 8 > best[1]
 
 

@@ -6,7 +6,7 @@ import pytest
 from jaxnas.config import SplitConfig
 from jaxnas.spaces import NAS_BENCH_201
 from jaxnas.splitting import chance, edges_by_rule, jackknife_values, pairwise, possible, rand_agreement, rank_edges
-from tests.triangle import TRIANGLE
+from jaxnas.testing import TRIANGLE
 
 ONE, OTHER, THIRD = ((0, 1), (2,)), ((0, 2), (1,)), ((0,), (1, 2))
 

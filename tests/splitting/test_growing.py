@@ -7,8 +7,8 @@ from jaxnas.config import SplitConfig
 from jaxnas.spaces import NAS_BENCH_201, TOY
 from jaxnas.spaces.tree import Node, as_mask
 from jaxnas.splitting import by_count, by_similarity, check_groups, choose_split, grow
+from jaxnas.testing import TRIANGLE
 from jaxnas.types import UserError
-from tests.triangle import TRIANGLE
 
 BLOCKS = {  # edge: which of two blocks every operation is in, and the groups this gives
     0: ([0, 0, 1, 1, 1], ((0, 1), (2, 3, 4))),

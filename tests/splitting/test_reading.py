@@ -19,7 +19,7 @@ from jaxnas.splitting import (
     of_batches,
     scored_edges,
 )
-from tests.triangle import TRIANGLE
+from jaxnas.testing import TRIANGLE
 
 # Only 1<-0 2<-1 leads through the triangle: `none` on either edge disconnects every cell.
 BRIDGE = np.array([[1, 1, 1], [1, 0, 0], [1, 1, 1]], bool)

@@ -25,7 +25,14 @@ from jaxnas.data import load
 from jaxnas.distributed.parallel import use_wide_vectors
 from jaxnas.spaces import Architecture
 from jaxnas.studies.correlation.config import CorrelationConfig
-from jaxnas.studies.correlation.run import build_scorer, correlations, drawn_architectures, validate_correlation
+from jaxnas.studies.correlation.run import (
+    build_scorer,
+    correlations,
+    drawn_architectures,
+    metrics_of,
+    validate_correlation,
+)
+from jaxnas.types import UserError
 from jaxnas.workdir import Progress, append_rows, open_workdir, progress, read_jsonl, write_csv
 
 PRESETS: dict[str, CorrelationConfig] = {
@@ -75,6 +82,11 @@ def run(command: Command, show: Progress) -> list[dict[str, Any]]:
     with open_workdir(command.workdir, to_dict(config), inputs) as workdir:
         drawn = drawn_architectures(config)
         rows = read_jsonl(workdir / "scores.jsonl")
+        if rows and (other := set(rows[0]) ^ set(metrics_of(config))):  # all metrics, but of other plugins
+            raise UserError(
+                f"{workdir} holds scores of other metrics than there are now ({', '.join(sorted(other))}); load the "
+                "plugins that it was started with, or choose another --workdir"
+            )
         if len(rows) < len(drawn):
             scorer = build_scorer(config, dataset)
             for number in range(len(rows), len(drawn)):

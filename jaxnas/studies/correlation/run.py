@@ -48,6 +48,11 @@ def validate_correlation(config: CorrelationConfig) -> SearchSpace:
     return space
 
 
+def metrics_of(config: CorrelationConfig) -> tuple[str, ...]:
+    """Names of the metrics that are compared."""
+    return config.metrics or tuple(scalar_metrics())
+
+
 def drawn_architectures(config: CorrelationConfig) -> np.ndarray:
     """The architectures to score, op_ids [A, E]: from the whole space, disconnected ones included, each once."""
     every = SPACES[config.net.space].enumerate()
@@ -76,7 +81,7 @@ def build_scorer(config: CorrelationConfig, dataset: Dataset) -> Scorer:
     order = jax.random.permutation(jax.random.fold_in(key, BATCH), len(dataset.train))[: config.data.batch]
     raw, labels = dataset.train.images[np.asarray(order)], jnp.asarray(dataset.train.labels[np.asarray(order)])
     images = build_pipeline(config.data, dataset.colours).normalise(jnp.asarray(raw))
-    names = config.metrics or tuple(scalar_metrics())
+    names = metrics_of(config)
     families: dict[str, dict[str, Metric]] = {}
     for name in names:
         families.setdefault(METRICS[name].__module__, {})[name] = METRICS[name](network, space)

@@ -23,7 +23,7 @@ from rich.table import Table
 from jaxnas import benchmarks
 from jaxnas.console import cli_main, parse_preset
 from jaxnas.report.document import write_page
-from jaxnas.selection.leaves import RULES
+from jaxnas.selection import RULES
 from jaxnas.spaces import SPACES, read_splits
 from jaxnas.studies.leaf_selection.page import regret_page
 from jaxnas.studies.leaf_selection.run import Outcome, Summary, check, of_run, of_splits, replay, summarise
@@ -38,8 +38,8 @@ class Setting:
     """evaluations that a rule may spend on all sub-supernets together"""
     noises: tuple[float, ...] = (0.0, 2.0)
     """deviation of the noise on a pull, points"""
-    rules: tuple[str, ...] = tuple(RULES)
-    """rules to replay"""
+    rules: tuple[str, ...] = ()
+    """rules to replay, names of jaxnas.selection.RULES; none: all of them"""
     repetitions: int = 32
     """repetitions of every rule on every split"""
     random_splits: int = 1
@@ -74,7 +74,8 @@ class Command:
 def run(command: Command, show: Progress) -> list[Summary]:
     """Replays everything, writes the files, and returns the means. Raises UserError before work starts."""
     setting, space = command.setting, SPACES["nas-bench-201"]
-    check(setting.rules, setting.budgets, setting.noises, setting.repetitions)
+    rules = setting.rules or tuple(RULES)
+    check(rules, setting.budgets, setting.noises, setting.repetitions)
     splits = read_splits(space, command.splits)
     table = benchmarks.read_table(space, command.benchmark)
     trials = [] if command.run is None else of_run(space, command.run, table)
@@ -89,7 +90,7 @@ def run(command: Command, show: Progress) -> list[Summary]:
     for number, trial in enumerate(trials):
         show("replay", number, len(trials), trial.name)
         seed = setting.seed + 1_000_003 * number
-        found += replay([trial], setting.rules, setting.budgets, setting.noises, setting.repetitions, seed)
+        found += replay([trial], rules, setting.budgets, setting.noises, setting.repetitions, seed)
     show("replay", len(trials), len(trials), "")
     summary = summarise(found)
     rows = [row._asdict() for row in summary]
