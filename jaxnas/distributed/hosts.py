@@ -213,20 +213,20 @@ def _packed(tree: Any) -> tuple[np.ndarray, Callable[[np.ndarray], Any]]:
 
 
 def key_data(leaf: Any) -> np.ndarray:
-    """An array on the host; of a typed key its words."""
+    """An array on the host; of a typed key its data."""
     return np.asarray(bits(leaf))
 
 
 def bits(leaf: Any) -> Any:
-    """An array; of a typed key its words."""
+    """An array; of a typed key its data."""
     return jax.random.key_data(leaf) if jax.dtypes.issubdtype(leaf.dtype, jax.dtypes.prng_key) else leaf
 
 
-def as_key(leaf: Any, words: np.ndarray) -> Any:
-    """Words as what `leaf` is."""
+def as_key(leaf: Any, data: np.ndarray) -> Any:
+    """`key_data` as what `leaf` is."""
     if not jax.dtypes.issubdtype(leaf.dtype, jax.dtypes.prng_key):
-        return key_data
-    return jax.random.wrap_key_data(jnp.asarray(key_data), impl=jax.random.key_impl(leaf))
+        return data
+    return jax.random.wrap_key_data(jnp.asarray(data), impl=jax.random.key_impl(leaf))
 
 
 def _stop(code: int, error: str) -> None:
