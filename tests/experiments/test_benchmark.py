@@ -156,8 +156,8 @@ def test_another_setting_or_environment_is_refused(fake, tmp_path, capsys, monke
     before = (tmp_path / "benchmark.json").read_bytes()
     assert command(tmp_path, "--channels", "12") == 2
     assert "channels: 8 there, 12 now" in capsys.readouterr().err
-    installed = benchmark.theirs.installed()
-    monkeypatch.setattr(benchmark.theirs, "installed", lambda: not installed)
+    installed = benchmark.torch_steps.installed()
+    monkeypatch.setattr(benchmark.torch_steps, "installed", lambda: not installed)
     monkeypatch.setattr(benchmark.metadata, "version", lambda name: "0.1")
     assert command(tmp_path) == 2
     assert "torch" in capsys.readouterr().err
@@ -274,7 +274,7 @@ def test_a_path_step_of_both_sides() -> None:
 
 def test_without_pytorch_ours_is_measured_alone(monkeypatch, capsys) -> None:
     monkeypatch.setattr(torch_steps, "installed", lambda: False)
-    monkeypatch.setattr(training.ours, "timed", lambda program: lambda: None)
+    monkeypatch.setattr(training.jaxnas_steps, "timed", lambda program: lambda: None)
     (one,) = training.mixed(TINY)
     assert len(one.samples) == TINY.repeats and one.peer_samples is None
     benchmark.Console().print(benchmark.table([build_row(Line("a", "s", "PyTorch"), one, TINY)]))

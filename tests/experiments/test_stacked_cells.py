@@ -43,7 +43,7 @@ def setting():
     context = prepare_study(config.study, load(data, 0))
     leaves, _ = leaves_of(config, TOY, lambda name, seed: random_masks(TOY, config.split.groups, name, seed))
     base = context.programs
-    judges = split_ablation.build_judges(base, context.config, base.network, config.study.score)
+    judges = split_ablation.build_evaluators(base, context.config, base.network, config.study.score)
     return config, context, leaves, warm_up(context, config, stages), judges
 
 
@@ -56,7 +56,7 @@ def test_a_stack_is_its_leaves_one_by_one_and_one_program(
     context = context._replace(config=replace(context.config, strategy=strategy))
     config = replace(config, study=replace(config.study, algorithms=(algorithm,)))
     made, trained = [], []
-    build, train_on = split_ablation.build_programs, split_ablation.train_on
+    build, train_on = split_ablation.build_search_programs, split_ablation.train_on
 
     def once(*given):
         made.extend([] if made else [build(*given)])
@@ -66,8 +66,8 @@ def test_a_stack_is_its_leaves_one_by_one_and_one_program(
         trained.append(train_on(*given))
         return trained[-1]
 
-    monkeypatch.setattr(split_ablation, "build_judges", lambda *_: judges)
-    monkeypatch.setattr(split_ablation, "build_programs", once)
+    monkeypatch.setattr(split_ablation, "build_evaluators", lambda *_: judges)
+    monkeypatch.setattr(split_ablation, "build_search_programs", once)
     monkeypatch.setattr(split_ablation, "train_on", kept)
 
     def run(name: str, some: list[Leaf]) -> list[Row]:

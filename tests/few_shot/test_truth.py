@@ -35,7 +35,7 @@ def test_an_architecture_is_trained_once_and_means_the_same_in_any_part(context,
     for _ in range(2):  # a merge that was stopped takes the same rows again
         take_over(tmp_path / "joined", [row for part in "ab" for row in read_jsonl(tmp_path / part / ALONE)])
     assert len(read_jsonl(tmp_path / "joined" / ALONE)) == 3
-    monkeypatch.setattr(truth, "train_alone", forbidden)
+    monkeypatch.setattr(truth, "train_standalone", forbidden)
     assert found("joined", OP_IDS) == found("whole", OP_IDS) == whole
     for other in ({"epochs": 2}, {"purpose": RANDOM_SEARCH}):
         with pytest.raises(AssertionError, match="trained before"):
@@ -43,8 +43,8 @@ def test_an_architecture_is_trained_once_and_means_the_same_in_any_part(context,
 
 
 def test_half_a_row_of_a_killed_run_is_trained_again(context, tmp_path, monkeypatch) -> None:
-    monkeypatch.setattr(truth, "train_alone", lambda context, op_ids, *rest: op_ids)
-    monkeypatch.setattr(truth, "accuracy_alone", lambda context, op_ids, *rest: op_ids.sum(1) * 10.0)
+    monkeypatch.setattr(truth, "train_standalone", lambda context, op_ids, *rest: op_ids)
+    monkeypatch.setattr(truth, "standalone_accuracy", lambda context, op_ids, *rest: op_ids.sum(1) * 10.0)
     append_rows(tmp_path / ALONE, [{"purpose": "alone", "epochs": 1, "op_ids": [1, 2], "accuracy": 5.0}])
     with open(tmp_path / ALONE, "a") as handle:
         handle.write('{"purpose": "alone", "epochs": 1, "op_i')
