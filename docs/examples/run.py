@@ -11,7 +11,7 @@ from jaxnas.few_shot.page import write_report
 workdir, config = Path(sys.argv[1]), PRESETS["smoke"]
 config = replace(config, split=replace(config.split, metric="snip"))
 dataset = load(config.data, config.seed)
-result = run_few_shot(config, workdir, dataset, table=None, note=lambda rows: "", show=print)
+result = run_few_shot(config, workdir, dataset, show=print)
 for contender in result["contenders"]:
     print(f"{contender['name']:20} {contender['architecture']} {contender['test_accuracy']:.2f} %")
 print(write_report(workdir))

@@ -37,7 +37,6 @@ from jaxnas.few_shot.run_context import prepare, validate_few_shot
 from jaxnas.few_shot.seed_rankings import read_scores
 from jaxnas.few_shot.seeds import deviations, join_seeds
 from jaxnas.few_shot.summary import summary
-from jaxnas.report.format import note
 from jaxnas.training import NonFiniteLoss
 from jaxnas.types import UserError
 from jaxnas.workdir import Progress, locked, progress, write_json
@@ -107,7 +106,7 @@ def _one(command: Command, config: FewShotConfig, workdir: Path, table: Table | 
     dataset = load(config.data, config.seed, command.strict_data)
     for warning in dataset.warnings:
         print_line(f"warning: {warning}", "yellow")
-    return run_few_shot(config, workdir, dataset, table, note, show, command.seeds or ())
+    return run_few_shot(config, workdir, dataset, table, show=show, seeds=command.seeds or ())
 
 
 def _named(show: Progress, seed: int) -> Progress:

@@ -7,6 +7,8 @@ from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
+import jax
+
 from jaxnas import config as configs
 from jaxnas.benchmarks import Table
 from jaxnas.data import Dataset
@@ -24,6 +26,7 @@ from jaxnas.few_shot.run_context import LEAVES, SEARCH, STANDALONE, RunContext, 
 from jaxnas.few_shot.sample import uniform_cells
 from jaxnas.few_shot.standalone import train_standalone
 from jaxnas.predictor import FILE, Description, save_network
+from jaxnas.report.format import note
 from jaxnas.types import Stages
 from jaxnas.workdir import (
     Progress,
@@ -41,20 +44,27 @@ from jaxnas.workdir import (
 MAY_CHANGE = ("strategy", "data.root", "truth.table")  # of a config; what is read there is told by its digest
 
 
+def quiet(stage: str, done: int, total: int, note: str) -> None:
+    """A progress that nobody sees."""
+
+
 def run_few_shot(
     config: FewShotConfig,
     workdir: Path,
     dataset: Dataset,
-    table: Table | None,
-    note: Callable[[list[dict[str, Any]]], str],
-    show: Progress,
+    table: Table | None = None,
+    *,
+    note: Callable[[list[dict[str, Any]]], str] = note,
+    show: Progress = quiet,
     seeds: Collection[int] = (),
 ) -> dict[str, Any]:
     """All stages and their artefacts, going on from what the directory holds; returns what `result.json` holds.
 
-    `note(rows)` is shown beside the progress. Controls are checked first, also those of other `seeds` that are to run.
-    Raises UserError and NonFiniteLoss; what was complete stays.
+    `show(stage, done, total, note(rows))` tells the progress. Controls are checked first, also those of other `seeds`
+    that are to run. Raises UserError and NonFiniteLoss; what was complete stays.
     """
+    if config.quick_compile:
+        jax.config.update("jax_disable_most_optimizations", True)
     context = prepare(config, dataset)
     if table is not None:
         table.check(config.data.name)

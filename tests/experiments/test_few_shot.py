@@ -20,7 +20,6 @@ from jaxnas.few_shot.page import write_report
 from jaxnas.few_shot.run import run_few_shot
 from jaxnas.few_shot.seed_rankings import read_scores
 from jaxnas.few_shot.seeds import join_seeds
-from jaxnas.report.format import note
 from jaxnas.spaces import TOY, Architecture
 from jaxnas.spaces.tree import SplitTree
 from jaxnas.types import UserError
@@ -91,7 +90,7 @@ def finished(tmp_path_factory):
     path.write_text("\n".join(["architecture,digits", *(f"{n},{t}" for n, t in zip(names, TRUTH, strict=True))]))
     guard = Guard(workdir, path)
     config = replace(SMALL, truth=replace(SMALL.truth, table=path))
-    return workdir, run_few_shot(config, workdir, guard.dataset(), guard.table(), note, show), guard
+    return workdir, run_few_shot(config, workdir, guard.dataset(), guard.table(), show=show), guard
 
 
 @pytest.fixture(scope="module")
@@ -293,7 +292,7 @@ def test_the_network_of_a_run_reaches_its_test_accuracy(finished) -> None:
 
 def test_a_used_directory_refuses_another_config_and_several_seeds(finished, seeds, capsys) -> None:
     with pytest.raises(UserError, match=r"leaf_epochs: 2 there, 3 now"):
-        run_few_shot(replace(SMALL, leaf_epochs=3), finished[0], load(SMALL.data, 0), None, note, show)
+        run_few_shot(replace(SMALL, leaf_epochs=3), finished[0], load(SMALL.data, 0), show=show)
     assert experiment.main(["smoke", "--workdir", str(finished[0]), *FLAGS, "--seeds", "0", "1"]) == 2
     assert "holds a run of one seed; choose another --workdir" in capsys.readouterr().err
     assert experiment.main(["smoke", "--workdir", str(seeds[0]), *FLAGS]) == 2

@@ -48,10 +48,8 @@ def run(tmp_path_factory):
 
     with pytest.MonkeyPatch.context() as patch, pytest.raises(Killed):
         patch.setattr("jaxnas.workdir.stages.EVERY", 0.0)
-        run_few_shot(CONFIG, workdir, load(CONFIG.data, 0), None, lambda rows: "", once)
-    result = run_few_shot(
-        CONFIG, workdir, load(CONFIG.data, 0), None, lambda rows: "", lambda *shown: units.append(shown)
-    )
+        run_few_shot(CONFIG, workdir, load(CONFIG.data, 0), show=once)
+    result = run_few_shot(CONFIG, workdir, load(CONFIG.data, 0), show=lambda *shown: units.append(shown))
     return workdir, result, units
 
 

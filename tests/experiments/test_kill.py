@@ -177,7 +177,7 @@ def run_again(runs: Runs, config: FewShotConfig, dataset: Dataset, table: Table 
     def never(*arguments: Any) -> Any:
         raise AssertionError(f"work was done: {arguments}")
 
-    return run_few_shot(config, runs.whole, dataset._replace(test=never), table, never, never)
+    return run_few_shot(config, runs.whole, dataset._replace(test=never), table, note=never, show=never)
 
 
 def test_a_finished_run_is_returned_without_work(runs: Runs, again: tuple[FewShotConfig, Dataset]) -> None:
