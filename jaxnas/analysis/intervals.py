@@ -8,12 +8,12 @@ LEVEL = 0.95
 
 
 class Interval(NamedTuple):
-    """A value with its interval of 95 %; low and high are None where n does not allow one."""
+    """A value with its interval of 95 %: low and high are None where n does not allow one, n where it is not known."""
 
     value: float
-    low: float | None
-    high: float | None
-    n: int
+    low: float | None = None
+    high: float | None = None
+    n: int | None = None
 
 
 def share_interval(percent: float, n: int) -> Interval:
@@ -41,12 +41,12 @@ def sample_mean(values: np.ndarray, members: int) -> Interval:
 
     Student's interval with the finite-population correction (Cochran, Sampling Techniques, chapter 2).
     """
-    found = mean_interval(values)
-    if found.n == members:
+    found, drawn = mean_interval(values), len(values)
+    if drawn == members:
         return found._replace(low=found.value, high=found.value)
     if found.low is None or found.high is None:
         return found
-    half = (found.high - found.value) * (1 - found.n / members) ** 0.5
+    half = (found.high - found.value) * (1 - drawn / members) ** 0.5
     return found._replace(low=found.value - half, high=found.value + half)
 
 

@@ -19,12 +19,13 @@ from rich.console import Console
 from rich.table import Column, Table
 from rich.text import Text
 
+from jaxnas.analysis import Interval
 from jaxnas.console import cli_main
 from jaxnas.few_shot.paired import differences
 from jaxnas.few_shot.read import Run, read_run, read_total, seed_folders
 from jaxnas.few_shot.result_file import Contender
 from jaxnas.few_shot.verdict import how_far
-from jaxnas.report.format import Estimate, count, estimate
+from jaxnas.report.format import count, estimate
 from jaxnas.types import UserError
 from jaxnas.workdir import write_csv
 
@@ -73,7 +74,7 @@ def rows(path: Path) -> list[dict[str, Any]]:
     if result is None:
         far = "; ".join(f"{run.path.name}: {how_far(run.stages, run.metrics)}" for run in runs if run.result is None)
         raise UserError(f"{path} is unfinished, it has no result.json; {far or 'its seeds are done'}")
-    true = None if result.true is None else Estimate(result.true)
+    true = None if result.true is None else Interval(result.true)
     alone = Contender("chosen", "method", test=result.test, true=true)  # of a run without controls
     seconds = [sum(run.result.seconds.values()) for run in runs if run.result is not None]
     common = {"run": str(path), "data": _data(runs[0]), "seeds": len(result.seeds), "seconds": round(sum(seconds), 2)}
@@ -134,7 +135,7 @@ def _fields(contender: Contender) -> dict[str, Any]:
     return {**fields, "images": contender.images}
 
 
-def _numbers(name: str, value: Estimate | None) -> dict[str, float | None]:
+def _numbers(name: str, value: Interval | None) -> dict[str, float | None]:
     return {
         name: value and value.value,
         f"{name}_low": value and value.low,
@@ -142,9 +143,9 @@ def _numbers(name: str, value: Estimate | None) -> dict[str, float | None]:
     }
 
 
-def _estimate(row: dict[str, Any], name: str) -> Estimate | None:
+def _estimate(row: dict[str, Any], name: str) -> Interval | None:
     value = row[name]
-    return None if value is None else Estimate(value, row[f"{name}_low"], row[f"{name}_high"])
+    return None if value is None else Interval(value, row[f"{name}_low"], row[f"{name}_high"])
 
 
 def _data(run: Run) -> str:

@@ -5,10 +5,9 @@ from typing import NamedTuple
 
 import numpy as np
 
-from jaxnas.analysis import crossed_difference, mean_interval
+from jaxnas.analysis import Interval, crossed_difference, mean_interval
 from jaxnas.few_shot.read import Run
 from jaxnas.few_shot.result_file import Contender
-from jaxnas.report.format import Estimate
 
 EQUAL = 1e-6
 Ranked = tuple[np.ndarray, np.ndarray] | None  # scores and truth [A]
@@ -17,9 +16,9 @@ Ranked = tuple[np.ndarray, np.ndarray] | None  # scores and truth [A]
 class Differences(NamedTuple):
     """A contender less the reference, each None where the two cannot be paired."""
 
-    test: Estimate | None  # accuracies in points
-    true: Estimate | None
-    kendall: Estimate | None
+    test: Interval | None  # accuracies in points
+    true: Interval | None
+    kendall: Interval | None
 
 
 def differences(runs: dict[int, Run], name: str, others: dict[int, Run], reference: str) -> Differences:
@@ -43,13 +42,13 @@ def _contender(run: Run, name: str) -> Contender | None:
     return next((row for row in rows if row.name == name), None)
 
 
-def _gain(pairs: Sequence[tuple[Estimate | None, Estimate | None]]) -> Estimate | None:
+def _gain(pairs: Sequence[tuple[Interval | None, Interval | None]]) -> Interval | None:
     gains = [a.value - b.value for a, b in pairs if a and b]
     if len(gains) < len(pairs):
         return None
     found = mean_interval(np.array(gains))
     spread = len(gains) > 1 and np.ptp(gains) > EQUAL  # equal gains say nothing of their spread
-    return Estimate(found.value, *((found.low, found.high) if spread else (None, None)), found.n)
+    return Interval(found.value, *((found.low, found.high) if spread else (None, None)), found.n)
 
 
 def _ranked(run: Run, contender: Contender | None) -> Ranked:
@@ -61,10 +60,10 @@ def _ranked(run: Run, contender: Contender | None) -> Ranked:
     return None if column is None or np.isnan(column).any() else (column, run.scores.truth)
 
 
-def _kendall(pairs: Sequence[tuple[Ranked, Ranked]]) -> Estimate | None:
+def _kendall(pairs: Sequence[tuple[Ranked, Ranked]]) -> Interval | None:
     known = [(a, b) for a, b in pairs if a and b and np.array_equal(a[1], b[1])]
     if len(known) < len(pairs) or len({len(a[1]) for a, _ in known}) > 1:
         return None
     scores, others, truth = (np.stack(of) for of in zip(*((a[0], b[0], a[1]) for a, b in known), strict=True))
     found = crossed_difference(scores, others, truth)
-    return None if found is None else Estimate(found.value, found.low, found.high, found.n)
+    return None if found is None else Interval(found.value, found.low, found.high, found.n)

@@ -2,7 +2,8 @@
 
 from typing import Any, NamedTuple
 
-from jaxnas.report.format import LARGEST, Estimate
+from jaxnas.analysis import Interval
+from jaxnas.report.format import LARGEST
 from jaxnas.types import UserError, truncated_repr
 
 
@@ -18,21 +19,21 @@ class Contender(NamedTuple):
     score: float | None = None  # validation accuracy that chose it
     images: int | None = None  # training images seen by the search
     evaluations: int | None = None
-    test: Estimate | None = None
-    true: Estimate | None = None
-    kendall: Estimate | None = None
-    spearman: Estimate | None = None
-    kendall_half: Estimate | None = None  # in the better half by truth
-    kendall_top: Estimate | None = None  # in the best tenth by truth
-    kendall_difference: Estimate | None = None  # the method's tau minus this one, paired by seed and cell
-    reliability: Estimate | None = None  # tau between the scores of two seeds
-    difference: Estimate | None = None  # test accuracy of the method minus this one, paired by seed
+    test: Interval | None = None
+    true: Interval | None = None
+    kendall: Interval | None = None
+    spearman: Interval | None = None
+    kendall_half: Interval | None = None  # in the better half by truth
+    kendall_top: Interval | None = None  # in the best tenth by truth
+    kendall_difference: Interval | None = None  # the method's tau minus this one, paired by seed and cell
+    reliability: Interval | None = None  # tau between the scores of two seeds
+    difference: Interval | None = None  # test accuracy of the method minus this one, paired by seed
 
 
 class RandomDraw(NamedTuple):
     """What an architecture drawn at random gets, in the units of the truth."""
 
-    accuracy: Estimate
+    accuracy: Interval
     best_of: int | None
     best: float | None  # expected best of `best_of`
 
@@ -42,8 +43,8 @@ class Agreement(NamedTuple):
 
     leaf: int | None
     n: int
-    kendall: Estimate | None
-    spearman: Estimate | None
+    kendall: Interval | None
+    spearman: Interval | None
 
 
 class Ranking(NamedTuple):
@@ -63,7 +64,7 @@ class Result(NamedTuple):
     architecture: str | None
     leaf: int | None
     validation: float | None
-    test: Estimate | None
+    test: Interval | None
     test_images: int | None
     true: float | None
     contenders: tuple[Contender, ...]
@@ -124,7 +125,7 @@ def _random(data: dict[str, Any], where: str) -> RandomDraw | None:
     value = _number(data, "accuracy", where)
     if value is None:
         return None
-    accuracy = Estimate(value, _number(data, "low", where), _number(data, "high", where), _whole(data, "n", where))
+    accuracy = Interval(value, _number(data, "low", where), _number(data, "high", where), _whole(data, "n", where))
     return RandomDraw(accuracy, _whole(data, "best_of", where), _number(data, "best", where))
 
 
@@ -148,25 +149,25 @@ def _agreement(data: dict[str, Any], where: str) -> Agreement:
     return Agreement(_whole(data, "leaf", where), _whole(data, "n", where) or 0, kendall, spearman)
 
 
-def _estimate(data: dict[str, Any], name: str, where: str) -> Estimate | None:
+def _estimate(data: dict[str, Any], name: str, where: str) -> Interval | None:
     """A field that is a bare number, or an object of value (or mean), low, high, n."""
     value = data.get(name)
     if value is None or isinstance(value, int | float):
         number = _number(data, name, where)
-        return None if number is None else Estimate(number)
+        return None if number is None else Interval(number)
     value, where = _object(value, f"{where}: {name}"), f"{where}: {name}"
     middle = _number(value, "mean" if "mean" in value else "value", where)
     if middle is None:
         return None
-    return Estimate(middle, _number(value, "low", where), _number(value, "high", where), _whole(value, "n", where))
+    return Interval(middle, _number(value, "low", where), _number(value, "high", where), _whole(value, "n", where))
 
 
-def _with_interval(value: float, interval: Any, where: str) -> Estimate:
+def _with_interval(value: float, interval: Any, where: str) -> Interval:
     ends = _list(interval, f"{where}: test_interval")
     if len(ends) not in (0, 2):
         raise UserError(f"{where}: test_interval must be [low, high], not {truncated_repr(interval)}")
     low, high = (_number({"test_interval": end}, "test_interval", where) for end in ends or (None, None))
-    return Estimate(_number({"test_accuracy": value}, "test_accuracy", where) or 0.0, low, high)
+    return Interval(_number({"test_accuracy": value}, "test_accuracy", where) or 0.0, low, high)
 
 
 def _number(data: dict[str, Any], name: str, where: str) -> float | None:

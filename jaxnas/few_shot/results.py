@@ -104,7 +104,7 @@ def column_of(name: str, kind: str) -> str:
     return kind if kind in ("method", "unsplit") else name.replace(" ", "_")
 
 
-def result_object(rows: list[Row], ranking: Ranking | None, test_images: int, seconds: dict[str, float]) -> Row:
+def result_object(rows: list[Row], ranking: Ranking | None, test_images: int | None, seconds: dict[str, float]) -> Row:
     """What `result.json` holds: the method's row, the comparison, the ranking, the cost."""
     method = rows[0]
     return {

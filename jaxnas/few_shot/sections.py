@@ -6,12 +6,13 @@ from typing import Any
 
 import numpy as np
 
+from jaxnas.analysis import Interval
 from jaxnas.few_shot import tree_figures
 from jaxnas.few_shot.read import Run
 from jaxnas.few_shot.result_file import Contender, RandomDraw, Result
 from jaxnas.few_shot.verdict import doubts, effort, verdict
 from jaxnas.report import figures
-from jaxnas.report.format import UNKNOWN, Estimate, count, estimate, listed, percent, stage_name
+from jaxnas.report.format import UNKNOWN, count, estimate, listed, percent, stage_name
 from jaxnas.report.markup import Html, architecture_code, estimate_cell, figure, join, table, tag
 from jaxnas.spaces.tree import as_mask
 
@@ -205,7 +206,7 @@ def _rankings(c: Contender) -> Columns:
 
 def _dots(rows: tuple[Contender, ...], random: RandomDraw | None) -> list[Html]:
     mean = None if random is None else (f"one at random: {random.accuracy.value:.2f}", random.accuracy.value)
-    measures: list[tuple[str, list[tuple[Contender, Estimate | None]], int, tuple[str, float] | None]] = [
+    measures: list[tuple[str, list[tuple[Contender, Interval | None]], int, tuple[str, float] | None]] = [
         ("test accuracy, %", [(c, c.test) for c in rows], 2, None if any(c.true for c in rows) else mean),
         ("method minus control, points of test accuracy", [(c, c.difference) for c in rows], 2, ("no difference", 0.0)),
         ("true accuracy, %", [(c, c.true) for c in rows], 2, mean),

@@ -2,8 +2,9 @@
 
 from typing import Any
 
+from jaxnas.analysis import Interval
 from jaxnas.few_shot.result_file import Contender, RandomDraw, Result
-from jaxnas.report.format import UNKNOWN, UNSURE, Estimate, listed, sign, spoken, stage_name
+from jaxnas.report.format import UNKNOWN, UNSURE, listed, sign, spoken, stage_name
 from jaxnas.spaces.tree import SplitTree
 
 CONTROLS = ("unsplit", "random_split", "random_alone")  # kinds, in the order in which they are spoken of
@@ -21,7 +22,7 @@ def how_good(result: Result) -> list[str]:
         source = "Its" if result.ranking is None else f"By {result.ranking.truth}, its"
         said.append(f"{source} true accuracy is {result.true:.2f} %.")
     # Without a table of true accuracies, the truth is the test accuracy of networks trained alone.
-    compared = result.test if result.true is None else Estimate(result.true, result.true, result.true)
+    compared = result.test if result.true is None else Interval(result.true, result.true, result.true)
     if result.random is not None and compared is not None:
         said.append(_one_against_random(compared, result.random))
     return said
@@ -152,7 +153,7 @@ def _against_one(method: Contender, control: Contender) -> str:
     return f"{pair}. The intervals overlap: this comparison decides nothing."
 
 
-def _one_against_random(found: Estimate, random: RandomDraw) -> str:
+def _one_against_random(found: Interval, random: RandomDraw) -> str:
     mean = random.accuracy
     low, high = mean.value if mean.low is None else mean.low, mean.value if mean.high is None else mean.high
     said = f"Beside the mean of architectures drawn at random, {spoken(mean)}: {_side(found, low, high)} it"
@@ -174,7 +175,7 @@ def _seeds_against_random(method: Contender, random: RandomDraw) -> str:
     return said + "."
 
 
-def _side(value: Estimate, low: float, high: float) -> str:
+def _side(value: Interval, low: float, high: float) -> str:
     if value.low is None or value.high is None:
         return f"{UNSURE} from"
     return "better than" if value.low > high else "worse than" if value.high < low else f"{UNSURE} from"

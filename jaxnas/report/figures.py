@@ -5,8 +5,9 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from jaxnas.analysis import Interval
 from jaxnas.report import svg
-from jaxnas.report.format import LARGEST, Estimate, estimate
+from jaxnas.report.format import LARGEST, estimate
 from jaxnas.report.markup import Html, join, tag
 
 OPERATIONS = {
@@ -24,7 +25,7 @@ class Row(NamedTuple):
     """One line of a dot-and-interval figure."""
 
     name: str
-    value: Estimate
+    value: Interval
     ours: bool  # the method itself
 
 

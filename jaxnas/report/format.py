@@ -3,26 +3,17 @@
 import csv
 from collections.abc import Iterable, Sequence
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 
-from jaxnas.analysis import mean_interval
+from jaxnas.analysis import Interval, mean_interval
 
 LARGEST = 1e12  # of any number that is read; what is larger is a damaged file and cannot be drawn
 STAGES = {"warm_up": "warm-up", "alone": "trained alone"}
 UNSURE = "no difference can be told"
 UNKNOWN = "-"  # in a table
 Row = dict[str, Any]  # by column: a number, its text, or '' and None where nothing is known
-
-
-class Estimate(NamedTuple):
-    """A number with its 95 % interval, where the run gave one."""
-
-    value: float
-    low: float | None = None
-    high: float | None = None
-    n: int | None = None
 
 
 def stage_name(stage: str) -> str:
@@ -35,7 +26,7 @@ def listed(names: Sequence[str]) -> str:
     return " and ".join([", ".join(names[:-1]), names[-1]] if len(names) > 1 else names)
 
 
-def estimate(value: Estimate | None, digits: int = 2) -> str:
+def estimate(value: Interval | None, digits: int = 2) -> str:
     """`62.20 [61.25, 63.14]` for tables; a dash where nothing is known."""
     if value is None:
         return UNKNOWN
@@ -55,13 +46,13 @@ def count(value: int | None) -> str:
     return UNKNOWN if value is None else f"{value:,}"
 
 
-def spoken(value: Estimate) -> str:
+def spoken(value: Interval) -> str:
     """`62.20 % (95 % interval 61.25 to 63.14)` for sentences."""
     exact = value.low is None or value.high is None or value.low == value.high  # all were counted, none was drawn
     return f"{value.value:.2f} %" + ("" if exact else f" (95 % interval {value.low:.2f} to {value.high:.2f})")
 
 
-def sign(value: Estimate | None) -> int | None:
+def sign(value: Interval | None) -> int | None:
     """1 or -1 if the whole interval lies on that side of zero, 0 if it holds zero, None if there is no interval."""
     if value is None or value.low is None or value.high is None:
         return None
@@ -98,11 +89,11 @@ def number(value: Any) -> float | None:
     return found if abs(found) <= LARGEST else None
 
 
-def estimated(row: Row, column: str) -> Estimate | None:
+def estimated(row: Row, column: str) -> Interval | None:
     """A column with the interval that `_low` and `_high` beside it give; None without a value."""
     value = number(row.get(column))
     return (
-        None if value is None else Estimate(value, number(row.get(f"{column}_low")), number(row.get(f"{column}_high")))
+        None if value is None else Interval(value, number(row.get(f"{column}_low")), number(row.get(f"{column}_high")))
     )
 
 
@@ -126,7 +117,7 @@ def by_seed(rows: Sequence[Row], names: Sequence[str], column: str) -> dict[tupl
     return found
 
 
-def mean_of(values: Iterable[float]) -> Estimate | None:
+def mean_of(values: Iterable[float]) -> Interval | None:
     """Their mean with Student's interval; None without values."""
     found = np.array([*values])
-    return Estimate(*mean_interval(found)) if len(found) else None
+    return mean_interval(found) if len(found) else None

@@ -2,7 +2,8 @@
 
 import pytest
 
-from jaxnas.report.format import Estimate, number, read_csv
+from jaxnas.analysis import Interval
+from jaxnas.report.format import number, read_csv
 from jaxnas.studies.split_ablation.page import Material, ablation_page, answer
 from jaxnas.studies.split_ablation.verdict import different, told, unsplit, values_of
 from jaxnas.workdir import write_csv
@@ -141,6 +142,6 @@ def test_names_from_elsewhere_stay_text_and_nothing_is_fetched() -> None:
 
 
 def test_many_that_cannot_be_told_are_counted() -> None:
-    found = {f"m{k}": Estimate(k - 3.0, k - 9.0, k + 3.0) for k in range(7)}
+    found = {f"m{k}": Interval(k - 3.0, k - 9.0, k + 3.0) for k in range(7)}
     assert told(found) == "no difference can be told for 7 (means of -3.00 to +3.00)."
-    assert told({"a": Estimate(-1.0, -2.0, -0.5), "b": None}) == "worse: a -1.00 [-2.00, -0.50]; not known: b."
+    assert told({"a": Interval(-1.0, -2.0, -0.5), "b": None}) == "worse: a -1.00 [-2.00, -0.50]; not known: b."

@@ -6,10 +6,10 @@ from xml.etree import ElementTree
 import numpy as np
 import pytest
 
+from jaxnas.analysis import Interval
 from jaxnas.few_shot import tree_figures
 from jaxnas.few_shot.read import read_run
 from jaxnas.report import figures, svg
-from jaxnas.report.format import Estimate
 from jaxnas.report.markup import Html, join, tag
 from tests.report import sample
 
@@ -49,7 +49,7 @@ def test_a_range_is_never_empty(values) -> None:
 
 
 def test_marks_lie_where_their_values_say() -> None:
-    rows = [figures.Row("a", Estimate(10.0, 0.0, 20.0), True), figures.Row("b", Estimate(5.0), False)]
+    rows = [figures.Row("a", Interval(10.0, 0.0, 20.0), True), figures.Row("b", Interval(5.0), False)]
     root = parsed(figures.dots("title", rows))
     scale = svg.Scale(*svg.span([10.0, 0.0, 20.0, 5.0]), 8, svg.WIDTH - 8)
     paths = [element.get("d") or "" for element in root.iter("path")]

@@ -7,10 +7,10 @@ import pickle
 import numpy as np
 import pytest
 
+from jaxnas.analysis import Interval
 from jaxnas.few_shot.read import read_metrics, read_run, seed_folders
 from jaxnas.few_shot.result_file import read_result
 from jaxnas.few_shot.summary import summary
-from jaxnas.report.format import Estimate
 from jaxnas.spaces.tree import LATER
 from jaxnas.types import UserError
 from tests.report import sample
@@ -19,9 +19,9 @@ from tests.report import sample
 def test_a_run_is_read_as_it_was_written(tmp_path) -> None:
     run = read_run(sample.write(tmp_path))
     assert run.result is not None and run.tree is not None and run.scores is not None
-    assert run.result.contenders[0].kendall == Estimate(0.375, 0.25, 0.5, 40)
-    assert run.result.contenders[1].test == Estimate(61.75, 60.75, 62.75)
-    assert run.result.random == (Estimate(87.0, 86.5, 87.5, 500), 8, 93.0)
+    assert run.result.contenders[0].kendall == Interval(0.375, 0.25, 0.5, 40)
+    assert run.result.contenders[1].test == Interval(61.75, 60.75, 62.75)
+    assert run.result.random == (Interval(87.0, 86.5, 87.5, 500), 8, 93.0)
     assert [node.split and node.split.margin for node in run.tree.nodes] == [0.125, None, None]
     assert run.similarities[0].shape == (2, 3, 3)
     assert run.scores.leaf.tolist() == [1, 0] and run.scores.columns["method"].tolist() == [40, 38]
@@ -52,7 +52,7 @@ def test_rank_correlations_of_the_older_format_are_bare_numbers() -> None:
     found = read_result({"rank_correlation": {"kendall": -0.25, "spearman": None, "n": 8, "truth": "table"}}, "r")
     assert found.ranking is not None
     assert (found.ranking.whole.kendall, found.ranking.whole.spearman, found.ranking.whole.n) == (
-        Estimate(-0.25),
+        Interval(-0.25),
         None,
         8,
     )

@@ -6,8 +6,9 @@ from html import unescape
 
 import pytest
 
+from jaxnas.analysis import Interval
 from jaxnas.report import svg
-from jaxnas.report.format import Estimate, number, read_csv
+from jaxnas.report.format import number, read_csv
 from jaxnas.studies.search.figures import LEFT, MOST_ROWS, RIGHT, Group, Line, Reference, panels
 from jaxnas.studies.search.page import study_page
 from jaxnas.studies.search.verdict import against_best, against_control, best_of
@@ -189,7 +190,7 @@ def test_differences_are_told_by_their_intervals_over_common_seeds() -> None:
         "Against control, mean 92.83 %: of 4 no difference can be told."
     )
     assert against_best({}, "tau") == "No tau is known."
-    behind = {"below": Estimate(1.0, -1.0, 3.0), "noisy": Estimate(1.0, 0.5, 1.5), "lucky": None}
+    behind = {"below": Interval(1.0, -1.0, 3.0), "noisy": Interval(1.0, 0.5, 1.5), "lucky": None}
     assert against_best(groups, "tau", behind=behind) == (
         "best has the largest mean tau, 93.00: better than noisy; no difference can be told from below and lucky."
     )
@@ -197,8 +198,8 @@ def test_differences_are_told_by_their_intervals_over_common_seeds() -> None:
 
 def test_marks_lie_where_their_values_say_and_outliers_are_written() -> None:
     values = [90.0, 91.0, 92.0, 93.0]
-    lines = [Line(str(v), k, Estimate(v, v - 0.5, v + 40), [v]) for k, v in enumerate(values)]
-    lines.append(Line("collapsed", 4, Estimate(54.46), [54.46]))
+    lines = [Line(str(v), k, Interval(v, v - 0.5, v + 40), [v]) for k, v in enumerate(values)]
+    lines.append(Line("collapsed", 4, Interval(54.46), [54.46]))
     (drawing,) = panels("t", [Group("g", lines)], [Reference("a", 94.0)], 2)
     x = svg.Scale(*svg.span([90.0, 94.0], 0.08), LEFT, RIGHT)
     paths = [e.getAttribute("d") for e in xml.dom.minidom.parseString(drawing.text).getElementsByTagName("path")]
@@ -213,7 +214,7 @@ def test_marks_lie_where_their_values_say_and_outliers_are_written() -> None:
 
 
 def test_an_axis_of_accuracies_ends_at_100_and_says_the_whole_interval() -> None:
-    lines = [Line(str(v), 0, Estimate(v, v - 1, v + 1), [v]) for v in (97.0, 98.0, 99.5, 100.0)]
+    lines = [Line(str(v), 0, Interval(v, v - 1, v + 1), [v]) for v in (97.0, 98.0, 99.5, 100.0)]
     (drawing,) = panels("t", [Group("", lines)], [], 2, 100.0)
     low, _ = svg.span([97.0, 100.0], 0.08)
     x = svg.Scale(low, 100.0, LEFT, RIGHT)

@@ -2,9 +2,10 @@
 
 import pytest
 
+from jaxnas.analysis import Interval
 from jaxnas.few_shot.result_file import read_result
 from jaxnas.few_shot.verdict import answer, how_far, verdict
-from jaxnas.report.format import Estimate, estimate, listed, sign
+from jaxnas.report.format import estimate, listed, sign
 from tests.report import sample
 
 METHOD = sample.seed_row("ours", "method", 62.0, None)
@@ -144,9 +145,9 @@ def test_an_unfinished_run_says_how_far_it_is(stages, metrics, said) -> None:
 
 def test_numbers_are_written_alike_everywhere() -> None:
     assert estimate(None) == "-"
-    assert estimate(Estimate(62.2)) == "62.20"
-    assert estimate(Estimate(0.47, 0.4, 0.54), 3) == "0.470 [0.400, 0.540]"
-    assert [sign(e) for e in (None, Estimate(1.0), Estimate(1, 0, 2), Estimate(1, 0.1, 2), Estimate(-1, -2, -0.1))] == [
+    assert estimate(Interval(62.2)) == "62.20"
+    assert estimate(Interval(0.47, 0.4, 0.54), 3) == "0.470 [0.400, 0.540]"
+    assert [sign(e) for e in (None, Interval(1.0), Interval(1, 0, 2), Interval(1, 0.1, 2), Interval(-1, -2, -0.1))] == [
         *(None, None, 0, 1, -1)
     ]
     assert [listed(names) for names in (["a"], ["a", "b"], ["a", "b", "c"])] == ["a", "a and b", "a, b and c"]

@@ -2,10 +2,11 @@
 
 from collections.abc import Callable, Sequence
 
+from jaxnas.analysis import Interval
 from jaxnas.report import svg
 from jaxnas.report.document import document
 from jaxnas.report.figures import spread
-from jaxnas.report.format import Estimate, Row, mean_of, number, percent, plain, several, spoken
+from jaxnas.report.format import Row, mean_of, number, percent, plain, several, spoken
 from jaxnas.report.markup import Html, architecture_cell, figure, table, tag
 
 HEIGHT, SIDE = 280, 96  # pixels: of a panel, and of the names at its right
@@ -50,7 +51,7 @@ def answer(rows: Sequence[Row]) -> dict[str, str]:
     return said
 
 
-def _inside(found: Estimate | None) -> Estimate | None:
+def _inside(found: Interval | None) -> Interval | None:
     """Student's interval knows of no bounds; a percentage has them."""
     if found is None or found.low is None or found.high is None:
         return found

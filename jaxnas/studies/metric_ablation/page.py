@@ -6,10 +6,11 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from jaxnas.analysis import Interval
 from jaxnas.few_shot import tree_figures
 from jaxnas.report import figures
 from jaxnas.report.document import document
-from jaxnas.report.format import UNKNOWN, Estimate, estimate, listed
+from jaxnas.report.format import UNKNOWN, estimate, listed
 from jaxnas.report.markup import Html, figure, join, table, tag
 from jaxnas.studies.metric_ablation.figures import matrix
 
@@ -158,7 +159,7 @@ def _margin_dots(material: Material, name: str) -> Html | None:
         if of:
             trusted = all(row["margin_low"] is not None for row in of)
             low, high = (_mean(of, end) / unit if trusted else None for end in ("margin_low", "margin_high"))
-            value = Estimate(_mean(of, "margin") / unit, low, high)
+            value = Interval(_mean(of, "margin") / unit, low, high)
             drawn.append(figures.Row(edge, value, trusted and all(map(_decided, of))))
     return figures.dots(name, drawn, 2, ("0", 0.0)) if drawn else None
 
@@ -306,5 +307,5 @@ def _many(count: int, thing: str) -> str:
     return f"{count} {thing}" + ("" if count == 1 else "s")
 
 
-def _estimate(row: Row) -> Estimate:
-    return Estimate(row["value"], row["low"], row["high"], row["seeds"])
+def _estimate(row: Row) -> Interval:
+    return Interval(row["value"], row["low"], row["high"], row["seeds"])

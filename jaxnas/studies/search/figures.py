@@ -6,9 +6,10 @@ from typing import NamedTuple
 
 import numpy as np
 
+from jaxnas.analysis import Interval
 from jaxnas.report import svg
 from jaxnas.report.figures import spread
-from jaxnas.report.format import Estimate, estimate
+from jaxnas.report.format import estimate
 from jaxnas.report.markup import Html, tag
 
 LEFT, RIGHT = 134, svg.WIDTH - 10  # pixels between which values are drawn; names stand left of them
@@ -23,7 +24,7 @@ class Line(NamedTuple):
 
     name: str
     style: int  # colour and marker, counted from 0
-    mean: Estimate | None
+    mean: Interval | None
     seeds: Sequence[float]
     hollow: bool = False  # a control
 

@@ -4,13 +4,14 @@ from collections.abc import Mapping, Sequence
 
 import numpy as np
 
-from jaxnas.report.format import UNSURE, Estimate, listed, mean_of, sign
+from jaxnas.analysis import Interval
+from jaxnas.report.format import UNSURE, listed, mean_of, sign
 
 Values = Mapping[str, Mapping[str, float]]  # name -> seed -> value
 MOST_NAMED = 6  # of more, their number is said
 
 
-def difference(ours: Mapping[str, float], theirs: Mapping[str, float]) -> Estimate | None:
+def difference(ours: Mapping[str, float], theirs: Mapping[str, float]) -> Interval | None:
     """Mean of ours minus theirs over the seeds that both have, with Student's interval; None if there is none."""
     return mean_of(ours[seed] - theirs[seed] for seed in ours if seed in theirs)
 
@@ -22,7 +23,7 @@ def best_of(groups: Values) -> str | None:
     return max(means, key=lambda name: means[name], default=None)
 
 
-def against_best(groups: Values, what: str, unit: str = "", behind: Mapping[str, Estimate | None] | None = None) -> str:
+def against_best(groups: Values, what: str, unit: str = "", behind: Mapping[str, Interval | None] | None = None) -> str:
     """The best by its mean, and from which of the others it is told: by the differences seed by seed, or by how far
     each is `behind`, where that was estimated otherwise."""
     best = best_of(groups)
@@ -60,7 +61,7 @@ def against_control(groups: Values, name: str, control: Mapping[str, float] | fl
     return f"Against {start}: {'; '.join(said)}."
 
 
-def _sorted(differences: Mapping[str, Estimate | None]) -> dict[int, list[str]]:
+def _sorted(differences: Mapping[str, Interval | None]) -> dict[int, list[str]]:
     """Names by the side of zero on which the interval lies; 0 where it holds zero or there is none."""
     return {side: [name for name, found in differences.items() if (sign(found) or 0) == side] for side in (1, -1, 0)}
 

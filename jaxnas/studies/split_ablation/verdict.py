@@ -5,7 +5,8 @@ from collections.abc import Iterable, Mapping, Sequence
 
 import numpy as np
 
-from jaxnas.report.format import UNSURE, Estimate, Row, estimated, listed, mean_of, number, plain, several, sign
+from jaxnas.analysis import Interval
+from jaxnas.report.format import UNSURE, Row, estimated, listed, mean_of, number, plain, several, sign
 
 NONE, RANDOM = "none", "random "  # the name of unsplit supernets, and how those of random splits start
 ORACLE, MEAN, HONEST = "oracle", "any leaf", "validation"
@@ -61,27 +62,27 @@ def less(values: Values, algorithm: str, rule: str, split: str, others: Sequence
     return {seed: own[seed] - float(np.mean([other[seed] for other in of])) for seed in there}
 
 
-def mean_less(values: Values, algorithm: str, splits: Sequence[str], others: Sequence[str]) -> Estimate | None:
+def mean_less(values: Values, algorithm: str, splits: Sequence[str], others: Sequence[str]) -> Interval | None:
     """The mean of `less` over splits and seeds, what validation picks, of the seeds that all have."""
     found = [less(values, algorithm, HONEST, split, others) for split in splits]
     seeds = [seed for seed in found[0] if all(seed in of for of in found)] if found else []
     return paired(float(np.mean([of[seed] for of in found])) for seed in seeds)
 
 
-def paired(differences: Iterable[float]) -> Estimate | None:
+def paired(differences: Iterable[float]) -> Interval | None:
     """Their mean with Student's interval over seeds; equal differences say nothing of their spread."""
     found = [*differences]
     mean = mean_of(found)
-    return mean if mean is None or np.ptp(found) > 1e-9 else Estimate(mean.value, n=mean.n)
+    return mean if mean is None or np.ptp(found) > 1e-9 else Interval(mean.value, n=mean.n)
 
 
-def points(value: Estimate) -> str:
+def points(value: Interval) -> str:
     """`+1.50 [0.25, 2.75]`."""
     ends = "" if value.low is None or value.high is None else f" [{value.low:z.2f}, {value.high:z.2f}]"
     return f"{value.value:+z.2f}{ends}"
 
 
-def told(found: Mapping[str, Estimate | None]) -> str:
+def told(found: Mapping[str, Interval | None]) -> str:
     """Differences by the side of zero on which their intervals lie: `better: a +1.50 [0.25, 2.75]; not known: b`."""
     known = {name: value for name, value in found.items() if value is not None}
     said = []
@@ -96,7 +97,7 @@ def told(found: Mapping[str, Estimate | None]) -> str:
     return "; ".join([*said, *([f"not known: {listed(unknown)}"] if unknown else [])]) + "."
 
 
-def counted(found: Sequence[Estimate | None]) -> str:
+def counted(found: Sequence[Interval | None]) -> str:
     """How many differences are told: `Of 3 comparisons, 1 is better and 0 are worse; of 2 no difference can ...`"""
     sides = [sign(value) or 0 for value in found if value is not None]
     if not sides:
@@ -107,7 +108,7 @@ def counted(found: Sequence[Estimate | None]) -> str:
     return f"{said}; of {rest} {UNSURE}."
 
 
-def oracle_gap(values: Values, algorithm: str, splits: Sequence[str]) -> Estimate | None:
+def oracle_gap(values: Values, algorithm: str, splits: Sequence[str]) -> Interval | None:
     """How far the best leaf by the truth lies above the one that validation picks: mean over splits, then seeds."""
     by_seed: dict[str, list[float]] = {}
     for split in splits:
@@ -118,7 +119,7 @@ def oracle_gap(values: Values, algorithm: str, splits: Sequence[str]) -> Estimat
     return paired(float(np.mean(of)) for of in by_seed.values())
 
 
-def differences(table: Sequence[Row], algorithm: str, column: str, splits: Sequence[str]) -> dict[str, Estimate | None]:
+def differences(table: Sequence[Row], algorithm: str, column: str, splits: Sequence[str]) -> dict[str, Interval | None]:
     """A column of differences of what validation picks, by the names of splits."""
     rows = {str(r["split"]): r for r in table if r["algorithm"] == algorithm and r["rule"] == HONEST}
     return {plain(split): estimated(rows.get(split, {}), column) for split in splits}

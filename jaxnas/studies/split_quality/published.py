@@ -7,7 +7,7 @@ import numpy as np
 from jaxnas.analysis import Interval, Worth, against, best_of_random, compare, draws_worth, identical
 from jaxnas.analysis.published import PUBLISHED, RANDOM, SEARCHES, SEEDS, SUB_SUPERNETS, UNSPLIT, Entry
 from jaxnas.report import figures
-from jaxnas.report.format import Estimate, listed
+from jaxnas.report.format import listed
 from jaxnas.report.markup import Html, figure, table, tag
 from jaxnas.studies.split_quality import figures as split_figures
 
@@ -82,11 +82,11 @@ def _worth(entry: Entry, accuracies: np.ndarray) -> str:
     return f"{entry.accuracy:.2f} ({'-' if draws is None else f'{draws:,}'})"
 
 
-def _estimate(entry: Entry) -> Estimate:
+def _estimate(entry: Entry) -> Interval:
     if entry.spread is None:
-        return Estimate(entry.accuracy)
+        return Interval(entry.accuracy)
     half = STUDENT * entry.spread / SEEDS**0.5
-    return Estimate(entry.accuracy, entry.accuracy - half, entry.accuracy + half, SEEDS)
+    return Interval(entry.accuracy, entry.accuracy - half, entry.accuracy + half, SEEDS)
 
 
 def _ranks(splits: Sequence[str]) -> Html:
