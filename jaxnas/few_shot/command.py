@@ -34,8 +34,7 @@ from jaxnas.few_shot.page import write_report
 from jaxnas.few_shot.presets import ABOUT, PRESETS
 from jaxnas.few_shot.run import finished_seeds, run_few_shot
 from jaxnas.few_shot.run_context import prepare, validate_few_shot
-from jaxnas.few_shot.seed_rankings import read_scores
-from jaxnas.few_shot.seeds import deviations, join_seeds
+from jaxnas.few_shot.seeds import deviations, join_seeds, read_scores
 from jaxnas.few_shot.summary import summary
 from jaxnas.training import NonFiniteLoss
 from jaxnas.types import UserError

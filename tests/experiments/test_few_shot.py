@@ -18,8 +18,7 @@ from jaxnas.data import load
 from jaxnas.few_shot import command as experiment
 from jaxnas.few_shot.page import write_report
 from jaxnas.few_shot.run import run_few_shot
-from jaxnas.few_shot.seed_rankings import read_scores
-from jaxnas.few_shot.seeds import join_seeds
+from jaxnas.few_shot.seeds import join_seeds, read_scores
 from jaxnas.spaces import TOY, Architecture
 from jaxnas.spaces.tree import SplitTree
 from jaxnas.types import UserError

@@ -7,8 +7,7 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from jaxnas.few_shot.seed_rankings import SeedScores, read_scores
-from jaxnas.few_shot.seeds import deviations, join_seeds
+from jaxnas.few_shot.seeds import SeedScores, deviations, join_seeds, read_scores
 
 T2, T1 = 4.302652729911275, 12.706204736174698  # 97.5 % points of Student's t, 2 and 1 degrees of freedom
 
