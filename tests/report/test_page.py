@@ -226,7 +226,7 @@ def test_a_config_alone_is_a_page_already(tmp_path) -> None:
     assert "This run is unfinished. No stage is done." in page(tmp_path).text
 
 
-@pytest.mark.parametrize("run", ["digits/seed-0", "cifar10-small"])
+@pytest.mark.parametrize("run", ["digits/seed-0", "cifar10-small/seed-0"])
 def test_published_results_have_a_page(run, tmp_path) -> None:
     source = ROOT / "docs" / "results" / run
     for file in source.iterdir():

@@ -10,7 +10,7 @@ from jaxnas.spaces import NAS_BENCH_201, TOY, membership, read_splits, tree_of
 from jaxnas.spaces.tree import SplitTree
 from jaxnas.types import UserError
 
-RUN = Path(__file__).parent.parent.parent / "docs" / "results" / "cifar10-small" / "split_tree.json"
+RUN = Path(__file__).parent.parent.parent / "docs" / "results" / "cifar10-small" / "seed-0" / "split_tree.json"
 HALVES = [[[1, 1, 1], [1, 0, 0]], [[1, 1, 1], [0, 1, 1]]]  # edge 1 of the toy space: none against the rest
 QUARTERS = [
     [[1, 0, 0], [1, 1, 0]],
