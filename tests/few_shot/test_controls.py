@@ -67,7 +67,7 @@ def test_images_of_the_smallest_problem_by_hand(context, tree) -> None:
 
 
 def test_where_a_node_stays_whole_its_scoring_counts_and_random_leaves_share_its_epochs(context, tree) -> None:
-    whole = SplitTree(context.space, (replace(root(context.space), kept="all alike"),))
+    whole = SplitTree(context.space, (replace(root(context.space), unsplit_reason="all alike"),))
     assert controls.scoring_images(context, whole) == 4 * 2 * 32
     assert controls.method_images(context, whole) == (2 + 2) * 128 + 256 == 768
     assert controls.unsplit_epochs(context, whole) == 2 + 2

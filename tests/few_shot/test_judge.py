@@ -115,7 +115,7 @@ def test_verdicts_with_a_table(context, tree, count, test_images) -> None:
     assert ranking.best_of == (2, pytest.approx((7 * 90 + 5 * 80 + 3 * 60 + 50) / 16))
     # Without a control to name the number it is that of leaves with nothing whole, the same for every seed.
     none = context._replace(config=replace(context.config, control=ControlConfig(random_architectures=0)))
-    whole = SplitTree(TOY, (replace(root(TOY), kept="all alike"),))
+    whole = SplitTree(TOY, (replace(root(TOY), unsplit_reason="all alike"),))
     again = judge(none, CONTENDERS, whole, SAMPLE, (op_ids, states), read, TABLE)[1]
     assert again.best_of == ranking.best_of and len(again.leaves) == 1
 
