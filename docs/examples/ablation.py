@@ -4,8 +4,7 @@ import sys
 from dataclasses import replace
 from pathlib import Path
 
-from jaxnas.studies.split_ablation.work import Command, run
-
+from jaxnas.studies.split_ablation.command import Command, run
 from jaxnas.studies.split_ablation.presets import SPLITS
 
 config = SPLITS["smoke"]

@@ -371,7 +371,7 @@ def test_scoring_that_is_killed_goes_on_to_the_same_tree(triangle, weights, tmp_
 def test_a_root_that_ties_stays_whole_and_its_scores_are_kept(triangle, weights, tmp_path) -> None:
     alike = scored(triangle, np.full((3, 2, 3, 3), 0.5, np.float32), ties="keep", groups=(2, 2))
     tree, scores = few_shot.split(alike, weights, QUIET)
-    assert [node.kept for node in tree.nodes] == ["9 groupings of 1<-0, 2<-0, 2<-1 scored exactly alike"]
+    assert [node.unsplit_reason for node in tree.nodes] == ["9 groupings of 1<-0, 2<-0, 2<-1 scored exactly alike"]
     assert len(tree.leaves) == 1 and list(scores) == [0] and (scores[0].similarity == 0.5).all()
     for _ in range(2):  # nodes that are never scored do not keep what was from being kept
         with open_stage(tmp_path, "split", lambda rows: "", lambda *shown: None) as stage:
