@@ -4,8 +4,8 @@
 
 A run is the work directory of one seed, or one that holds several; accuracies of the latter are means over seeds.
 Intervals are of 95 %: over test images for one seed, over seeds for several, so the two are not to be compared.
-Several runs also have each contender less the method of the first run, paired by seed, and tau by cell too: where both
-have the same seeds, and the same cells with the same truth. Such runs differ in their metric or edges, say.
+Below it each contender less the method of the first run, paired by seed, and tau by cell too: where both have the same
+seeds, and the same cells with the same truth. Such runs differ in their metric or edges, say.
 """
 
 from collections.abc import Sequence
@@ -47,8 +47,8 @@ class Command:
 
 def compared(paths: Sequence[Path]) -> list[dict[str, Any]]:
     """The rows of all runs, each with its differences from the method of the first."""
-    found = [row for path in paths for row in rows(path)]
     runs = {str(path): _by_seed(path) for path in paths}
+    found = [row for path in paths for row in rows(path, runs[str(path)])]
     for row in found:
         first = None if row is found[0] else found[0]
         apart = first and differences(runs[row["run"]], row["contender"], runs[first["run"]], first["contender"])
@@ -58,7 +58,7 @@ def compared(paths: Sequence[Path]) -> list[dict[str, Any]]:
 
 
 def _by_seed(path: Path) -> dict[int, Run]:
-    """The runs of a finished directory by seed: by that of the folder, where it holds several."""
+    """The runs of a directory by seed: by that of the folder, where it holds several."""
     folders = seed_folders(path)
     if folders:
         return {int(folder.name.removeprefix("seed-")): read_run(folder) for folder in folders}
@@ -67,10 +67,9 @@ def _by_seed(path: Path) -> dict[int, Run]:
     return {seed if isinstance(seed, int) else 0: run}
 
 
-def rows(path: Path) -> list[dict[str, Any]]:
+def rows(path: Path, by_seed: dict[int, Run]) -> list[dict[str, Any]]:
     """The contenders of one run with its data set, seeds and seconds. Raises UserError if it is not finished."""
-    result, seeds = read_total(path), seed_folders(path)
-    runs = [read_run(path)] if not seeds else [read_run(folder) for folder in seeds]
+    result, runs = read_total(path), [*by_seed.values()]
     if result is None:
         far = "; ".join(f"{run.path.name}: {how_far(run.stages, run.metrics)}" for run in runs if run.result is None)
         raise UserError(f"{path} is unfinished, it has no result.json; {far or 'its seeds are done'}")
@@ -124,7 +123,7 @@ def main(arguments: Sequence[str], prog: str = "jaxnas compare") -> None:
         write_csv(command.csv, found)
     console = Console()
     console.print(table(found))
-    if len(command.runs) > 1 and any(row[name] is not None for row in found for name in APART):
+    if any(row[name] is not None for row in found for name in APART):
         console.print(apart(found))
 
 

@@ -2,7 +2,7 @@
 
 Every process runs the same program on the same numbers, computes its share of the items (`parallel.over`), and gets
 what the others found. The first one alone works on files, but for checkpoints of states that lie with the others, too:
-`first` gives the others its answers, or its errors. With one process all of this is the function itself.
+`on_process_zero` gives the others its answers, or its errors. With one process all of this is the function itself.
 """
 
 import ctypes

@@ -94,6 +94,8 @@ def plan(command: Command, table: Table | None) -> Group:
     dataset = load(command.config.data, command.config.seed, command.strict_data)
     if table is not None:
         table.check(command.config.data.name)
+    if command.config.quick_compile:
+        jax.config.update("jax_disable_most_optimizations", True)
     found = forecast(prepare(command.config, dataset), table is not None, command.seeds or ())
     seeds = len(command.seeds or (0,))
     finished = finished_seeds(command.config, command.workdir)
@@ -142,8 +144,6 @@ def _main(arguments: Sequence[str], prog: str) -> None:
         raise UserError(f"--seeds must be two or more different numbers from 0 on, not {list(seeds)}")
     path = command.config.truth.table
     table = None if path is None else read_table(space, path)
-    if command.config.quick_compile:
-        jax.config.update("jax_disable_most_optimizations", True)
     if command.dry_run:
         console.print(plan(command, table))
         return

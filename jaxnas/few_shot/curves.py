@@ -7,7 +7,7 @@ import numpy as np
 from jaxnas.analysis import kendall_tau, top_share
 from jaxnas.few_shot.controls import Contender, epoch_images, leaf_epoch_images
 from jaxnas.few_shot.follow import followed_cells, inside
-from jaxnas.few_shot.results import column_of
+from jaxnas.few_shot.result_file import column_of
 from jaxnas.few_shot.run_context import RunContext, steps_per_epoch
 from jaxnas.few_shot.sample import BEST
 from jaxnas.spaces.counts import CONVOLUTIONS

@@ -7,9 +7,9 @@ import numpy as np
 
 from jaxnas.analysis import Interval, crossed_difference, mean_interval
 from jaxnas.few_shot.read import Run
-from jaxnas.few_shot.result_file import Contender
+from jaxnas.few_shot.result_file import Contender, column_of
+from jaxnas.few_shot.seeds import EQUAL
 
-EQUAL = 1e-6
 Ranked = tuple[np.ndarray, np.ndarray] | None  # scores and truth [A]
 
 
@@ -55,8 +55,7 @@ def _ranked(run: Run, contender: Contender | None) -> Ranked:
     """None if the contender ranked nothing."""
     if run.scores is None or contender is None:
         return None
-    kind, name = contender.kind, contender.name
-    column = run.scores.columns.get(kind if kind in ("method", "unsplit") else name.replace(" ", "_"))
+    column = run.scores.columns.get(column_of(contender.name, contender.kind))
     return None if column is None or np.isnan(column).any() else (column, run.scores.truth)
 
 

@@ -73,6 +73,11 @@ class Result(NamedTuple):
     seconds: dict[str, float]
 
 
+def column_of(name: str, kind: str) -> str:
+    """The column of a contender in `ranking.csv`."""
+    return kind if kind in ("method", "unsplit") else name.replace(" ", "_")
+
+
 def read_result(data: dict[str, Any], where: str) -> Result:
     """The values of a `result.json`, of any version. Raises UserError naming a field of the wrong kind."""
     several = "table" in data

@@ -9,6 +9,7 @@ from jaxnas.analysis import Interval, RankCorrelation
 from jaxnas.benchmarks import Table
 from jaxnas.few_shot.controls import Contender
 from jaxnas.few_shot.judge import Agreement, Ranking, Verdict
+from jaxnas.few_shot.result_file import column_of
 from jaxnas.few_shot.run_context import RunContext, architecture_name
 from jaxnas.few_shot.scoring import NodeScores
 from jaxnas.selection import Evaluated
@@ -97,11 +98,6 @@ def ranking_rows(context: RunContext, contenders: list[Contender], ranking: Rank
         for part in ranking.parts
         for i, op_ids in enumerate(part.op_ids)
     ]
-
-
-def column_of(name: str, kind: str) -> str:
-    """The column of a contender in `ranking.csv`."""
-    return kind if kind in ("method", "unsplit") else name.replace(" ", "_")
 
 
 def result_object(rows: list[Row], ranking: Ranking | None, test_images: int | None, seconds: dict[str, float]) -> Row:

@@ -242,7 +242,8 @@ def _similarities(run: Run) -> Html:
                 continue
             groups = node.split.groups if chosen else (tuple(np.flatnonzero(mask).tolist()),)
             margin = "no other grouping" if node.split.margin is None else f"margin {node.split.margin:.4f}"
-            note = f"cut {node.split.value:.4f}, {margin}" if chosen else "not chosen"
+            cut = "drawn at random" if node.split.value is None else f"cut {node.split.value:.4f}"
+            note = f"{cut}, {margin}" if chosen else "not chosen"
             drawing = tree_figures.heat_map(f"node {node.id}, edge {name}", values, tree.space.ops, groups, limit, note)
             (drawings if chosen else rest).append(drawing)
     counts = sorted(

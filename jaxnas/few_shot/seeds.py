@@ -7,7 +7,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from jaxnas.analysis import Crossed, Interval, crossed_difference, crossed_kendall, mean_interval, reliability
-from jaxnas.few_shot.results import column_of
+from jaxnas.few_shot.result_file import column_of
 
 Row = dict[str, Any]
 EQUAL = 1e-6  # accuracies are shares of a few hundred images, and taus of a few cells

@@ -38,7 +38,7 @@ def build_bilevel_step(
     """`step(state, search, train, valid) -> state, search, metrics of the training batch`; one program, jit it.
 
     The algorithm is updated first, as in the code of DARTS, and the weights under what then runs. Weights never see the
-    validation batch's gradient, nor the algorithm the training batch's other than through `Problem`. The batches
+    validation batch's gradient, nor the algorithm the training batch's other than through `StepContext`. The batches
     must be of examples that do not overlap: nothing here can tell. Keys: state.key folded with the step, then split
     by purpose.
     """

@@ -2,7 +2,7 @@
 
 `folder/12/` holds the arrays after 12 units of work, `folder/12.json` the record, written last. A checkpoint without a
 record, or with a digest that is not that of its files and its record, is as if it were not there. Of several processes
-all call these functions: each writes and reads its own `Rows`, the first one everything else, and the record.
+all call these functions: each writes and reads its own `LocalRows`, the first one everything else, and the record.
 """
 
 import hashlib
@@ -26,10 +26,10 @@ KEPT = 2  # newest checkpoints of a stage that stay, the second in case the firs
 
 
 def save_checkpoint(folder: Path, done: int, state: Any, record: dict[str, Any]) -> None:
-    """Commits a pytree of arrays and typed keys, or `Rows`, as the checkpoint `done`, and removes all but the last two.
+    """Commits a pytree of arrays and typed keys, or `LocalRows`, as checkpoint `done`; removes all but the last two.
 
     It counts from when every process has written its part and the first one the record. Raises OSError, or where it is
-    not this process that failed UserError or Lost.
+    not this process that failed UserError or PeerLost.
     """
     target = (folder / str(done)).absolute()
     hosts.on_process_zero(lambda: (folder / f"{done}.json").unlink(missing_ok=True))
@@ -47,7 +47,7 @@ def newest_checkpoint(folder: Path, template: Any) -> tuple[int, Any, dict[str, 
 
     `template` has the structure and shapes of the state, which is the same on whatever processes and devices it was
     kept. Raises UserError if checkpoints were committed and none of them is whole any more, or if a whole one holds
-    other arrays than `template`, and Lost.
+    other arrays than `template`, and PeerLost.
     """
     kinds = _kinds(template)
     older = {} if isinstance(template, LocalRows) else _kinds_of_keys(template)
@@ -134,7 +134,7 @@ def _named(state: Any) -> dict[str, Any]:
 
 
 def _kinds(state: Any) -> dict[str, str]:
-    """Type and shape of each leaf, of a key those of its words, of `Rows` that of all K."""
+    """Type and shape of each leaf, of a key those of its words, of `LocalRows` that of all K."""
     rows = isinstance(state, LocalRows)
     leaves = _named(_bits(state.own if rows else state))
     shapes = {name: [state.items, *leaf.shape[1:]] if rows else [*leaf.shape] for name, leaf in leaves.items()}

@@ -79,13 +79,15 @@ def test_compare_pairs_runs_by_seed_and_cell(tmp_path, capsys) -> None:
     assert (only["true_accuracy_difference"], only["true_accuracy_difference_low"]) == (1.5, None)
     assert compare.main([str(tmp_path / "a"), str(tmp_path / "b")]) == 0
     assert "paired by seed" in capsys.readouterr().out
+    assert compare.main([str(tmp_path / "a")]) == 0
+    assert "paired by seed" not in capsys.readouterr().out  # its method alone
 
 
 def test_compare_takes_a_run_without_controls_by_its_choice(tmp_path) -> None:
     (tmp_path / "result.json").write_text(
         json.dumps({"test_accuracy": 99.0, "true_accuracy": 91.0, "seconds": {"a": 2}})
     )
-    (row,) = compare.rows(tmp_path)
+    (row,) = compare.compared([tmp_path])
     assert (row["contender"], row["test_accuracy"], row["test_accuracy_low"], row["true_accuracy"]) == (
         *("chosen", 99.0, None, 91.0),
     )

@@ -189,6 +189,10 @@ def test_ties_say_how_they_were_decided(decided, taken, tmp_path) -> None:
     assert f"Ties at node 0: of the groupings that scored exactly alike {taken}." in text
 
 
+def test_a_split_that_was_drawn_has_no_cut_to_show(tmp_path) -> None:
+    assert "drawn at random, margin" in page(sample.write(tmp_path, split_tree__json=sample.tree(value=None))).text
+
+
 def test_a_node_that_stays_whole_says_why(tmp_path) -> None:
     reason = "15 groupings of 1<-0 scored exactly alike"
     root = {"id": 0, "parent": None, "mask": [[1, 1, 1], [1, 1, 1]], "architectures": 9, "kept": reason}

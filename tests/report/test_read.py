@@ -94,6 +94,7 @@ def test_rank_correlations_of_the_older_format_are_bare_numbers() -> None:
             r"children of node 0 do not partition it",
         ),
         ("split_tree.json", {**sample.TREE, "nodes": sample.TREE["nodes"][1:]}, r"nodes must be numbered from 0"),
+        ("split_tree.json", {**sample.TREE, "edges": ["<b>", "2<-1"]}, r"split_tree.json is damaged: ValueError"),
         ("split_tree.json", sample.tree(margin_low="x"), r"split_tree.json is damaged: ValueError"),
         ("split_tree.json", sample.tree(stability={}), r"split_tree.json is damaged: TypeError"),
         ("metrics.jsonl", '{"stage": "a"}\n{"sta\n', r"metrics.jsonl is damaged in line 2"),
