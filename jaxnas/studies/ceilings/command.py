@@ -26,15 +26,15 @@ from jaxnas.benchmarks import read_table
 from jaxnas.config import to_dict
 from jaxnas.console import GOES_ON, cli_main, parse_preset
 from jaxnas.data import load
-from jaxnas.distributed.parallel import use_every_core
 from jaxnas.few_shot.presets import ABOUT
 from jaxnas.few_shot.presets import PRESETS as RUNS
 from jaxnas.few_shot.run_context import prepare
 from jaxnas.report.format import note
 from jaxnas.studies.ceilings.config import CeilingsConfig
 from jaxnas.studies.ceilings.run import Row, accuracy_rows, ceiling_rows, measure, validate_ceilings
+from jaxnas.studies.frame import run_shown
 from jaxnas.training import NonFiniteLoss
-from jaxnas.workdir import Progress, open_stage, open_workdir, progress, write_csv
+from jaxnas.workdir import Progress, open_stage, open_workdir, write_csv
 
 PRESETS = {name: CeilingsConfig(run=config) for name, config in RUNS.items()}
 MAY_CHANGE = ("run.strategy", "run.data.root", "run.truth.table")
@@ -84,8 +84,6 @@ def main(arguments: Sequence[str], prog: str = "jaxnas ceilings") -> None:
     """Runs and prints. 0, 2 for bad input, 3 where everything diverged, 130 when stopped at the keyboard."""
     console = Console()
     command = parse_preset(lambda preset: Command(tyro.MISSING, preset), PRESETS, ABOUT, prog, arguments)
-    use_every_core()
-    with progress(console) as show:
-        rows = run(command, show)
+    rows = run_shown(run, command, console)
     console.print(shown(rows))
     console.print(f"written to {command.workdir}", highlight=False)

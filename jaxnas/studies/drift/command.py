@@ -21,16 +21,16 @@ from jaxnas.benchmarks import read_table
 from jaxnas.config import NetConfig, OptimizerConfig, to_dict
 from jaxnas.console import GOES_ON, cli_main, parse_preset
 from jaxnas.data import load
-from jaxnas.distributed.parallel import use_every_core
 from jaxnas.report.document import write_page
 from jaxnas.report.format import note
 from jaxnas.studies.drift import run as drift
 from jaxnas.studies.drift.page import drift_page
+from jaxnas.studies.frame import run_shown
 from jaxnas.studies.search.cells import prepare_study, validate_study
 from jaxnas.studies.search.config import StudyConfig
 from jaxnas.studies.search.presets import STUDIES
 from jaxnas.training import NonFiniteLoss
-from jaxnas.workdir import Progress, open_stage, open_workdir, progress, write_csv
+from jaxnas.workdir import Progress, open_stage, open_workdir, write_csv
 
 PRESETS: dict[str, StudyConfig] = {
     # The toy space on real digits: seconds.
@@ -97,9 +97,7 @@ def main(arguments: Sequence[str], prog: str = "jaxnas drift") -> None:
     """Runs and prints. 0, 2 for bad input, 3 where every supernet diverged, 130 when stopped at the keyboard."""
     console = Console()
     command = parse_preset(lambda preset: Command(tyro.MISSING, preset), PRESETS, ABOUT, prog, arguments)
-    use_every_core()
-    with progress(console) as show:
-        rows = run(command, show)
+    rows = run_shown(run, command, console)
     for row in [row for row in rows if row["epoch"] == command.config.epochs]:
         text = f"seed {row['seed']} {row['selector']:>12} {row['skips']} of {row['edges']} skip {row['architecture']}"
         console.print(text, highlight=False, markup=False)

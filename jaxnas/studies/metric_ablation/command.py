@@ -29,17 +29,17 @@ from rich.table import Table
 from jaxnas.config import SplitConfig, to_dict
 from jaxnas.console import GOES_ON, cli_main, parse_preset
 from jaxnas.data import load
-from jaxnas.distributed.parallel import use_every_core
 from jaxnas.few_shot.presets import PRESETS as RUNS
 from jaxnas.report.document import write_page
 from jaxnas.report.format import note
+from jaxnas.studies.frame import run_shown
 from jaxnas.studies.metric_ablation.config import MetricAblationConfig
 from jaxnas.studies.metric_ablation.page import Material, answer, metric_page
 from jaxnas.studies.metric_ablation.run import measure_units, prepare_ablation, validate_metric_ablation
 from jaxnas.studies.metric_ablation.tables import COLUMNS, Tables, tables
 from jaxnas.studies.split_ablation.presets import METRICS
 from jaxnas.training import NonFiniteLoss
-from jaxnas.workdir import Progress, open_stage, open_workdir, progress, write_csv, write_json
+from jaxnas.workdir import Progress, open_stage, open_workdir, write_csv, write_json
 
 _SMALL = RUNS["cifar10-small"]
 PRESETS: dict[str, MetricAblationConfig] = {
@@ -137,9 +137,7 @@ def main(arguments: Sequence[str], prog: str = "jaxnas ablate-metrics") -> None:
     """Runs and prints. 0, 2 for bad input, 3 where every supernet diverged, 130 when stopped at the keyboard."""
     console = Console()
     command = parse_preset(lambda preset: Command(tyro.MISSING, preset), PRESETS, ABOUT, prog, arguments)
-    use_every_core()
-    with progress(console) as show:
-        found, said = run(command, show)
+    found, said = run_shown(run, command, console)
     console.print(shown(found, max(command.config.warmups)))
     for line in [*said, f"written to {command.workdir / 'report.html'}"]:
         console.print(line, highlight=False, markup=False, soft_wrap=True)

@@ -26,7 +26,6 @@ from jaxnas.benchmarks import read_table
 from jaxnas.config import to_dict
 from jaxnas.console import GOES_ON, cli_main, parse_preset
 from jaxnas.data import load
-from jaxnas.distributed.parallel import use_every_core
 from jaxnas.few_shot.presets import ABOUT
 from jaxnas.few_shot.presets import PRESETS as RUNS
 from jaxnas.few_shot.run_context import prepare
@@ -35,6 +34,7 @@ from jaxnas.few_shot.validation import check_images
 from jaxnas.report.document import write_page
 from jaxnas.report.format import note
 from jaxnas.report.svg import standalone
+from jaxnas.studies.frame import run_shown
 from jaxnas.studies.regime.config import RegimeConfig
 from jaxnas.studies.regime.page import panels, regime_page
 from jaxnas.studies.regime.run import IMAGES, Row, cost, follow, look_rows, point_rows, seed_of, validate_regime
@@ -45,7 +45,6 @@ from jaxnas.workdir import (
     flat,
     open_stage,
     open_workdir,
-    progress,
     read_json,
     read_jsonl,
     write_csv,
@@ -135,8 +134,6 @@ def main(arguments: Sequence[str], prog: str = "jaxnas regime") -> None:
     """Runs and prints. 0, 2 for bad input, 3 where training diverged, 130 when stopped at the keyboard."""
     console = Console()
     command = parse_preset(lambda preset: Command(tyro.MISSING, tyro.MISSING, preset), PRESETS, ABOUT, prog, arguments)
-    use_every_core()
-    with progress(console) as show:
-        rows = run(command, show)
+    rows = run_shown(run, command, console)
     console.print(shown(rows))
     console.print(f"written to {command.workdir}", highlight=False)

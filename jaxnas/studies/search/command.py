@@ -27,16 +27,16 @@ from rich.table import Column, Table
 from jaxnas.benchmarks import read_table
 from jaxnas.console import GOES_ON, cli_main, interval, parse_preset
 from jaxnas.data import load
-from jaxnas.distributed.parallel import use_every_core
 from jaxnas.report.document import write_page
 from jaxnas.report.format import note, read_csv
+from jaxnas.studies.frame import run_shown
 from jaxnas.studies.search.cells import validate_study
 from jaxnas.studies.search.config import StudyConfig
 from jaxnas.studies.search.page import study_page
 from jaxnas.studies.search.presets import ABOUT, STUDIES
 from jaxnas.studies.search.run import run_study, scopes_of
 from jaxnas.training import NonFiniteLoss
-from jaxnas.workdir import Progress, progress
+from jaxnas.workdir import Progress
 
 Rows = list[dict[str, Any]]
 
@@ -95,8 +95,6 @@ def main(arguments: Sequence[str], prog: str = "jaxnas selection-study") -> None
     """Runs and prints. 0, 2 for bad input, 3 where every supernet diverged, 130 when stopped at the keyboard."""
     console = Console()
     command = parse_preset(lambda preset: Command(tyro.MISSING, preset), STUDIES, ABOUT, prog, arguments)
-    use_every_core()
-    with progress(console) as show:
-        _, summary = run(command, show)
+    _, summary = run_shown(run, command, console)
     console.print(shown(summary))
     console.print(f"written to {command.workdir}; open {command.workdir / 'report.html'}", highlight=False)

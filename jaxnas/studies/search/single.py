@@ -16,12 +16,11 @@ import tyro
 from rich.console import Console
 
 from jaxnas.console import GOES_ON, cli_main, parse_preset
-from jaxnas.distributed.parallel import use_every_core
+from jaxnas.studies.frame import run_shown
 from jaxnas.studies.search import command as selection_study
 from jaxnas.studies.search.config import StudyConfig
 from jaxnas.studies.search.presets import ABOUT, STUDIES
 from jaxnas.training import NonFiniteLoss
-from jaxnas.workdir import progress
 
 
 @dataclass(frozen=True)
@@ -52,13 +51,11 @@ def main(arguments: Sequence[str], prog: str = "jaxnas search") -> None:
     # Of one cell, the statistics of the study would cost more than the search.
     presets = {name: replace(preset, ranked=0, random=0) for name, preset in STUDIES.items()}
     command = parse_preset(lambda preset: Command(tyro.MISSING, preset), presets, ABOUT, prog, arguments)
-    use_every_core()
     config = replace(
         command.config, algorithms=(command.algorithm,), selectors=(command.selection,), seeds=(command.seed,)
     )
     study = selection_study.Command(command.workdir, config, command.splits, command.split, command.leaf)
-    with progress(console) as show:
-        cells, summary = selection_study.run(study, show)
+    cells, summary = run_shown(selection_study.run, study, console)
     console.print(selection_study.shown(summary))
     for cell in cells:
         console.print(cell["error"] or cell["architecture"], highlight=False, markup=False)

@@ -39,6 +39,7 @@ from jaxnas.data import load
 from jaxnas.distributed.parallel import use_every_core
 from jaxnas.report.document import write_page
 from jaxnas.report.format import note, read_csv
+from jaxnas.studies.frame import run_shown
 from jaxnas.studies.launch import LaunchConfig, Outcome, run_jobs
 from jaxnas.studies.split_ablation.config import SplitAblationConfig
 from jaxnas.studies.split_ablation.leaves import validate_split_ablation
@@ -47,7 +48,7 @@ from jaxnas.studies.split_ablation.presets import ABOUT, SPLITS
 from jaxnas.studies.split_ablation.run import merge, run_ablation, shard_of, trees_of
 from jaxnas.training import NonFiniteLoss
 from jaxnas.types import UserError
-from jaxnas.workdir import Progress, progress, read_json
+from jaxnas.workdir import Progress, read_json
 
 Rows = list[dict[str, Any]]
 
@@ -146,11 +147,7 @@ def main(arguments: Sequence[str], prog: str = "jaxnas ablate-splits") -> None:
     """Runs and prints. 0, 2 for bad input, 3 where every supernet diverged, 130 when stopped at the keyboard."""
     console = Console()
     command = parse_preset(lambda preset: Command(tyro.MISSING, preset), SPLITS, ABOUT, prog, arguments)
-    use_every_core()
-    if command.launcher is not None:
-        rows = launch(command, command.launcher)
-    else:
-        with progress(console) as show:
-            rows = run(command, show)
+    launcher = command.launcher
+    rows = run_shown(run, command, console) if launcher is None else launch(command, launcher)
     console.print(shown(rows))
     console.print(f"written to {command.workdir}; open {command.workdir / 'report.html'}", highlight=False)
