@@ -4,7 +4,7 @@ K leaves (sub-supernets), E edges, O operations, N cells of a stage, B examples,
 A architectures, S steps, H W C height, width and channels of an image.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager
 from typing import TYPE_CHECKING, Any, NamedTuple, TypeAlias
 
@@ -25,17 +25,30 @@ Mask = np.ndarray  # bool [E, O]; True = the operation is open on that edge
 
 
 class Stage(NamedTuple):
-    """How a long computation goes on from where it was stopped, tells how far it is, and keeps what it has done."""
+    """How a long computation goes on from where it was stopped, tells how far it is, and keeps what it has done.
+
+    Training uses `resume` and `advance`: the newest state is kept. Everything else uses `once` and `tell`: each unit is
+    kept, and a resumed run goes through all of them again without computing.
+    """
 
     resume: Callable[[Any], tuple[int, Any]]
-    """state at the start -> (units done, state): what was kept by an earlier run, or 0 and the start itself"""
+    """state at the start -> (epochs done, state): what was kept by an earlier run, or 0 and the start itself"""
     advance: Callable[[int, int, Any, list[dict[str, Any]]], None]
-    """(done, total, state, rows of metrics) after every unit: an epoch, a node, a generation"""
+    """(done, total, state, rows of metrics) after every epoch"""
+    once: Callable[[Sequence[str | int], Callable[[], Any]], Any]
+    """(unit, compute) -> what `compute` gives for the unit of this stage, kept: see `jaxnas.workdir.journal`"""
+    tell: Callable[[int, int, list[dict[str, Any]]], None]
+    """(done, total, rows of metrics) after every unit: a node, a generation, a leaf"""
 
 
 Stages = Callable[[str], AbstractContextManager[Stage]]
 """name -> the stage, whose block is computed once and then on record as done"""
-QUIET = Stage(lambda start: (0, start), lambda done, total, state, rows: None)  # tells nothing and keeps nothing
+QUIET = Stage(  # tells nothing and keeps nothing
+    resume=lambda start: (0, start),
+    advance=lambda done, total, state, rows: None,
+    once=lambda unit, compute: compute(),
+    tell=lambda done, total, rows: None,
+)
 
 
 class UserError(ValueError):

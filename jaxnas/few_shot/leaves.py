@@ -4,7 +4,7 @@ Leaves of uniform paths that evolution searches go side by side, over several pr
 leaf, in one process.
 """
 
-from functools import lru_cache
+from functools import lru_cache, partial
 from typing import Any, NamedTuple
 
 import jax
@@ -97,42 +97,38 @@ def search_leaves(
     """
     if context.config.selection.name == "evolution":
         return search(context, states.subnet.params, parent, masks, config, purpose, stage)
-    space, of_parent, random = context.space, uses_leaf_bias(config, len(masks)), shown(context, len(masks))
-    rows = config.budget + random + 1
-    start = {
-        "op_ids": np.zeros((len(masks), rows, len(space.edges)), np.int32),
-        "scores": np.zeros((len(masks), rows), np.float32),
-        **{name: np.zeros(len(masks), np.int32) for name in ("counts", *Taken._fields)},
-    }
-    if of_parent:
-        start["parent"] = np.zeros((len(masks), random), np.float32)
-    done, kept = stage.resume(start)
-    kept = {name: np.array(value) for name, value in kept.items()}
-    by_parent = kept.get("parent", np.zeros((len(masks), 0)))
-    for k in range(done, len(masks)):
-        dice = [np.random.default_rng([context.config.seed, *purpose, k, use]) for use in (DRAW, SELECT)]
-        drawn = space.draw_connected(dice[0], random, masks[k])
-        found = _taken(context, single_view(context, states, k), masks[k], drawn, config.budget, dice[1])
-        assert found.taken is not None
-        taken, count = found.taken, len(found.scores)
-        if of_parent:
-            (scores,) = score_paths(context, parallel.copies(parent, 1), [drawn], 1)
-            by_parent[k, : len(drawn)] = scores
-            taken = taken._replace(evaluations=taken.evaluations + len(drawn))
-        kept["op_ids"][k, :count], kept["scores"][k, :count], kept["counts"][k] = found.op_ids, found.scores, count
-        for name, value in taken._asdict().items():
-            kept[name][k] = value
-        told = {"leaf": k, "evaluated": taken.evaluations, "best_accuracy": float(found.scores[taken.row])}
-        stage.advance(k + 1, len(masks), kept, [told])
-    return [
-        Evaluated(
-            op_ids=kept["op_ids"][k, :n],
-            scores=kept["scores"][k, :n].astype(float),
-            parent=by_parent[k, : kept["drawn"][k]].astype(float),
-            taken=Taken(*(int(kept[name][k]) for name in Taken._fields)),
-        )
-        for k, n in enumerate(kept["counts"])
-    ]
+    found = []
+    for k, mask in enumerate(masks):
+        kept = stage.once([k], partial(_searched, context, states, parent, k, mask, config, purpose, len(masks)))
+        taken = Taken(**kept["taken"])
+        scores, by_parent = kept["scores"].astype(float), kept["parent"].astype(float)
+        found.append(Evaluated(kept["op_ids"], scores, by_parent, taken))
+        row = {"leaf": k, "evaluated": taken.evaluations, "best_accuracy": float(scores[taken.row])}
+        stage.tell(k + 1, len(masks), [row])
+    return found
+
+
+def _searched(
+    context: RunContext,
+    states: Searching,
+    parent: Params,
+    leaf: int,
+    mask: np.ndarray,
+    config: SearchConfig,
+    purpose: tuple[int, int],
+    leaves: int,
+) -> dict[str, Any]:
+    """What is kept of one leaf: the fields of `Evaluated`, accuracies as the float32 that they are."""
+    draw, choose = (np.random.default_rng([context.config.seed, *purpose, leaf, use]) for use in (DRAW, SELECT))
+    drawn = context.space.draw_connected(draw, shown(context, leaves), mask)
+    found = _taken(context, single_view(context, states, leaf), mask, drawn, config.budget, choose)
+    assert found.taken is not None
+    taken, by_parent = found.taken, np.zeros(0, np.float32)
+    if uses_leaf_bias(config, leaves):
+        (by_parent,) = score_paths(context, parallel.copies(parent, 1), [drawn], 1)
+        taken = taken._replace(evaluations=taken.evaluations + len(drawn))
+    kept = found._replace(scores=found.scores.astype(np.float32), parent=by_parent, taken=taken)
+    return {**kept._asdict(), "taken": taken._asdict()}
 
 
 def shown(context: RunContext, leaves: int) -> int:

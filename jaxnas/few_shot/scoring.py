@@ -8,7 +8,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from jaxnas.few_shot.run_context import SCORE, RunContext, purpose_key
-from jaxnas.metrics import Metric, Readings, counted, edge_readings
+from jaxnas.metrics import Metric, Readings, counted
 from jaxnas.metrics.pooling import Values, pooled
 from jaxnas.metrics.probes import check_readings
 from jaxnas.spaces.base import SearchSpace
@@ -43,23 +43,9 @@ def scoring_batches(context: RunContext) -> tuple[Array, Array]:
     return augment(jax.random.split(augment_key, repeats), context.train.images[indices]), context.train.labels[indices]
 
 
-def blank_readings(
-    context: RunContext, metric: Metric, params: Params, nodes: int, batches: tuple[Array, Array]
-) -> Readings:
-    """Zeros for what the `batches` of `scoring_batches` will say of so many nodes, leaves [N, E, R, ...]."""
-    space, (images, labels) = context.space, batches
-    one = edge_readings(metric, space, context.config.split.background)
-
-    def of_edge(key: Key) -> Readings:
-        return one(key, params=params, mask=space.full_mask(), edge=jnp.int32(0), images=images, labels=labels)
-
-    shapes = jax.eval_shape(of_edge, jax.random.key(0))
-    return jax.tree.map(lambda leaf: np.zeros((nodes, len(space.edges), *leaf.shape), leaf.dtype), shapes)
-
-
-def of_place(readings: Readings, place: int, end: int) -> Readings:
-    """Of readings [N, E, R, ...] the first `end` batches of one node, [E, end, ...]; a view."""
-    return jax.tree.map(lambda whole: whole[place, :, :end], readings)
+def joined(parts: Sequence[Readings]) -> Readings:
+    """Readings of consecutive batches of one node, numpy leaves [E, r, ...], as one, [E, R, ...]."""
+    return jax.tree.map(lambda *of: np.concatenate(of, 1), *parts)
 
 
 def score_node(

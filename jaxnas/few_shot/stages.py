@@ -6,6 +6,7 @@ accuracies or test images.
 """
 
 from functools import partial
+from itertools import count
 from typing import NamedTuple
 
 import jax
@@ -19,19 +20,18 @@ from jaxnas.few_shot.one_shot import calibration_of
 from jaxnas.few_shot.run_context import SCORE, WARM_UP, RunContext, purpose_key, steps_per_epoch
 from jaxnas.few_shot.scoring import (
     NodeScores,
-    blank_readings,
+    joined,
     node_scores,
-    of_place,
     score_node,
     scored_readings,
     scoring_batches,
 )
-from jaxnas.metrics import METRICS
+from jaxnas.metrics import METRICS, Readings
 from jaxnas.search import ALGORITHMS
-from jaxnas.selection import ESTIMATES, Evaluated, evaluations, leaf_bias, propose
+from jaxnas.selection import ESTIMATES, Evaluated, evaluated, evaluations, leaf_bias, no_history, propose
 from jaxnas.spaces.base import mask_size
 from jaxnas.spaces.tree import Node, SplitTree
-from jaxnas.splitting import FEWEST, Readings, by_batches, grow
+from jaxnas.splitting import FEWEST, EdgeReading, by_batches, grow
 from jaxnas.training import SubnetState, initial_weights, new_states, train
 from jaxnas.types import Key, Params, Stage
 
@@ -63,33 +63,25 @@ def split(context: RunContext, params: Params, stage: Stage) -> tuple[SplitTree,
     config, space = context.config.split, context.space
     metric = METRICS[config.metric](context.programs.network, space)
     images, labels = scoring_batches(context)
-    nodes = 1 + sum(int(np.prod(config.groups[:level])) for level in range(1, len(config.groups)))
     chunk = config.batches if config.stability is None else FEWEST
-    looks = config.batches // chunk  # at most, of every node
-    total, blank = nodes * looks, blank_readings(context, metric, params, nodes, (images, labels))
-    done, kept = stage.resume({"readings": blank, "counts": np.zeros(nodes, np.int32)})
-    kept = jax.tree.map(np.array, kept)
-    places: dict[int, int] = {}  # of nodes in the order the tree asks for them, which what was kept determines again
+    nodes = sum(int(np.prod(config.groups[:level])) for level in range(len(config.groups)))
+    total = nodes * (config.batches // chunk)  # looks, at most
+    parts: dict[int, list[Readings]] = {}  # of each node that was scored, in the order of batches
 
-    def measure(node: Node, end: int) -> Readings:
-        nonlocal done
-        place = places.setdefault(node.id, len(places))
-        if end > kept["counts"][place]:
-            first = end - chunk
-            found = score_node(context, metric, params, node, first, (images[first:end], labels[first:end]))
-            for whole, part in zip(jax.tree.leaves(kept["readings"]), jax.tree.leaves(found), strict=True):
-                whole[place, :, first:end] = part
-            kept["counts"][place] = end
-            done = place * looks + end // chunk
-            stage.advance(done, total, kept, [])
-        return scored_readings(context, metric, node, of_place(kept["readings"], place, end))
+    def measure(node: Node, end: int) -> list[EdgeReading | None]:
+        first = end - chunk
+        batches = images[first:end], labels[first:end]
+        score = partial(score_node, context, metric, params, node, first, batches)
+        found = stage.once([node.id, first, end], lambda: score()._asdict())
+        parts.setdefault(node.id, []).append(Readings(**found))
+        stage.tell(sum(map(len, parts.values())), total, [])
+        return scored_readings(context, metric, node, joined(parts[node.id]))
 
     rng = np.random.default_rng([context.config.seed, SCORE])
     tree = grow(space, config.groups, by_batches(space, measure, config, rng))
-    if done < total:  # below a node that stays whole nothing is scored, nor after a split is settled
-        stage.advance(total, total, kept, [])
-    found = {i: of_place(kept["readings"], place, int(kept["counts"][place])) for i, place in places.items()}
-    return tree, {i: node_scores(context, metric, tree.nodes[i], readings) for i, readings in found.items()}
+    if sum(map(len, parts.values())) < total:  # nodes that stay whole have no children, settled splits no more looks
+        stage.tell(total, total, [])
+    return tree, {i: node_scores(context, metric, tree.nodes[i], joined(of)) for i, of in parts.items()}
 
 
 def search(
@@ -108,46 +100,34 @@ def search(
     """
     space, seed = context.space, context.config.seed
     total = sum(evaluations(space, mask, config) for mask in masks)
-    # What is kept has a fixed shape: rows are filled as architectures are evaluated, in `counts` of each leaf.
-    start = {
-        "op_ids": np.zeros((len(masks), config.budget, len(space.edges)), np.int32),
-        "scores": np.zeros((len(masks), config.budget), np.float32),
-        "counts": np.zeros(len(masks), np.int32),
-        "generation": np.zeros((), np.int32),
-    }
-    if uses_leaf_bias(config, len(masks)):
-        start["parent"] = np.zeros((len(masks), first_generation(config)), np.float32)
-    _, kept = stage.resume(start)
-    kept = {name: np.array(value) for name, value in kept.items()}
-    by_parent = kept.get("parent", np.zeros((len(masks), 0)))
-    while True:
-        histories = [
-            Evaluated(kept["op_ids"][k, :n], kept["scores"][k, :n].astype(float), by_parent[k, :n].astype(float))
-            for k, n in enumerate(kept["counts"])
-        ]
-        draws = [np.random.default_rng([seed, *purpose, int(kept["generation"]), k]) for k in range(len(masks))]
+    histories = [no_history(space)] * len(masks)
+    for generation in count():
         proposals = [
-            propose(draw, space, mask, history, config)
-            for draw, mask, history in zip(draws, masks, histories, strict=True)
+            propose(np.random.default_rng([seed, *purpose, generation, k]), space, mask, history, config)
+            for k, (mask, history) in enumerate(zip(masks, histories, strict=True))
         ]
         if not any(len(proposal) for proposal in proposals):
-            return histories
-        scores = score_paths(context, params, proposals)
-        if kept["generation"] == 0 and "parent" in kept:
+            break
+        found = stage.once([generation], partial(score_paths, context, params, proposals))
+        if generation == 0 and uses_leaf_bias(config, len(masks)):
             # As many copies as leaves, so that the program of the leaves serves.
-            for k, values in enumerate(score_paths(context, parallel.copies(parent, len(masks)), proposals, 1)):
-                by_parent[k, : len(values)] = values
-        for k, (proposal, values) in enumerate(zip(proposals, scores, strict=True)):
-            rows = slice(kept["counts"][k], kept["counts"][k] + len(proposal))
-            kept["op_ids"][k, rows], kept["scores"][k, rows] = proposal, values
-            kept["counts"][k] += len(proposal)
-        kept["generation"] += 1
-        best = [float(kept["scores"][k, :n].max()) for k, n in enumerate(kept["counts"])]
-        rows_of = [
-            {"generation": int(kept["generation"]), "leaf": k, "evaluated": int(n), "best_accuracy": best[k]}
-            for k, n in enumerate(kept["counts"])
+            weights = parallel.copies(parent, len(masks))
+            by_parent = stage.once(["parent"], partial(score_paths, context, weights, proposals, 1))
+            histories = [
+                of._replace(parent=scores.astype(float)) for of, scores in zip(histories, by_parent, strict=True)
+            ]
+        histories = [evaluated(*of) for of in zip(histories, proposals, found, strict=True)]
+        rows = [
+            {
+                "generation": generation + 1,
+                "leaf": k,
+                "evaluated": len(of.scores),
+                "best_accuracy": float(of.scores.max()),
+            }
+            for k, of in enumerate(histories)
         ]
-        stage.advance(int(kept["counts"].sum()), total, kept, rows_of)
+        stage.tell(sum(len(of.scores) for of in histories), total, rows)
+    return histories
 
 
 def uses_leaf_bias(config: SearchConfig, leaves: int) -> bool:

@@ -7,7 +7,7 @@ from collections.abc import Callable
 from functools import partial
 
 from jaxnas.selection.base import Selected, Selector, Trained
-from jaxnas.selection.evolution import Evaluated, Taken, evaluations, evolution, no_history, propose
+from jaxnas.selection.evolution import Evaluated, Taken, evaluated, evaluations, evolution, no_history, propose
 from jaxnas.selection.leaves import ESTIMATES, RULES, Arms, leaf_bias
 from jaxnas.selection.magnitude import magnitude
 from jaxnas.selection.perturbation import perturbation, zero_cost_perturbation
@@ -39,6 +39,7 @@ __all__ = [
     "Selector",
     "Taken",
     "Trained",
+    "evaluated",
     "evaluations",
     "leaf_bias",
     "no_history",

@@ -49,6 +49,12 @@ def no_history(space: SearchSpace) -> Evaluated:
     return Evaluated(np.zeros((0, len(space.edges)), np.int32), np.zeros(0))
 
 
+def evaluated(history: Evaluated, op_ids: np.ndarray, scores: np.ndarray) -> Evaluated:
+    """A history with more architectures [a, E] and their scores [a]."""
+    rows, values = np.concatenate([history.op_ids, op_ids]), np.concatenate([history.scores, scores])
+    return history._replace(op_ids=rows, scores=values)
+
+
 def evaluations(space: SearchSpace, mask: Mask, config: SearchConfig) -> int:
     """How many architectures of a mask will be evaluated: the budget, or all that are connected."""
     return min(config.budget, len(_connected(space, mask)))
@@ -91,8 +97,7 @@ def evolution(
         config = SearchConfig(budget=budget, population=population, parents=parents, mutation=mutation)
         history = no_history(space)
         while len(proposed := propose(rng, space, mask, history, config)):
-            scores = np.concatenate([history.scores, trained.accuracy(proposed)])
-            history = Evaluated(np.concatenate([history.op_ids, proposed]), scores)
+            history = evaluated(history, proposed, trained.accuracy(proposed))
         chosen = best(history.scores)
         return Selected(history.op_ids[chosen], float(history.scores[chosen]), len(history.scores))
 

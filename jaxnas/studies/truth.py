@@ -3,7 +3,6 @@
 Architectures are trained alone by one seed whatever the seeds of the study, so that its parts agree on them.
 """
 
-from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -16,10 +15,10 @@ from jaxnas.few_shot.standalone import standalone_accuracy, train_standalone
 from jaxnas.studies.search.cells import Scope
 from jaxnas.studies.search.config import StudyConfig
 from jaxnas.types import Stages
-from jaxnas.workdir import append_rows, read_jsonl
+from jaxnas.workdir import Journal
 
 TRUTH, RANDOM_SEARCH = 100, 101  # what keys are for, beside the purposes of few-shot runs
-ALONE = "alone.jsonl"  # what is kept: a row for each architecture trained alone
+ALONE = "alone"  # units of the journal: accuracies of architectures trained alone
 SEARCHED = "random_search"  # in the place of a selector
 _STAGES = {TRUTH: "alone", RANDOM_SEARCH: SEARCHED}
 Row = dict[str, Any]
@@ -45,7 +44,7 @@ def random_draws(context: RunContext, config: StudyConfig, scopes: list[Scope]) 
     return draws
 
 
-def random_search(context: RunContext, workdir: Path, searches: list[Search], stages: Stages) -> list[Row]:
+def random_search(context: RunContext, journal: Journal, searches: list[Search], stages: Stages) -> list[Row]:
     """The control: of each search a row with the best of its architectures by validation images.
 
     Searches that train the same architectures for as many epochs share them.
@@ -53,7 +52,7 @@ def random_search(context: RunContext, workdir: Path, searches: list[Search], st
     scores: dict[int, Truth] = {}
     for epochs in sorted({search.epochs for search in searches}):
         op_ids = np.concatenate([search.op_ids for search in searches if search.epochs == epochs])
-        scores[epochs] = trained_alone(context, workdir, op_ids, epochs, RANDOM_SEARCH, context.valid, stages)
+        scores[epochs] = trained_alone(context, journal, op_ids, epochs, RANDOM_SEARCH, context.valid, stages)
     rows = []
     for search in searches:
         found = [scores[search.epochs][tuple(row)] for row in search.op_ids.tolist()]
@@ -71,7 +70,7 @@ def random_search(context: RunContext, workdir: Path, searches: list[Search], st
 def true_accuracies(
     context: RunContext,
     config: StudyConfig,
-    workdir: Path,
+    journal: Journal,
     dataset: Dataset,
     table: Table | None,
     op_ids: np.ndarray,
@@ -80,7 +79,7 @@ def true_accuracies(
     """Of architectures [A, E]: by the table, or by training each alone and testing it."""
     if table is None:
         test = padded_batches(dataset.test(), config.data.eval_batch)
-        return trained_alone(context, workdir, op_ids, config.alone_epochs, TRUTH, test, stages)
+        return trained_alone(context, journal, op_ids, config.alone_epochs, TRUTH, test, stages)
     rows = np.unique(op_ids, axis=0)
     if not len(rows):
         return {}
@@ -89,33 +88,19 @@ def true_accuracies(
 
 
 def trained_alone(
-    context: RunContext, workdir: Path, op_ids: np.ndarray, epochs: int, purpose: int, images: Images, stages: Stages
+    context: RunContext, journal: Journal, op_ids: np.ndarray, epochs: int, purpose: int, images: Images, stages: Stages
 ) -> Truth:
-    """Accuracies of architectures [A, E] trained alone; what the work directory has of that is not trained again."""
-    known = {
-        tuple(row["op_ids"]): row["accuracy"]
-        for row in read_jsonl(workdir / ALONE)
-        if (row["purpose"], row["epochs"]) == (_STAGES[purpose], epochs)
-    }
-    rows = np.array(sorted({*map(tuple, op_ids.tolist())} - {*known}), np.int32)
-    if len(rows):
+    """Accuracies of architectures [A, E] trained alone; those that the journal has are not trained again."""
+    name = (ALONE, _STAGES[purpose], epochs)
+    known = {tuple(row): value for unit, of in journal.under(*name) for row, value in zip(unit[-1], of, strict=True)}
+    missing = sorted({*map(tuple, op_ids.tolist())} - {*known})
+
+    def train() -> list[float]:
+        rows = np.array(missing, np.int32)
         with stages(f"{_STAGES[purpose]}_{epochs}") as stage:
             states = train_standalone(context, rows, epochs, purpose, stage)
-            accuracies = standalone_accuracy(context, states, rows, images).tolist()
-        found = dict(zip(map(tuple, rows.tolist()), accuracies, strict=True))
-        name = {"purpose": _STAGES[purpose], "epochs": epochs}
-        append_rows(workdir / ALONE, [{**name, "op_ids": [*k], "accuracy": value} for k, value in found.items()])
-        known |= found
+            return standalone_accuracy(context, states, rows, images).tolist()
+
+    if missing:
+        known |= zip(missing, journal.once([*name, missing], train), strict=True)
     return known
-
-
-def take_over(workdir: Path, rows: list[Row]) -> None:
-    """Adds what parts of a study have trained alone to the work directory of the whole, each architecture once."""
-    held = {alone_name(row) for row in read_jsonl(workdir / ALONE)}
-    new = {alone_name(row): row for row in rows if alone_name(row) not in held}
-    append_rows(workdir / ALONE, [*new.values()])
-
-
-def alone_name(row: Row) -> tuple[Any, ...]:
-    """What a row of `alone.jsonl` is known by."""
-    return row["purpose"], row["epochs"], *row["op_ids"]

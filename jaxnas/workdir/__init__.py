@@ -14,15 +14,18 @@ from jaxnas.workdir.files import (
     write_json,
     write_whole,
 )
+from jaxnas.workdir.journal import Journal, open_journal
 from jaxnas.workdir.progress import Progress, progress
 from jaxnas.workdir.stages import open_stage, read_stages
 
 __all__ = [
+    "Journal",
     "Progress",
     "append_rows",
     "changes",
     "flat",
     "locked",
+    "open_journal",
     "open_stage",
     "open_workdir",
     "progress",

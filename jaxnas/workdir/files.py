@@ -128,8 +128,13 @@ def write_arrays(path: Path, arrays: dict[str, np.ndarray]) -> None:
 
 def append_rows(path: Path, rows: Sequence[dict[str, Any]]) -> None:
     """JSON objects, one a line, at the end of a file, flushed to the disk; a stopped write leaves part of a line."""
+    append_lines(path, *(json.dumps(row, allow_nan=False) for row in rows))
+
+
+def append_lines(path: Path, *lines: str) -> None:
+    """Lines at the end of a file, flushed to the disk; a stopped write leaves part of them."""
     with open(path, "a", encoding="utf-8") as handle:
-        handle.writelines(json.dumps(row, allow_nan=False) + "\n" for row in rows)
+        handle.writelines(line + "\n" for line in lines)
         handle.flush()
         os.fsync(handle.fileno())  # before a checkpoint counts on these bytes
 

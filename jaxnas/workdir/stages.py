@@ -1,13 +1,14 @@
 """The stages of a run: each goes on where it was stopped, is never computed again, and is on record.
 
 `stages.json` lists the stages in order with status, seconds (of what was kept, over all attempts) and the length of
-`metrics.jsonl` at their end; `checkpoints/STAGE/` keeps the newest state. Rows that were written after the state that
-is resumed are cut off again, so that an interrupted run ends with the same bytes as an uninterrupted one.
+`metrics.jsonl` at their end. A stage of training keeps its newest state in `checkpoints/STAGE/`; rows that were written
+after the state that is resumed are cut off again. Any other stage keeps each unit in the journal; its rows are written
+anew as it goes through its units. Either way an interrupted run ends with the same bytes as an uninterrupted one.
 """
 
 import os
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -16,6 +17,8 @@ from jaxnas.distributed import hosts, local_rows, parallel
 from jaxnas.types import Stage, UserError, truncated_repr
 from jaxnas.workdir.checkpoints import newest_checkpoint, save_checkpoint
 from jaxnas.workdir.files import append_rows, read_json, write_json
+from jaxnas.workdir.journal import FILE as JOURNAL
+from jaxnas.workdir.journal import open_journal
 from jaxnas.workdir.progress import Progress
 
 Rows = list[dict[str, Any]]
@@ -48,12 +51,18 @@ def open_stage(workdir: Path, name: str, note: Callable[[Rows], str], show: Prog
     together = (lambda state: state) if hosts.share(workdir) else parallel.gather_all
     finished = records.get(name, {}).get("status") == "done"
     folder, metrics = workdir / "checkpoints" / name, workdir / "metrics.jsonl"
+    journal = open_journal(workdir)
     began = time.monotonic()
-    before = 0.0  # seconds of earlier attempts that count
+    before = journal.seconds(name)  # seconds of earlier attempts that count
     unit = kept = began  # when the last unit ended, and when state was last kept
+    told_any = False  # whether rows of this stage were written in this attempt
+    replayed = False  # whether the last unit was kept before; such units are not shown again
 
     def seconds() -> float:
         return round(before + time.monotonic() - began, 2)
+
+    def cut_to_others() -> None:
+        _cut(metrics, max((record.get("metrics_bytes", 0) for record in records.values()), default=0))
 
     def resume(start: Any) -> tuple[int, Any]:
         nonlocal before
@@ -61,8 +70,7 @@ def open_stage(workdir: Path, name: str, note: Callable[[Rows], str], show: Prog
         if found is None and finished:
             raise UserError(f"{folder} is gone, though its stage is on record as done; move {workdir} away")
         if found is None:
-            ends = [record.get("metrics_bytes", 0) for record in records.values()]
-            hosts.on_process_zero(_cut, metrics, max(ends, default=0))
+            hosts.on_process_zero(cut_to_others)
             return 0, start
         done, state, record = found
         if not finished:
@@ -88,6 +96,25 @@ def open_stage(workdir: Path, name: str, note: Callable[[Rows], str], show: Prog
             unit = time.monotonic()
         show(name, done, total, note(rows))
 
+    def once(of: Sequence[str | int], compute: Callable[[], Any]) -> Any:
+        nonlocal replayed
+        replayed = journal.holds([name, *of])
+        if finished and not replayed:
+            raise UserError(
+                f"{workdir / JOURNAL} lacks {[name, *of]}, though its stage is on record as done; move {workdir} away"
+            )
+        return journal.once([name, *of], compute)
+
+    def tell(done: int, total: int, rows: Rows) -> None:
+        nonlocal told_any
+        if not finished:
+            if not told_any:
+                hosts.on_process_zero(cut_to_others)
+            hosts.on_process_zero(append_rows, metrics, [{"stage": name, **row} for row in rows])
+            told_any = True
+        if not replayed:
+            show(name, done, total, note(rows))
+
     def finish() -> None:
         done = {"status": "done", "seconds": seconds(), "metrics_bytes": _size(metrics)}
         write_json(workdir / "stages.json", {**records, name: done})
@@ -95,7 +122,7 @@ def open_stage(workdir: Path, name: str, note: Callable[[Rows], str], show: Prog
     if not finished:
         hosts.on_process_zero(write_json, workdir / "stages.json", {**records, name: {"status": "running"}})
         show(name, 0, 0, "")
-    yield Stage(resume, advance)
+    yield Stage(resume, advance, once, tell)
     if not finished:
         hosts.on_process_zero(finish)
 

@@ -1,7 +1,8 @@
 """A few-shot run in a process of its own, stopped at one point as a kill or a full disk would stop it.
 
 Points: `none`; `at EVENT END`, killed on the first audit event of a path with that end, before it happens;
-`line STAGE N`, killed when half of the line of unit N is written; `hold STAGE N`, waits after unit N;
+`line STAGE N`, killed when half of a row of epoch N is written; `torn STAGE N`, killed when half of the record of the
+stage's unit N is in the journal; `hold STAGE N`, waits after unit N;
 `full STAGE N BYTES`, after unit N no file can grow beyond the size of metrics.jsonl and so many bytes;
 `note STAGE`, what the stage goes on from is written beside the directory, as WORKDIR.npz.
 """
@@ -24,7 +25,7 @@ import sklearn.datasets  # noqa: F401  # with the modules below: imported once b
 
 from jaxnas.distributed import hosts
 from jaxnas.few_shot import command
-from jaxnas.workdir import stages
+from jaxnas.workdir import journal, stages
 
 CONFIG = (
     *("--strategy", "loop", "--data.train", "128", "--data.batch", "32", "--split.groups", "2", "2"),
@@ -88,6 +89,22 @@ def _line(workdir: Path, stage: str, number: str) -> After:
     return _none(workdir)
 
 
+def _torn(workdir: Path, stage: str, number: str) -> After:
+    whole = journal.append_lines
+
+    def half(path: Path, line: str) -> None:
+        start = json.dumps({"key": [stage]})[:-2]
+        kept = path.read_text().splitlines() if path.exists() else []
+        if line.startswith(start) and 1 + sum(of.startswith(start) for of in kept) == int(number):
+            with open(path, "a", encoding="utf-8") as handle:
+                handle.write(line[: len(line) // 2])
+            _die()
+        whole(path, line)
+
+    journal.append_lines = half
+    return _none(workdir)
+
+
 def _hold(workdir: Path, stage: str, number: str) -> After:
     return lambda at, done: time.sleep(600) if (at, done) == (stage, int(number)) else None
 
@@ -118,5 +135,5 @@ def _note(workdir: Path, wanted: str) -> After:
 
 
 POINTS: dict[str, Callable[..., After]] = {
-    **{"none": _none, "at": _at, "line": _line, "hold": _hold, "full": _full, "note": _note}
+    **{"none": _none, "at": _at, "line": _line, "torn": _torn, "hold": _hold, "full": _full, "note": _note}
 }

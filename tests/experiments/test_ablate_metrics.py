@@ -17,10 +17,11 @@ from jaxnas.spaces.tree import SplitTree
 from jaxnas.splitting import EDGE_RULES
 from jaxnas.studies.metric_ablation import command
 from jaxnas.studies.metric_ablation.command import PRESETS, Command, main, run
-from jaxnas.studies.metric_ablation.run import UNITS, validate_metric_ablation
+from jaxnas.studies.metric_ablation.run import validate_metric_ablation
 from jaxnas.studies.metric_ablation.tables import COLUMNS
 from jaxnas.testing import TRIANGLE
 from jaxnas.types import UserError
+from jaxnas.workdir.journal import FILE
 
 # Edge 1<-0 tells nor_conv_3x3 from the others, edge 2<-0 as well, by half as much, edge 2<-1 skip_connect, by twice.
 WORTH = jnp.array([[0.0, 0.0, 1.0], [0.0, 0.0, 0.5], [0.0, 2.0, 0.0]])
@@ -201,7 +202,7 @@ def test_a_killed_run_goes_on_to_the_same_files(finished, tmp_path) -> None:
 
     with pytest.raises(KeyboardInterrupt):
         run(Command(tmp_path, CONFIG), stop)
-    kept = tmp_path / UNITS
+    kept = tmp_path / FILE
     assert len(kept.read_text().splitlines()) == 14
     kept.write_bytes(kept.read_bytes()[:-9])  # killed while it wrote
     run(Command(tmp_path, CONFIG), lambda stage, done, total, note: shown.append((stage, done)))
@@ -211,7 +212,7 @@ def test_a_killed_run_goes_on_to_the_same_files(finished, tmp_path) -> None:
 
 
 def test_a_finished_run_is_not_measured_again(finished, monkeypatch) -> None:
-    before = {name: (finished[0] / name).read_bytes() for name in (*FILES, "cost.csv", "report.html", UNITS)}
+    before = {name: (finished[0] / name).read_bytes() for name in (*FILES, "cost.csv", "report.html", FILE)}
     monkeypatch.setattr("jaxnas.studies.metric_ablation.run.warm_ups", None)
     assert run(Command(finished[0], CONFIG), quiet)[1] == finished[1]
     assert {name: (finished[0] / name).read_bytes() for name in before} == before
@@ -219,9 +220,9 @@ def test_a_finished_run_is_not_measured_again(finished, monkeypatch) -> None:
 
 def test_metrics_are_added_and_left_out(finished, tmp_path) -> None:
     run(Command(tmp_path, replace(CONFIG, metrics=("vector", "planted"))), quiet)
-    kept = (tmp_path / UNITS).read_text()
+    kept = (tmp_path / FILE).read_text()
     run(Command(tmp_path, CONFIG), quiet)
-    assert (tmp_path / UNITS).read_text().startswith(kept)
+    assert (tmp_path / FILE).read_text().startswith(kept)
     for name in FILES:
         assert (tmp_path / name).read_bytes() == (finished[0] / name).read_bytes()
     fewer = run(Command(tmp_path, replace(CONFIG, metrics=("planted",))), quiet)[0]

@@ -16,7 +16,8 @@ from jaxnas.studies.split_ablation.presets import SPLITS
 from jaxnas.studies.split_ablation.run import shard_of, trees_of
 from jaxnas.studies.split_ablation.tables import picked, picks, table_rows
 from jaxnas.types import UserError
-from jaxnas.workdir import append_rows, locked, read_jsonl
+from jaxnas.workdir import locked, open_journal
+from jaxnas.workdir.journal import FILE
 from tests.distributed.test_hosts import ROOT
 
 MASKS = [[[1, 1, 0], [1, 1, 1]], [[0, 0, 1], [1, 1, 1]]]
@@ -83,7 +84,7 @@ def test_cells_are_all_leaves_and_alike_splits_are_trained_once(command, table) 
     assert of["mine"] == of["twin"]
     stages = json.loads((command.workdir / "stages.json").read_text())
     assert list(stages) == ["warm_up", "train_uniform", "select_uniform", "train_gdas", "select_gdas"]
-    kept = [json.loads(line) for line in (command.workdir / "leaves.jsonl").read_text().splitlines()]
+    kept = [row for _, row in open_journal(command.workdir).under("leaf")]
     assert len(kept) == 2 * 2 * 2 * 2 and {row["split"] for row in kept} == {"mine", "none"}
     page = (command.workdir / "report.html").read_text()
     assert "over 2 unsplit runs?" in page and "twin is the same split as mine in every seed" in page
@@ -116,8 +117,8 @@ def test_parts_trained_alone_and_joined_are_the_whole(command, table, files, tmp
     parts = [tmp_path / str(i) for i in (1, 2)]
     for i, part in enumerate(parts):
         run(replace(command, workdir=part, shard=(i + 1, 2)), quiet)
-        rows = [{"purpose": "alone", "epochs": 1, "op_ids": [j, 1], "accuracy": 5.0} for j in range(i + 1)]
-        append_rows(part / "alone.jsonl", rows)
+        alone = [[j, 1] for j in range(i + 1)]
+        open_journal(part).once(["alone", "alone", 1, alone], lambda: [5.0, 5.0])
     joined = run(replace(command, workdir=tmp_path / "all", merge=tuple(parts)), quiet)
     assert joined == table
 
@@ -125,7 +126,7 @@ def test_parts_trained_alone_and_joined_are_the_whole(command, table, files, tmp
         return [{**row, "seconds": ""} for row in cells(workdir)]
 
     assert results(tmp_path / "all") == results(command.workdir)
-    assert [row["op_ids"] for row in read_jsonl(tmp_path / "all" / "alone.jsonl")] == [[0, 1], [1, 1]]
+    assert [unit[-1] for unit, _ in open_journal(tmp_path / "all").under("alone")] == [[[0, 1]], [[0, 1], [1, 1]]]
     # Other splits beside it change nothing.
     alone = replace(command, workdir=tmp_path / "none", config=replace(command.config, splits=("none",)))
     assert len(leaves_of(alone.config, TOY, trees_of(TOY, alone.config, alone.trees))[0]) == 2
@@ -134,14 +135,19 @@ def test_parts_trained_alone_and_joined_are_the_whole(command, table, files, tmp
     merges_are_runs_of_their_own(replace(command, workdir=tmp_path / "all", merge=tuple(parts)), joined)
 
 
+def told(content: bytes) -> list[tuple[list, object]]:
+    """What the records of a journal say, without how long it took to say it again."""
+    return [(record["key"], record["value"]) for record in map(json.loads, content.splitlines())]
+
+
 def merges_are_runs_of_their_own(command: Command, joined: list[dict]) -> None:
     """A stopped merge goes on; it is locked, as its shards are, and refuses what is not its own."""
     folder = command.workdir
     assert json.loads((folder / "config.json").read_text())["study"]["seeds"] == [0, 1]
-    kept = folder / "leaves.jsonl"
+    kept = folder / FILE
     content = kept.read_bytes()
-    kept.write_bytes(content[: len(content) // 2])
-    assert run(command, quiet) == joined and kept.read_bytes() == content
+    kept.write_bytes(b"".join(content.splitlines(keepends=True)[:5]) + b'{"key": ["leaf", "unif')
+    assert run(command, quiet) == joined and told(kept.read_bytes()) == told(content)
     assert len(json.loads((folder / "environment.json").read_text())["resumed"]) == 1
     for held in (folder, command.merge[1]):
         with locked(held), pytest.raises(UserError, match=rf"{held} is in use"):
@@ -184,18 +190,18 @@ def test_shards_in_jobs_and_joined_are_the_whole(
         assert config["study"]["seeds"] == [seed]
     assert "/report.html" in capsys.readouterr().out.replace("\n", "")
     # Again: a finished shard is no job. One of other settings fails in a line, and the other stays as it was.
-    before, kept = {*(tmp_path / "jobs").glob("*.out")}, (tmp_path / "shard-1" / "leaves.jsonl").read_bytes()
+    before, kept = {*(tmp_path / "jobs").glob("*.out")}, (tmp_path / "shard-1" / FILE).read_bytes()
     other = tmp_path / "shard-2" / "config.json"
     other.write_text(other.read_text().replace('"warmup_epochs": 1', '"warmup_epochs": 3'))
     assert main(launched) == 2
     (said,) = capsys.readouterr().err.splitlines()
     assert said.startswith("error: shard-2 of 2 failed: ") and "(warmup_epochs: 3 there, 1 now)" in said
     assert len({*(tmp_path / "jobs").glob("*.out")} - before) == 1
-    assert (tmp_path / "shard-1" / "leaves.jsonl").read_bytes() == kept
+    assert (tmp_path / "shard-1" / FILE).read_bytes() == kept
 
 
 def test_a_killed_ablation_goes_on(command, table, tmp_path) -> None:
-    kept = command.workdir / "leaves.jsonl"
+    kept = command.workdir / FILE
     lines = kept.read_bytes().splitlines(keepends=True)
     kept.write_bytes(b"".join(lines[:-2]) + lines[-2][:9])
     moved = replace(command.config.study.data, root=Path("elsewhere"))
@@ -203,10 +209,10 @@ def test_a_killed_ablation_goes_on(command, table, tmp_path) -> None:
     with pytest.raises(UserError, match=r"study.epochs: 1 there, 2 now"):
         run(replace(command, config=with_study(command.config, epochs=2)), quiet)
 
-    def same(line: bytes) -> dict[str, object]:
-        return {**json.loads(line), "seconds": 0}
+    def same(content: bytes) -> list[tuple[list, dict]]:
+        return [(unit, {**row, "seconds": 0}) for unit, row in told(content)]
 
-    assert [same(line) for line in kept.read_bytes().splitlines()] == [same(line) for line in lines]
+    assert same(kept.read_bytes()) == same(b"".join(lines))
 
 
 def test_rules_pick_by_hand() -> None:

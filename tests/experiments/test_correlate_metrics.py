@@ -17,6 +17,7 @@ from jaxnas.studies.correlation import command
 from jaxnas.studies.correlation.command import PRESETS, Command, main, run
 from jaxnas.studies.correlation.run import PUBLISHED, build_scorer, correlations, scalar_metrics, validate_correlation
 from jaxnas.types import UserError
+from jaxnas.workdir.journal import FILE
 
 CONFIG = replace(PRESETS["digits"], metrics=("live_parameters", "parameters", "loss"), architectures=24)
 
@@ -69,7 +70,7 @@ def test_a_killed_run_goes_on_to_the_same_scores(finished, table, tmp_path, monk
 
     with pytest.raises(KeyboardInterrupt):
         run(Command(table, tmp_path, CONFIG), stop)
-    kept = tmp_path / "scores.jsonl"
+    kept = tmp_path / FILE
     assert len(kept.read_text().splitlines()) == 5
     kept.write_bytes(kept.read_bytes()[:-7])  # killed while it wrote
     run(Command(table, tmp_path, CONFIG), lambda stage, done, total, note: scored.append(done))

@@ -26,15 +26,16 @@ from tests.experiments.forked import KILLED, Ended, ended, finish, started, unti
 CHAIN: list[tuple[str, list[str]]] = [
     ("full warm_up 1 20", ["warm_up 1"]),
     ("at open warm_up/2.orbax-checkpoint-tmp/_METADATA", []),
-    ("at os.rename split/2.json", ["warm_up 2", "split 1"]),  # orbax has committed, the record has not
+    ("torn split 2", ["warm_up 2", "split 1"]),
     ("at os.rename similarities.npz", ["split 2", "split 3"]),
     ("full leaves 1 3000", ["leaves 1"]),
     ("line leaves 2", []),
     ("at os.rename architectures.csv", ["leaves 2", "search 4"]),
     ("hold unsplit 3", ["unsplit 1", "unsplit 2", "unsplit 3"]),
-    ("at os.rename unsplit_search/4", [*(f"unsplit {n}" for n in range(4, 11)), "unsplit_search 2"]),
+    ("at os.rename unsplit/9.json", [f"unsplit {n}" for n in range(4, 9)]),  # orbax has committed, the record has not
+    ("torn unsplit_search 2", ["unsplit 9", "unsplit 10", "unsplit_search 2"]),
     ("line random_split_1 2", ["unsplit_search 4", "random_split_1 1"]),
-    ("at os.rename random_split_1_search/4.json", ["random_split_1 2"]),
+    ("torn random_split_1_search 1", ["random_split_1 2"]),
     ("at open random_alone/3.json.part", ["random_split_1_search 4", "random_alone 1", "random_alone 2"]),
     ("at os.rename alone/2", [*(f"random_alone {n}" for n in range(3, 7)), "alone 1"]),
     ("at os.rename network.npz", ["alone 2"]),
@@ -45,6 +46,7 @@ STAGES = [
     *("warm_up", "split", "leaves", "search", "unsplit", "unsplit_search", "random_split_1", "random_split_1_search"),
     *("random_alone", "alone", "judge"),
 ]
+TRAINED = ["warm_up", "leaves", "unsplit", "random_split_1", "random_alone", "alone"]
 ARTEFACTS = ["config.json", "metrics.jsonl", "split_tree.json"]
 ARTEFACTS += ["architectures.csv", "contenders.csv", "ranking.csv", "curves.csv"]
 
@@ -135,7 +137,7 @@ def test_arrays_are_the_bits_of_an_uninterrupted_run(name: str, runs: Runs) -> N
 
 
 @pytest.mark.filterwarnings("ignore:Sharding info not provided")  # no template is given here
-@pytest.mark.parametrize("stage", STAGES[:-1])
+@pytest.mark.parametrize("stage", TRAINED)
 def test_last_checkpoints_hold_the_bits_of_an_uninterrupted_run(stage: str, runs: Runs) -> None:
     def arrays(workdir: Path) -> dict[str, np.ndarray]:
         folder = workdir / "checkpoints" / stage
@@ -152,6 +154,15 @@ def test_last_checkpoints_hold_the_bits_of_an_uninterrupted_run(stage: str, runs
     assert stopped.keys() == whole.keys()
     for name, array in whole.items():
         assert (stopped[name].dtype, stopped[name].tobytes()) == (array.dtype, array.tobytes()), name
+
+
+def test_the_journal_holds_the_units_of_an_uninterrupted_run(runs: Runs) -> None:
+    def told(workdir: Path) -> list[tuple[Any, Any]]:
+        records = map(json.loads, (workdir / "journal.jsonl").read_text().splitlines())
+        return [(record["key"], record["value"]) for record in records]
+
+    assert told(runs.stopped) == told(runs.whole)
+    assert {key[0] for key, _ in told(runs.whole)} == {*STAGES[:-1]} - {*TRAINED}
 
 
 def test_kills_leave_nothing_behind(runs: Runs) -> None:

@@ -13,11 +13,13 @@ from jaxnas.search import ALGORITHMS
 from jaxnas.spaces import TOY
 from jaxnas.studies.drift import command as drift
 from jaxnas.studies.search import command, single
-from jaxnas.studies.search.cells import CELLS, SUPERNETS, Scope, sample, validate_study
+from jaxnas.studies.search.cells import CELL, SUPERNET, Scope, kept_rows, sample, validate_study
 from jaxnas.studies.search.command import Command, run
 from jaxnas.studies.search.presets import STUDIES
 from jaxnas.studies.search.run import scopes_of
 from jaxnas.types import UserError
+from jaxnas.workdir import open_journal
+from jaxnas.workdir.journal import FILE
 
 # Enumeration does not fit the budget of 3 and fails as a cell.
 CONFIG = replace(
@@ -107,8 +109,8 @@ def test_every_algorithm_has_a_random_search_of_its_own_cost(finished) -> None:
     """gdas sends twice the images of uniform through its supernet: its 2 architectures train 2 epochs, not 1."""
     workdir, (_, summary) = finished
     cells = read(workdir / "cells.csv")
-    alone = [json.loads(line) for line in (workdir / "alone.jsonl").read_text().splitlines()]
-    assert {row["epochs"] for row in alone} == {1, 2} and {row["purpose"] for row in alone} == {"random_search"}
+    alone = [unit[1:3] for unit, _ in open_journal(workdir).under("alone")]
+    assert alone == [["random_search", 1], ["random_search", 2]]
     for name, epochs in (("uniform", 1), ("gdas", 2)):
         mine = [row for row in cells if row["control_of"] == name]
         assert [(row["seed"], row["epochs"], row["images"]) for row in mine] == [
@@ -125,7 +127,7 @@ def test_every_algorithm_has_a_random_search_of_its_own_cost(finished) -> None:
 
 def test_the_summary_says_how_far_the_seeds_agree(finished) -> None:
     workdir, (_, summary) = finished
-    kept = [json.loads(line) for line in (workdir / SUPERNETS).read_text().splitlines()]
+    kept = kept_rows(open_journal(workdir), SUPERNET)
     for row in [row for row in summary if row["algorithm"]]:
         first, second = (r["accuracy"] for r in kept if r["algorithm"] == row["algorithm"])
         assert row["reliability_accuracy"] == pytest.approx(kendalltau(first, second).statistic)
@@ -147,7 +149,7 @@ def test_an_algorithm_is_trained_once_for_equal_epochs(config, tmp_path) -> None
     """2 epochs of uniform are as many images as 1 of gdas: of the four trainings two are the same."""
     short = {"seeds": (0,), "epochs": 2, "equal": ("epochs", "images"), "selectors": ("best_of_sampled",)}
     cells, summary = run(Command(tmp_path, replace(config, **short)), quiet)
-    kept = [json.loads(line) for line in (tmp_path / SUPERNETS).read_text().splitlines()]
+    kept = [row for _, row in open_journal(tmp_path).under(SUPERNET)]
     assert [(row["algorithm"], row["epochs"]) for row in kept] == [("uniform", 2), ("gdas", 2), ("gdas", 1)]
     assert [(row["equal"], row["algorithm"] or row["control_of"], row["epochs"], row["images"]) for row in cells] == [
         ("epochs", "uniform", 2, 256),
@@ -158,8 +160,8 @@ def test_an_algorithm_is_trained_once_for_equal_epochs(config, tmp_path) -> None
         ("epochs", "gdas", 2, 512),
         ("images", "uniform gdas", 1, 256),  # one random search for both
     ]
-    alone = [json.loads(line) for line in (tmp_path / "alone.jsonl").read_text().splitlines()]
-    assert len({(row["epochs"], *row["op_ids"]) for row in alone}) == len(alone) == 4  # 2 for 1 epoch, the same 2 for 2
+    one, two = (unit for unit, _ in open_journal(tmp_path).under("alone"))
+    assert (one[2], two[2]) == (1, 2) and one[3] == two[3] and len(one[3]) == 2  # the same 2 for 1 epoch and for 2
     assert all(row["reliability_accuracy"] is None for row in summary)
 
 
@@ -172,12 +174,14 @@ def test_the_page_holds_means_controls_and_failures(finished) -> None:
 def test_a_killed_study_goes_on_with_the_cells_that_are_missing(finished, config, monkeypatch) -> None:
     workdir, _ = finished
     tables = {name: (workdir / f"{name}.csv").read_bytes() for name in ("cells", "supernets", "summary")}
-    cells = (workdir / CELLS).read_bytes().splitlines(keepends=True)
-    (workdir / CELLS).write_bytes(b"".join(cells[:4]) + cells[4][:20])
-    (workdir / SUPERNETS).write_bytes(b"".join((workdir / SUPERNETS).read_bytes().splitlines(keepends=True)[:1]))
+    whole = open_journal(workdir)
+    lines = (workdir / FILE).read_bytes().splitlines(keepends=True)
+    (workdir / FILE).write_bytes(b"".join(lines[:6]) + lines[6][:20])
     run(Command(workdir, config), quiet)
-    again = [json.loads(line) for line in (workdir / CELLS).read_bytes().splitlines()]
-    assert [{**row, "seconds": 0} for row in again] == [{**json.loads(line), "seconds": 0} for line in cells]
+    again = open_journal(workdir)
+    assert again.under(SUPERNET) == whole.under(SUPERNET)
+    for (unit, row), (other, former) in zip(again.under(CELL), whole.under(CELL), strict=True):
+        assert unit == other and {**row, "seconds": 0} == {**former, "seconds": 0}
     assert (workdir / "supernets.csv").read_bytes() == tables["supernets"]
     assert (workdir / "summary.csv").read_bytes() == tables["summary"]
 

@@ -10,10 +10,10 @@ from jaxnas.data import load
 from jaxnas.few_shot.one_shot import single
 from jaxnas.selection import Trained
 from jaxnas.spaces import TOY
-from jaxnas.studies.search.cells import prepare_study
+from jaxnas.studies.search.cells import kept_rows, prepare_study
 from jaxnas.studies.split_ablation import leaves as split_ablation
 from jaxnas.studies.split_ablation.leaves import (
-    CELLS,
+    LEAF,
     Leaf,
     Row,
     _taken,
@@ -24,7 +24,7 @@ from jaxnas.studies.split_ablation.leaves import (
 )
 from jaxnas.studies.split_ablation.presets import SPLITS
 from jaxnas.types import QUIET
-from jaxnas.workdir import read_jsonl
+from jaxnas.workdir import open_journal
 from tests.distributed.test_parallel import data_of
 
 SMOKE = SPLITS["smoke"]
@@ -72,8 +72,9 @@ def test_a_stack_is_its_leaves_one_by_one_and_one_program(
 
     def run(name: str, some: list[Leaf]) -> list[Row]:
         (tmp_path / name).mkdir()
-        run_leaves(context, config, tmp_path / name, some, parents, stages)
-        return read_jsonl(tmp_path / name / CELLS)
+        journal = open_journal(tmp_path / name)
+        run_leaves(context, config, journal, some, parents, stages)
+        return kept_rows(journal, LEAF)
 
     together = run("all", leaves)
     assert made[0].epoch._cache_size() == made[0].start._cache_size() == 1

@@ -20,7 +20,7 @@ from jaxnas.few_shot.stages import Chosen
 from jaxnas.few_shot.standalone import train_standalone
 from jaxnas.spaces import TOY
 from jaxnas.spaces.tree import SplitTree, root
-from jaxnas.types import QUIET, Stage
+from jaxnas.types import QUIET
 
 PLANTED = np.array([11.0, 12, 13, 14, 50, 80, 15, 60, 90])  # in the order of TOY.enumerate()
 TABLE = Table(TOY, "truth.csv", {"digits": PLANTED})
@@ -53,7 +53,7 @@ CONTENDERS = [
 
 def trained(context, op_ids):
     """Networks at their initial weights: what they say is as good a thing to count as any other."""
-    return op_ids, train_standalone(context, op_ids, 1, STANDALONE, Stage(lambda start: (1, start), QUIET.advance))
+    return op_ids, train_standalone(context, op_ids, 1, STANDALONE, QUIET._replace(resume=lambda start: (1, start)))
 
 
 @pytest.fixture(scope="module")

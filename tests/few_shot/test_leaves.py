@@ -20,6 +20,7 @@ from jaxnas.spaces import TOY
 from jaxnas.spaces.tree import SplitTree, root
 from jaxnas.training import initial_weights
 from jaxnas.types import QUIET, Mask, UserError
+from tests.few_shot.small import keeping
 
 BUDGET = 120
 
@@ -106,7 +107,7 @@ def test_every_selector_takes_from_every_leaf_and_goes_on_between_leaves(
 ) -> None:
     by = with_settings(context, "darts", name=name)
     states, masks = trained("darts")[0], tree.masks()
-    config, kept, watched = SearchConfig(budget=BUDGET, population=1), [], []
+    config, kept, watched = SearchConfig(budget=BUDGET, population=1), {}, []
     view_of = leaves.single_view
 
     def watch(*given):
@@ -114,8 +115,7 @@ def test_every_selector_takes_from_every_leaf_and_goes_on_between_leaves(
         return watched[-1].view
 
     monkeypatch.setattr(leaves, "single_view", watch)
-    record = QUIET._replace(advance=lambda done, total, state, rows: kept.append(jax.tree.map(np.copy, state)))
-    found = search_leaves(by, states, parent, masks, config, (SEARCH, 0), record)
+    found = search_leaves(by, states, parent, masks, config, (SEARCH, 0), keeping(kept))
     assert len(found) == len(kept) == 2
     for history, mask, seen in zip(found, masks, watched, strict=True):
         taken = history.taken
@@ -126,9 +126,8 @@ def test_every_selector_takes_from_every_leaf_and_goes_on_between_leaves(
         rehearsed = rehearse(by, mask, BUDGET)
         assert rehearsed.tunings == seen.narrowed
         assert rehearsed.evaluations <= BUDGET
-    # Killed after the first leaf.
-    again = QUIET._replace(resume=lambda start: (1, jax.tree.map(lambda a, b: b.astype(a.dtype), start, kept[0])))
-    resumed = search_leaves(by, states, parent, masks, config, (SEARCH, 0), again)
+    del kept[1,]  # killed after the first leaf
+    resumed = search_leaves(by, states, parent, masks, config, (SEARCH, 0), keeping(kept))
     assert len(watched) == 3
     for one, other in zip(found, resumed, strict=True):
         assert one.taken == other.taken

@@ -10,7 +10,7 @@ from jaxnas.data.pipeline import padded_batches
 from jaxnas.distributed.parallel import item
 from jaxnas.few_shot.run_context import RANDOM_ALONE, STANDALONE
 from jaxnas.few_shot.standalone import standalone_accuracy, train_standalone
-from jaxnas.types import QUIET, Stage
+from jaxnas.types import QUIET
 
 OP_IDS = np.array([[2, 1], [1, 1], [2, 2]], np.int32)
 
@@ -26,7 +26,7 @@ def bits(state) -> list[np.ndarray]:
 
 def starts(context, op_ids, purpose):
     """The states that training starts from."""
-    return train_standalone(context, op_ids, 2, purpose, Stage(lambda start: (2, start), QUIET.advance))
+    return train_standalone(context, op_ids, 2, purpose, QUIET._replace(resume=lambda start: (2, start)))
 
 
 def test_an_architecture_does_not_depend_on_what_is_trained_beside_it(context, together) -> None:

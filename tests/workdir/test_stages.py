@@ -13,7 +13,7 @@ import numpy as np
 import pytest
 
 from jaxnas.types import Stage, UserError
-from jaxnas.workdir import open_stage, read_stages, stages
+from jaxnas.workdir import journal, open_stage, read_stages, stages
 
 START = np.zeros(3, np.int32)
 Open = Callable[..., AbstractContextManager[Stage]]
@@ -227,3 +227,52 @@ def test_a_damaged_record_of_stages_is_told_before_work(content: bytes, open_: O
         raise Killed
     assert str(caught.value).startswith(f"{tmp_path / 'stages.json'} is damaged (")
     assert (tmp_path / "stages.json").read_bytes() == content
+
+
+def units(stage: Stage, clock: SimpleNamespace, number: int, stop: int | None = None) -> list[int]:
+    """Units of ten seconds each, until `stop` units are done; those that were computed."""
+    computed = []
+
+    def compute(unit: int) -> int:
+        clock.now += 10
+        computed.append(unit)
+        return unit * unit
+
+    for unit in range(1, number + 1):
+        if unit - 1 == stop:
+            raise Killed
+        assert stage.once(["unit", unit], partial(compute, unit)) == unit * unit
+        stage.tell(unit, number, [{"unit": unit}])
+    return computed
+
+
+@pytest.mark.parametrize("torn", [False, True])
+def test_units_that_are_kept_are_not_computed_again_and_their_rows_are_written_anew(
+    torn: bool, open_: Open, clock: SimpleNamespace, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(journal, "time", clock)
+    run(open_, clock, "warm_up", [1.0])
+    with pytest.raises(Killed), open_("search") as stage:
+        units(stage, clock, 4, stop=3)
+    assert rows(tmp_path) == [("warm_up", 1), *(("search", n) for n in (1, 2, 3))]
+    if torn:
+        whole = (tmp_path / journal.FILE).read_bytes()
+        (tmp_path / journal.FILE).write_bytes(whole[:-9])
+    with open_("search") as stage:
+        assert units(stage, clock, 4) == ([3, 4] if torn else [4])
+    assert rows(tmp_path) == [("warm_up", 1), *(("search", n) for n in (1, 2, 3, 4))]
+    assert read_stages(tmp_path)["search"]["seconds"] == 40
+    before = (tmp_path / "metrics.jsonl").read_bytes()
+    with open_("search") as stage:
+        assert units(stage, clock, 4) == []
+    assert (tmp_path / "metrics.jsonl").read_bytes() == before
+
+
+def test_a_stage_that_is_done_without_its_units_is_told(open_: Open, clock: SimpleNamespace, tmp_path: Path) -> None:
+    with open_("search") as stage:
+        units(stage, clock, 1)
+    (tmp_path / journal.FILE).unlink()
+    with pytest.raises(UserError) as caught, open_("search") as stage:
+        units(stage, clock, 1)
+    told = "lacks ['search', 'unit', 1], though its stage is on record as done"
+    assert str(caught.value) == f"{tmp_path / journal.FILE} {told}; move {tmp_path} away"

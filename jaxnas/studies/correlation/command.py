@@ -10,6 +10,7 @@ an architecture on 2 CPU cores. docs/extending.md says how to write a metric.
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -33,7 +34,7 @@ from jaxnas.studies.correlation.run import (
     validate_correlation,
 )
 from jaxnas.types import UserError
-from jaxnas.workdir import Progress, append_rows, open_workdir, progress, read_jsonl, write_csv
+from jaxnas.workdir import Progress, open_journal, open_workdir, progress, write_csv
 
 PRESETS: dict[str, CorrelationConfig] = {
     # As zero-cost proxies are published, but with 8 channels instead of 16.
@@ -81,7 +82,8 @@ def run(command: Command, show: Progress) -> list[dict[str, Any]]:
     inputs = {"table": table.source, "table_sha256": table.sha256, "truth": truth}
     with open_workdir(command.workdir, to_dict(config), inputs) as workdir:
         drawn = drawn_architectures(config)
-        rows = read_jsonl(workdir / "scores.jsonl")
+        journal = open_journal(workdir)
+        rows = [row for _, row in journal.under("scores")]
         if rows and (other := set(rows[0]) ^ set(metrics_of(config))):  # all metrics, but of other plugins
             raise UserError(
                 f"{workdir} holds scores of other metrics than there are now ({', '.join(sorted(other))}); load the "
@@ -91,8 +93,7 @@ def run(command: Command, show: Progress) -> list[dict[str, Any]]:
             scorer = build_scorer(config, dataset)
             for number in range(len(rows), len(drawn)):
                 show("score", number, len(drawn), "")
-                rows.append(scorer.run(number, drawn[number]))
-                append_rows(workdir / "scores.jsonl", rows[-1:])
+                rows.append(journal.once(["scores", number], partial(scorer.run, number, drawn[number])))
         show("score", len(drawn), len(drawn), "")
         true = table.query(drawn, truth)
         texts = [space.encode(Architecture(tuple(op_ids.tolist()))) for op_ids in drawn]

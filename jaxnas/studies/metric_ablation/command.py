@@ -39,7 +39,7 @@ from jaxnas.studies.metric_ablation.run import measure_units, prepare_ablation, 
 from jaxnas.studies.metric_ablation.tables import COLUMNS, Tables, tables
 from jaxnas.studies.split_ablation.presets import METRICS
 from jaxnas.training import NonFiniteLoss
-from jaxnas.workdir import Progress, open_stage, open_workdir, write_csv, write_json
+from jaxnas.workdir import Progress, open_journal, open_stage, open_workdir, write_csv, write_json
 
 _SMALL = RUNS["cifar10-small"]
 PRESETS: dict[str, MetricAblationConfig] = {
@@ -102,7 +102,7 @@ def run(command: Command, show: Progress) -> tuple[Tables, list[str]]:
     context = prepare_ablation(config, dataset)
     digest = sha256(dataset.train.images.tobytes()).hexdigest()
     with open_workdir(path, to_dict(config), {"images": digest}, ("metrics", "strategy", "data.root")):
-        rows = measure_units(context, config, path, partial(open_stage, path, note=note, show=show), show)
+        rows = measure_units(context, config, open_journal(path), partial(open_stage, path, note=note, show=show), show)
         found = tables(space, config, rows)
         for name, lines in found._asdict().items():
             write_csv(path / f"{name}.csv", lines, COLUMNS[name])

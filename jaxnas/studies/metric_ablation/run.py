@@ -3,7 +3,7 @@
 import time
 from collections.abc import Callable
 from dataclasses import replace
-from pathlib import Path
+from functools import partial
 from typing import Any, NamedTuple
 
 import jax
@@ -35,9 +35,9 @@ from jaxnas.studies.correlation.run import SMALLEST
 from jaxnas.studies.metric_ablation.config import MetricAblationConfig
 from jaxnas.training import SubnetState, new_state, train
 from jaxnas.types import Key, Params, Stages, UserError
-from jaxnas.workdir import Progress, append_rows, read_jsonl
+from jaxnas.workdir import Journal, Progress
 
-UNITS = "units.jsonl"  # what is kept, a row as soon as a unit is measured
+UNIT = "unit"  # of the journal; the values are rows
 PARTS = 2  # groups of the best grouping of every edge
 TRUST = 1  # what is drawn for, beside the purposes of few-shot runs
 DRAWS = 1 << 20  # keys of further draws of backgrounds, beyond the numbers of batches
@@ -100,37 +100,41 @@ def units(config: MetricAblationConfig) -> list[Unit]:
 
 
 def measure_units(
-    context: RunContext, config: MetricAblationConfig, workdir: Path, stages: Stages, show: Progress
+    context: RunContext, config: MetricAblationConfig, journal: Journal, stages: Stages, show: Progress
 ) -> list[Row]:
-    """The row of every unit, measuring those that the work directory lacks; what it has of other metrics stays there.
+    """The row of every unit, measuring those that the journal lacks; what it has of other metrics stays there.
 
     A metric that cannot be, or is not finite, has rows with an `error` and does not stop the others.
     """
     wanted = units(config)
-    rows = [row for row in read_jsonl(workdir / UNITS) if _unit(row) in wanted]
-    known = {_unit(row) for row in rows}
-    missing = [unit for unit in wanted if unit not in known]
+    missing = [unit for unit in wanted if not journal.holds((UNIT, *unit))]
     weights = warm_ups(context, config, stages) if missing else {}
-    read: Callable[..., Any] | None = None
-    for number, unit in enumerate(missing):
-        if number == 0 or unit.metric != missing[number - 1].metric:
-            read = None  # the next metric is another program
-        show("score", len(rows), len(wanted), f"{unit.metric}, seed {unit.seed}, {unit.warmup} epochs")
+    reader: list[Callable[..., Any]] = []  # of the metric at work; the next one is another program
+
+    def measured(unit: Unit) -> Row:
         params = parallel.item(weights[unit.warmup], config.seeds.index(unit.seed))
-        row: Row = {**unit._asdict(), "error": "", "cold": read is None, "seconds": []}
+        row: Row = {**unit._asdict(), "error": "", "cold": not reader, "seconds": []}
         try:
             if not all(np.isfinite(leaf).all() for leaf in jax.tree.leaves(params)):
                 raise UserError("the warm-up diverged")
             network, settings = context.programs.network, replace(config.split, metric=unit.metric)
             metric = METRICS[unit.metric](network, context.space)
-            read = read or build_readings(network, context.space, settings, context.config.strategy)
-            measure(of_seed(context, unit.seed), config, unit, metric, read, params, row)
+            if not reader:
+                reader.append(build_readings(network, context.space, settings, context.config.strategy))
+            measure(of_seed(context, unit.seed), config, unit, metric, reader[0], params, row)
         except UserError as error:
             row["error"] = str(error)
-        append_rows(workdir / UNITS, [row])
-        rows.append(row)
+        return row
+
+    for number, unit in enumerate(missing):
+        if number and unit.metric != missing[number - 1].metric:
+            reader.clear()
+        done = len(wanted) - len(missing) + number
+        show("score", done, len(wanted), f"{unit.metric}, seed {unit.seed}, {unit.warmup} epochs")
+        journal.once((UNIT, *unit), partial(measured, unit))
     show("score", len(wanted), len(wanted), "")
-    return sorted(rows, key=lambda row: wanted.index(_unit(row)))
+    kept = {tuple(unit[1:]): row for unit, row in journal.under(UNIT)}
+    return [kept[unit] for unit in wanted]
 
 
 def warm_ups(context: RunContext, config: MetricAblationConfig, stages: Stages) -> dict[int, Params]:
@@ -209,10 +213,6 @@ def _grouping(of: Grouped) -> Row:
     found = {"edge": edge, "tied": partition.tied, "value": partition.value, "margin": partition.margin}
     found |= {name: getattr(of.trust, name, None) for name in ("margin_low", "margin_high", "stability")}
     return {**found, "counted": of.counted, "backgrounds": of.backgrounds}
-
-
-def _unit(row: Row) -> Unit:
-    return Unit(*(row[name] for name in Unit._fields))
 
 
 def _few_shot(config: MetricAblationConfig) -> FewShotConfig:

@@ -4,7 +4,6 @@ import time
 from collections.abc import Sequence
 from dataclasses import replace
 from functools import cache, partial
-from pathlib import Path
 from typing import Any, NamedTuple
 
 import jax
@@ -24,11 +23,11 @@ from jaxnas.studies.search.config import StudyConfig
 from jaxnas.studies.shared import train_supernets, trained_of
 from jaxnas.training import NonFiniteLoss, Searching
 from jaxnas.types import Mask, Stages, UserError
-from jaxnas.workdir import append_rows, read_jsonl
+from jaxnas.workdir import Journal
 
 EPOCHS, IMAGES, ARITHMETIC = EQUAL = ("epochs", "images", "arithmetic")  # what a comparison holds equal
 RANKED, SELECT = range(2)  # what is drawn for
-CELLS, SUPERNETS = "cells.jsonl", "supernets.jsonl"  # what is kept, a row as soon as it is known
+CELL, SUPERNET = "cell", "supernet"  # units of the journal, whose values are rows
 Row = dict[str, Any]
 
 
@@ -71,16 +70,16 @@ def prepare_study(config: StudyConfig, dataset: Dataset) -> RunContext:
 def search_scopes(
     context: RunContext,
     config: StudyConfig,
-    workdir: Path,
+    journal: Journal,
     scopes: list[Scope],
     lengths: Sequence[tuple[str, int]],
     stages: Stages,
 ) -> None:
-    """Trains every supernet, and appends to the work directory what each is worth and what each selector takes from it.
+    """Trains every supernet, and keeps in the journal what each is worth and what each selector takes from it.
 
     lengths: algorithms, each with epochs; no pair twice.
 
-    What the files hold already is not computed again. A supernet that diverged and a selector that cannot be have rows
+    What the journal has is not computed again. A supernet that diverged and a selector that cannot be have rows
     with an `error`.
     """
     base, settings = context.programs, context.config
@@ -90,10 +89,9 @@ def search_scopes(
     made: dict[str, SearchPrograms] = {}  # of each algorithm, for any length of training
     masks = np.stack([scope.mask for scope in scopes])
     items = [(seed, scope) for seed in config.seeds for scope in scopes]
-    known = {_name(row) for name in (CELLS, SUPERNETS) for row in read_jsonl(workdir / name)}
     for name, epochs in lengths:
-        told = (*config.selectors, None)
-        if {(name, epochs, scope.name, seed, selector) for seed, scope in items for selector in told} <= known:
+        cells = [{"algorithm": name, "epochs": epochs, "scope": scope.name, "seed": seed} for seed, scope in items]
+        if all(journal.holds(unit) for cell in cells for unit in _units(cell, config.selectors)):
             continue
         config = replace(config, epochs=epochs)
         algorithm = ALGORITHMS[name](context.space)
@@ -108,14 +106,12 @@ def search_scopes(
         except NonFiniteLoss as every_one:
             error = str(every_one)
         with stages(f"select_{name}_{epochs}") as stage:
-            stage.resume(np.zeros(()))
-            for number, (seed, scope) in enumerate(items):
+            for number, (cell, (_, scope)) in enumerate(zip(cells, items, strict=True)):
                 view = None
                 if states is not None and is_finite(one := single(states, number)):
                     view = trained_of(context, config, programs, judges, one)
-                cell = {"algorithm": name, "epochs": epochs, "scope": scope.name, "seed": seed}
-                _record(workdir, config, view, error, cell, scope, known)
-                stage.advance(number + 1, len(items), np.zeros(()), [])
+                _record(journal, config, view, error, cell, scope)
+                stage.tell(number + 1, len(items), [])
 
 
 def is_finite(states: Searching) -> bool:
@@ -123,24 +119,32 @@ def is_finite(states: Searching) -> bool:
     return all(bool(np.isfinite(leaf).all()) for leaf in jax.tree.leaves(states.subnet.params))
 
 
-def _record(
-    workdir: Path,
-    config: StudyConfig,
-    view: Trained | None,
-    error: str,
-    cell: Row,
-    scope: Scope,
-    known: set[tuple[Any, ...]],
-) -> None:
-    """Appends the rows of one supernet that are not `known` yet; without a view of it, they hold the error."""
-    if _name(cell) not in known:
+def _record(journal: Journal, config: StudyConfig, view: Trained | None, error: str, cell: Row, scope: Scope) -> None:
+    """Keeps the rows of one supernet that the journal lacks; without a view of it, they hold the error."""
+
+    def of_supernet() -> Row:
         said = {"error": error} if view is None else {"error": "", **statistics(view, scope, config.ranked)}
-        append_rows(workdir / SUPERNETS, [{**cell, **said}])
-    for selector in config.selectors:
+        return {**cell, **said}
+
+    def of_selector(selector: str) -> Row:
         row = {**cell, "selector": selector}
-        if _name(row) not in known:
-            found = _failed(error) if view is None else select(view, config, row, scope)
-            append_rows(workdir / CELLS, [{**row, **found}])
+        return {**row, **(_failed(error) if view is None else select(view, config, row, scope))}
+
+    supernet, *units = _units(cell, config.selectors)
+    journal.once(supernet, of_supernet)
+    for unit, selector in zip(units, config.selectors, strict=True):
+        journal.once(unit, partial(of_selector, selector))
+
+
+def _units(cell: Row, selectors: Sequence[str]) -> list[tuple[Any, ...]]:
+    """Names of what is kept of one supernet: its own, then that of each selector."""
+    name = (cell["algorithm"], cell["epochs"], cell["scope"], cell["seed"])
+    return [(SUPERNET, *name), *((CELL, *name, selector) for selector in selectors)]
+
+
+def kept_rows(journal: Journal, kind: str) -> list[Row]:
+    """The rows that the journal has of one kind, in the order in which they were found."""
+    return [row for _, row in journal.under(kind)]
 
 
 def statistics(view: Trained, scope: Scope, ranked: int) -> Row:
@@ -182,10 +186,6 @@ def select(view: Trained, config: StudyConfig, cell: Row, scope: Scope) -> Row:
 
 def _failed(error: str) -> Row:
     return {"error": error, "op_ids": None, "validation_score": None, "evaluations": 0, "seconds": 0.0}
-
-
-def _name(row: Row) -> tuple[Any, ...]:
-    return row["algorithm"], row["epochs"], row["scope"], row["seed"], row.get("selector")
 
 
 def _few_shot(config: StudyConfig) -> FewShotConfig:

@@ -18,7 +18,7 @@ from jaxnas.studies.search.config import StudyConfig
 from jaxnas.studies.search.costs import costs_of, epochs_of
 from jaxnas.studies.search.tables import conclude
 from jaxnas.types import UserError
-from jaxnas.workdir import Progress, open_stage, open_workdir, write_csv
+from jaxnas.workdir import Progress, open_journal, open_stage, open_workdir, write_csv
 
 MAY_CHANGE = ("strategy", "data.root", "table")  # of a config; what is read there is told by its digest
 
@@ -44,12 +44,12 @@ def run_study(
     masks = {scope.name: np.asarray(scope.mask, int).tolist() for scope in scopes}
     inputs = {"images": digest, "truth": truth, "scopes": masks}
     with open_workdir(workdir, to_dict(config), inputs, MAY_CHANGE, strategy=context.config.strategy):
-        stages = partial(open_stage, workdir, note=note, show=show)
+        journal, stages = open_journal(workdir), partial(open_stage, workdir, note=note, show=show)
         costs = costs_of(context, config, scopes)
         epochs = {equal: epochs_of(config, costs, equal) for equal in config.equal}
         lengths = {(name, of[name]): None for name in config.algorithms for of in epochs.values()}
-        search_scopes(context, config, workdir, scopes, [*lengths], stages)
-        cells, supernets, summary = conclude(context, config, workdir, dataset, table, scopes, costs, stages)
+        search_scopes(context, config, journal, scopes, [*lengths], stages)
+        cells, supernets, summary = conclude(context, config, journal, dataset, table, scopes, costs, stages)
         for name, rows in (("cells", cells), ("supernets", supernets), ("summary", summary)):
             write_csv(workdir / f"{name}.csv", rows)
     return cells, summary

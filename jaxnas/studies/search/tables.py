@@ -1,7 +1,5 @@
 """What the cells of a study were worth: rows of its tables, and means over seeds with intervals."""
 
-from pathlib import Path
-
 import numpy as np
 
 from jaxnas.analysis import kendall, mean_interval
@@ -10,12 +8,12 @@ from jaxnas.benchmarks import Table
 from jaxnas.data import Dataset
 from jaxnas.few_shot.run_context import RunContext, architecture_name
 from jaxnas.studies.search.agreement import Rankings, between_seeds, interval_columns, rankings
-from jaxnas.studies.search.cells import CELLS, SUPERNETS, Scope
+from jaxnas.studies.search.cells import CELL, SUPERNET, Scope, kept_rows
 from jaxnas.studies.search.config import StudyConfig
 from jaxnas.studies.search.costs import Costs, epochs_of, random_epochs
 from jaxnas.studies.truth import Row, Search, Truth, random_draws, random_search, true_accuracies
 from jaxnas.types import Stages
-from jaxnas.workdir import read_jsonl
+from jaxnas.workdir import Journal
 
 GROUP = ("equal", "algorithm", "selector", "scope", "control_of")  # cells that differ in their seeds alone
 COST = ("epochs", "images", "billion_multiply_adds")  # of the training
@@ -24,7 +22,7 @@ COST = ("epochs", "images", "billion_multiply_adds")  # of the training
 def conclude(
     context: RunContext,
     config: StudyConfig,
-    workdir: Path,
+    journal: Journal,
     dataset: Dataset,
     table: Table | None,
     scopes: list[Scope],
@@ -32,12 +30,12 @@ def conclude(
     stages: Stages,
 ) -> tuple[list[Row], list[Row], list[Row]]:
     """Rows of `cells.csv`, `supernets.csv` and `summary.csv`."""
-    cells, supernets = (_compared(read_jsonl(workdir / name), config, costs) for name in (CELLS, SUPERNETS))
-    cells = [*cells, *_searched(context, config, workdir, scopes, costs, stages)]
+    cells, supernets = (_compared(kept_rows(journal, kind), config, costs) for kind in (CELL, SUPERNET))
+    cells = [*cells, *_searched(context, config, journal, scopes, costs, stages)]
     asked = [row["op_ids"] for row in cells if row["op_ids"]]
     asked += [op_ids for row in supernets for op_ids in row.get("op_ids", ())]
     op_ids = np.array(asked, np.int32).reshape(-1, len(context.space.edges))
-    truth = true_accuracies(context, config, workdir, dataset, table, op_ids, stages)
+    truth = true_accuracies(context, config, journal, dataset, table, op_ids, stages)
     known = {} if table is None else {scope.name: _values(context, scope, table, config) for scope in scopes}
     cell_rows = [_cell(context, row, truth, known.get(row["scope"])) for row in cells]
     supernet_rows = [_supernet(row, truth) for row in supernets]
@@ -46,7 +44,7 @@ def conclude(
 
 
 def _compared(rows: list[Row], config: StudyConfig, costs: Costs) -> list[Row]:
-    """Rows of a file once for each comparison that they belong to, in the order of the config, with what they cost."""
+    """Rows once for each comparison that they belong to, in the order of the config, with what they cost."""
     found = []
     for equal in config.equal:
         for name, epochs in epochs_of(config, costs, equal).items():
@@ -61,7 +59,7 @@ def _compared(rows: list[Row], config: StudyConfig, costs: Costs) -> list[Row]:
 
 
 def _searched(
-    context: RunContext, config: StudyConfig, workdir: Path, scopes: list[Scope], costs: Costs, stages: Stages
+    context: RunContext, config: StudyConfig, journal: Journal, scopes: list[Scope], costs: Costs, stages: Stages
 ) -> list[Row]:
     """The random searches of every comparison, one for all algorithms beside which it would be the same."""
     draws = random_draws(context, config, scopes)
@@ -78,7 +76,7 @@ def _searched(
         for seed, epochs in zip(config.seeds, of_seeds, strict=True)
     ]
     searches = [search for _, search in wanted]
-    found = random_search(context, workdir, searches, stages)
+    found = random_search(context, journal, searches, stages)
     spent = [
         {
             "images": s.epochs * costs.alone_images * len(s.op_ids),

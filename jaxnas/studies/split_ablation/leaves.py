@@ -6,7 +6,7 @@ Every seed has one warmed-up supernet, from which all its sub-supernets start. S
 import time
 from collections.abc import Callable
 from dataclasses import replace
-from pathlib import Path
+from functools import partial
 from typing import Any, NamedTuple
 from zlib import crc32
 
@@ -29,11 +29,11 @@ from jaxnas.studies.split_ablation.config import SplitAblationConfig
 from jaxnas.studies.split_ablation.grown import metric_of
 from jaxnas.training import NonFiniteLoss
 from jaxnas.types import Array, Params, Stages, UserError
-from jaxnas.workdir import append_rows, read_jsonl
+from jaxnas.workdir import Journal
 
 DRAW = 2  # what random trees are drawn for
 NONE, RANDOM = "none", "random"
-CELLS = "leaves.jsonl"
+LEAF = "leaf"  # units of the journal, whose values are rows
 Row = dict[str, Any]
 Trees = Callable[[str, int], np.ndarray]
 """(name of a split, seed) -> its masks, bool [K, E, O]"""
@@ -123,22 +123,25 @@ def warm_up(context: RunContext, config: SplitAblationConfig, stages: Stages) ->
 
 
 def run_leaves(
-    context: RunContext, config: SplitAblationConfig, workdir: Path, leaves: list[Leaf], parents: Params, stages: Stages
+    context: RunContext,
+    config: SplitAblationConfig,
+    journal: Journal,
+    leaves: list[Leaf],
+    parents: Params,
+    stages: Stages,
 ) -> None:
-    """Trains all leaves by each algorithm as one stacked state, and appends what each gives to the work directory.
+    """Trains all leaves by each algorithm as one stacked state, and keeps in the journal what each gives.
 
-    parents: weights of the seeds' warmed-up supernets, leaves [seeds, ...]. What the file holds is not done again.
+    parents: weights of the seeds' warmed-up supernets, leaves [seeds, ...]. What the journal has is not done again.
     """
     study = config.study
     base = context.programs
     judges = build_evaluators(base, context.config, base.network, study.score)
-    known = {leaf_name(row) for row in read_jsonl(workdir / CELLS)}
     rows = np.array([study.seeds.index(leaf.seed) for leaf in leaves])
     params = jax.jit(lambda tree: jax.tree.map(lambda w: w[rows], tree))(parents)
     masks = np.stack([leaf.mask for leaf in leaves])
     for name in study.algorithms:
-        wanted = [{"algorithm": name, "split": x.split, "seed": x.seed, "leaf": x.number} for x in leaves]
-        if {leaf_name(row) for row in wanted} <= known:
+        if all(journal.holds(unit_of(name, leaf)) for leaf in leaves):
             continue
         programs = build_search_programs(base, context.config, ALGORITHMS[name](context.space))
         states, error = None, "the training diverged"
@@ -149,14 +152,18 @@ def run_leaves(
         except NonFiniteLoss as every_one:
             error = str(every_one)
         with stages(f"select_{name}") as stage:
-            stage.resume(np.zeros(()))
-            for number, (row, leaf) in enumerate(zip(wanted, leaves, strict=True)):
-                if leaf_name(row) not in known:
-                    view = None
-                    if states is not None and is_finite(one := single(states, number)):
-                        view = trained_of(context, study, programs, judges, one)
-                    append_rows(workdir / CELLS, [{**row, **_taken(context, study, view, error, leaf)}])
-                stage.advance(number + 1, len(leaves), np.zeros(()), [])
+            for number, leaf in enumerate(leaves):
+                view = None
+                if states is not None and is_finite(one := single(states, number)):
+                    view = trained_of(context, study, programs, judges, one)
+                journal.once(unit_of(name, leaf), partial(_row, context, study, view, error, name, leaf))
+                stage.tell(number + 1, len(leaves), [])
+
+
+def _row(context: RunContext, study: StudyConfig, view: Trained | None, error: str, algorithm: str, leaf: Leaf) -> Row:
+    """What is kept of a leaf."""
+    named = {"algorithm": algorithm, "split": leaf.split, "seed": leaf.seed, "leaf": leaf.number}
+    return {**named, **_taken(context, study, view, error, leaf)}
 
 
 def _taken(context: RunContext, study: StudyConfig, view: Trained | None, error: str, leaf: Leaf) -> Row:
@@ -192,6 +199,6 @@ def _keys(leaves: list[Leaf]) -> Array:
     return jnp.stack([key(leaf) for leaf in leaves])
 
 
-def leaf_name(row: Row) -> tuple[Any, ...]:
-    """Algorithm, split, seed and number, by which a row of the leaves is known."""
-    return row["algorithm"], row["split"], row["seed"], row["leaf"]
+def unit_of(algorithm: str, leaf: Leaf) -> tuple[str, str, str, int, int]:
+    """The name of a leaf in the journal."""
+    return LEAF, algorithm, leaf.split, leaf.seed, leaf.number

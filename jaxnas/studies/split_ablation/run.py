@@ -1,5 +1,6 @@
 """An ablation of splits in its work directory, alone or as one of several shards that are joined."""
 
+import json
 from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import replace
@@ -17,21 +18,21 @@ from jaxnas.data import Dataset
 from jaxnas.few_shot.run_context import RunContext, steps_per_epoch
 from jaxnas.spaces.base import SearchSpace
 from jaxnas.spaces.split_file import read_splits
-from jaxnas.studies.search.cells import Scope, prepare_study
+from jaxnas.studies.search.cells import Scope, kept_rows, prepare_study
 from jaxnas.studies.split_ablation.config import SplitAblationConfig
 from jaxnas.studies.split_ablation.grown import Grown, grow_trees, grown_images, metric_of, read_grown, tree_file
 from jaxnas.studies.split_ablation.leaves import (
-    CELLS,
+    LEAF,
     NONE,
     RANDOM,
     Leaf,
     Row,
     Trees,
     expanded,
-    leaf_name,
     leaves_of,
     random_masks,
     run_leaves,
+    unit_of,
     validate_split_ablation,
     warm_up,
 )
@@ -44,16 +45,16 @@ from jaxnas.studies.split_ablation.tables import (
     shares_of,
     table_rows,
 )
-from jaxnas.studies.truth import ALONE, Search, Truth, random_draws, random_search, take_over, true_accuracies
+from jaxnas.studies.truth import ALONE, Search, Truth, random_draws, random_search, true_accuracies
 from jaxnas.types import Stages, UserError
 from jaxnas.workdir import (
+    Journal,
     Progress,
-    append_rows,
     locked,
+    open_journal,
     open_stage,
     open_workdir,
     read_json,
-    read_jsonl,
     refuse_change,
     write_csv,
     write_json,
@@ -151,11 +152,11 @@ def run_ablation(
     """
     work = _prepare(config, dataset, table, trees)
     with _opened(work, workdir):
-        stages = partial(open_stage, workdir, note=note, show=show)
+        journal, stages = open_journal(workdir), partial(open_stage, workdir, note=note, show=show)
         parents = warm_up(work.context, config, stages)
         trained = _trained(work, workdir, trees, grow_trees(work.context, config, parents, stages))
-        run_leaves(work.context, config, workdir, trained.leaves, parents, stages)
-        return _conclude(work, trained, workdir, stages)
+        run_leaves(work.context, config, journal, trained.leaves, parents, stages)
+        return _conclude(work, trained, workdir, journal, stages)
 
 
 def merge(
@@ -173,21 +174,17 @@ def merge(
     Raises UserError if a leaf is in none of them, and for a shard of other settings or one that is still in use.
     """
     work = _prepare(config, dataset, table, trees)
-    found = [_shard_rows(work, shard) for shard in shards]
-    rows = {leaf_name(row): row for leaves, _ in found for row in leaves}
+    found = dict(of for shard in shards for of in _shard_units(work, shard))
     with _opened(work, workdir):
         trained = _trained(work, workdir, trees, read_grown(work.context, config, [*shards]))
-        known = {leaf_name(row) for row in read_jsonl(workdir / CELLS)}
-        held = known | {*rows}
-        wanted = [
-            (name, leaf.split, leaf.seed, leaf.number) for name in config.study.algorithms for leaf in trained.leaves
-        ]
-        lacking = [name for name in wanted if name not in held]
+        journal = open_journal(workdir)
+        wanted = [unit_of(name, leaf) for name in config.study.algorithms for leaf in trained.leaves]
+        lacking = [unit for unit in wanted if json.dumps(unit) not in found and not journal.holds(unit)]
         if lacking:
-            raise UserError(f"{len(lacking)} leaves are in none of the shards, the first is {lacking[0]}")
-        append_rows(workdir / CELLS, [row for name, row in rows.items() if name not in known])
-        take_over(workdir, [row for _, alone in found for row in alone])
-        return _conclude(work, trained, workdir, partial(open_stage, workdir, note=note, show=show))
+            raise UserError(f"{len(lacking)} leaves are in none of the shards, the first is {lacking[0][1:]}")
+        for name, value in found.items():
+            journal.once(json.loads(name), partial(lambda of: of, value))
+        return _conclude(work, trained, workdir, journal, partial(open_stage, workdir, note=note, show=show))
 
 
 def _prepare(config: SplitAblationConfig, dataset: Dataset, table: Table | None, trees: Trees) -> Work:
@@ -224,32 +221,33 @@ def _opened(work: Work, workdir: Path) -> AbstractContextManager[Path]:
     return open_workdir(workdir, to_dict(work.config), work.inputs, MAY_CHANGE, strategy=strategy)
 
 
-def _shard_rows(work: Work, shard: Path) -> tuple[list[Row], list[Row]]:
-    """The leaves of a shard, which no process may be adding to, and what it has trained alone."""
+def _shard_units(work: Work, shard: Path) -> list[tuple[str, Any]]:
+    """What a shard, which no process may be adding to, has kept of its leaves and of what it has trained alone."""
     try:
         with locked(shard):
             made_of, made_with = (read_json(shard / f"{name}.json") for name in ("config", "environment"))
-            rows = read_jsonl(shard / CELLS), read_jsonl(shard / ALONE)
+            journal = open_journal(shard)
+            found = [(json.dumps(unit), value) for kind in (LEAF, ALONE) for unit, value in journal.under(kind)]
     except OSError as error:
         raise UserError(f"{shard} is no shard that can be read: {error.strerror or error}") from error
     refuse_change(shard, "shard of another config", made_of, to_dict(work.config), (*MAY_CHANGE, "study.seeds"))
     images = {"images": work.inputs["images"]}
     refuse_change(shard, "shard of other images", {"images": made_with.get("inputs", {}).get("images")}, images)
-    return rows
+    return found
 
 
-def _conclude(work: Work, trained: Trained, workdir: Path, stages: Stages) -> list[Row]:
+def _conclude(work: Work, trained: Trained, workdir: Path, journal: Journal, stages: Stages) -> list[Row]:
     """Writes both tables; rows of the second."""
     context, study = work.context, work.config.study
-    kept = read_jsonl(workdir / CELLS)
+    kept = kept_rows(journal, LEAF)
     whole = [Scope("whole", context.space.full_mask())]
     epochs = _random_epochs(work, trained)
     draws = random_draws(context, study, whole)
     searches = [Search(scope, seed, op_ids, epochs) for (seed, scope), op_ids in draws.items()]
-    searched = random_search(context, workdir, searches, stages)
+    searched = random_search(context, journal, searches, stages)
     asked = [row["op_ids"] for row in [*kept, *searched] if row["op_ids"]]
     op_ids = np.array(asked, np.int32).reshape(-1, len(context.space.edges))
-    truth = true_accuracies(context, study, workdir, work.dataset, work.table, op_ids, stages)
+    truth = true_accuracies(context, study, journal, work.dataset, work.table, op_ids, stages)
     source = "table" if work.table is not None else f"alone, {study.alone_epochs} epochs"
     shares = shares_of(context.space, trained.leaves)
     cells = cell_rows(context, work.config, kept, trained.stands, trained.scoring, shares, truth, source)
