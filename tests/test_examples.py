@@ -36,6 +36,8 @@ def test_a_run_prints_its_contenders_and_writes_its_page(tmp_path) -> None:
     contenders = ["split by snip", "not split", "random split 1", "best of 2 random"]
     assert [line.split("|")[0].strip() for line in lines[-4:]] == contenders
     assert page == str(tmp_path / "run" / "report.html") and Path(page).is_file()
+    *table, classes = run("result", tmp_path / "run")
+    assert table == lines[-4:] and len(classes.split(",")) == 8
 
 
 def test_an_ablation_prints_its_splits_and_its_tables_are_read_back(tmp_path) -> None:

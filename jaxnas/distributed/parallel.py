@@ -1,7 +1,7 @@
-"""The only module that knows that there are K of anything, or that there are devices.
+"""The only module that knows how K sub-supernets, or K of anything, share devices.
 
-Everything else is written for one sub-supernet; `over` runs it on a leading axis. Of several processes (`hosts`) each
-runs its share.
+Functions are written for one sub-supernet; `over` runs them on a leading axis. Of several processes (`hosts`) each runs
+its share.
 """
 
 import os
