@@ -29,6 +29,7 @@ def best_partition(
     similarity: np.ndarray,
     operations: Sequence[int],
     groups: int,
+    *,
     objective: Objective = size_normalised_cut,
     min_size: int = 1,
     allowed: Allowed = lambda groups: True,
