@@ -10,7 +10,7 @@ from rich.console import Console
 from rich.table import Table
 
 from jaxnas.console import print_error
-from jaxnas.plugins import load_plugins, split_imports
+from jaxnas.plugins import ABOUT, load_plugins, split_imports
 from jaxnas.types import UserError
 
 
@@ -77,8 +77,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 def overview() -> Table:
     """All commands with a line each."""
-    more = "--import MODULE adds what a module of your own registers"
-    table = Table("command", "what it does", box=box.SIMPLE, title="jaxnas COMMAND --help says more", caption=more)
+    table = Table("command", "what it does", box=box.SIMPLE, title="jaxnas COMMAND --help says more", caption=ABOUT)
     for name, entry in COMMANDS.items():
         table.add_row(name, entry.line)
     return table

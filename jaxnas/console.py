@@ -58,8 +58,10 @@ def parse_preset(
     """
     import tyro
 
-    choices = {name: (about[name], build(preset)) for name, preset in presets.items()}
-    return tyro.extras.overridable_config_cli(choices, prog=prog, args=arguments)
+    more = f"{plugins.ABOUT}."  # `cli` takes the flag away before, so that tyro does not list it
+    told = {name: f"{text}\n{more}" if name in arguments[:1] else text for name, text in about.items()}
+    choices = {name: (told[name], build(preset)) for name, preset in presets.items()}
+    return tyro.extras.overridable_config_cli(choices, prog=prog, description=more, args=arguments)
 
 
 def print_error(sentence: str) -> None:

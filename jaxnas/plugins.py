@@ -14,6 +14,7 @@ from jaxnas.types import UserError
 
 GROUP = "jaxnas.plugins"  # of entry points whose value is a module
 FLAG = "--import"
+ABOUT = f"{FLAG} MODULE adds what a module of your own registers"
 REGISTRIES = {
     "METRICS": "jaxnas.metrics",
     "BACKGROUNDS": "jaxnas.metrics",

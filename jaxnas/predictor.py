@@ -60,7 +60,25 @@ def save_network(path: Path, description: Description, params: Params, stats: St
 
 
 def load(path: Path | str) -> Predictor:
-    """The network of a work directory, or of a file `network.npz`. Raises UserError if it is absent or damaged."""
+    """The network that a run chose and trained, ready to predict.
+
+    Args:
+        path: the work directory of a run of one seed, or its file `network.npz`.
+
+    Returns:
+        A `Predictor`: a description of what the network was trained for, and `predict`, a function of images uint8
+        [n, H, W, C] as the data set delivers them.
+
+    Raises:
+        UserError: if the file is absent, as before a run has ended, damaged, or no network of jaxnas.
+
+    Example:
+        >>> import numpy as np
+        >>> from jaxnas import load
+        >>> network = load("out/digits")  # doctest: +SKIP
+        >>> network.predict(np.zeros((2, 8, 8, 1), np.uint8)).probabilities.shape  # doctest: +SKIP
+        (2, 10)
+    """
     file = Path(path) / FILE if Path(path).is_dir() else Path(path)
     try:
         return _predictor(*_read(file))

@@ -52,7 +52,16 @@ QUIET = Stage(  # tells nothing and keeps nothing
 
 
 class UserError(ValueError):
-    """Bad input, told in one sentence: what was given and what is allowed."""
+    """Bad input, told in one sentence: what was given and what is allowed.
+
+    Example:
+        >>> from jaxnas import NAS_BENCH_201, SPACES, UserError
+        >>> try:
+        ...     SPACES["toy"].check_mask(NAS_BENCH_201.full_mask())
+        ... except UserError as error:
+        ...     print(error)
+        a mask of toy has shape (2, 3) (edges, operations), not (6, 5)
+    """
 
 
 def truncated_repr(value: object, most: int = 120) -> str:

@@ -33,7 +33,9 @@ def test_every_command_calls_itself_by_its_name_and_has_a_module_for_clones(name
     with pytest.raises(SystemExit) as stopped:
         cli.main([name, "--help"])
     assert stopped.value.code == 0
-    assert f"jaxnas {name}" in capsys.readouterr().out.replace("\n", " ")
+    shown = capsys.readouterr().out.replace("\n", " ")
+    assert f"jaxnas {name}" in shown
+    assert ("--import MODULE" in shown) == (name not in cli.FILES_ALONE)
     thin = (ROOT / "experiments" / f"{name.replace('-', '_')}.py").read_text()
     assert f'run("{name}", sys.argv[1:], prog="python -m experiments.{name.replace("-", "_")}")' in thin
 

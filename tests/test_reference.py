@@ -29,8 +29,9 @@ def test_flags_are_those_of_the_help(name, capsys, monkeypatch) -> None:
     with pytest.raises(SystemExit) as stopped:
         MODULES[name].main(arguments) if name in CLONE_ONLY else cli.main([name, *arguments])
     assert stopped.value.code == 0
+    plugins = set() if name in CLONE_ONLY or name in cli.FILES_ALONE else {"--import"}
     shown = set(re.findall(r"--[a-z][\w.-]*", capsys.readouterr().out)) - {"--help"}
-    ours = set(flags(MODULES[name].Command))
+    ours = set(flags(MODULES[name].Command)) | plugins
     assert {flag if flag in ours else re.sub(r"(--|\.)no-", r"\1", flag) for flag in shown} == ours
 
 

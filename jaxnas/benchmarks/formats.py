@@ -35,9 +35,32 @@ READERS: dict[str, Reader] = {
 
 
 def read_table(space: SearchSpace, path: Path, format: str = "auto") -> Table:
-    """True accuracies of a file or folder of one of READERS, or, with `auto`, of the format that it holds.
+    r"""True accuracies of every architecture of a space, from a file or folder of one of the formats of READERS.
 
-    Raises UserError for an unknown format, for what is no format of these, and as the readers do.
+    Args:
+        space: whose architectures the file has, all of them.
+        path: the file or folder.
+        format: a name of READERS; `auto`: the format that the file holds.
+
+    Returns:
+        The `Table`: accuracies in percent by data set, whose names are in lower case; float [N], in the order of
+        `space.enumerate()`. Its `query` takes op_ids int [A, E].
+
+    Raises:
+        UserError: for an unknown format, and for what is absent or of no known format; naming the place, for what is
+            damaged or of another space, a value outside 0 .. 100, and an architecture that is given twice or missing.
+
+    Example:
+        >>> import tempfile
+        >>> from pathlib import Path
+        >>> from jaxnas import SearchSpace, read_table
+        >>> space = SearchSpace("edge", ("none", "skip_connect"), ((1, 0),))  # 2 architectures
+        >>> with tempfile.TemporaryDirectory() as folder:
+        ...     path = Path(folder, "table.csv")
+        ...     _ = path.write_text("architecture,digits\n|none~0|,10\n|skip_connect~0|,62.5\n")
+        ...     table = read_table(space, path)
+        >>> table.query(space.enumerate(), "digits").tolist()
+        [10.0, 62.5]
     """
     if format != "auto" and format not in READERS:
         raise UserError(f"there is no format {truncated_repr(format)}; allowed: {['auto', *READERS]}")

@@ -2,6 +2,13 @@
 
 Functions are written for one sub-supernet; `over` runs them on a leading axis. Of several processes (`hosts`) each runs
 its share.
+
+Example:
+    >>> import jax.numpy as jnp
+    >>> from jaxnas import parallel
+    >>> step = parallel.over(lambda leaf, rate: {"w": leaf["w"] - rate}, "map")  # written for one leaf
+    >>> step({"w": jnp.array([1.0, 2.0, 3.0])}, 0.5)["w"].tolist()  # K = 3
+    [0.5, 1.5, 2.5]
 """
 
 import os

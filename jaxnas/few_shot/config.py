@@ -37,7 +37,17 @@ class TruthConfig:
 
 @dataclass(frozen=True)
 class FewShotConfig:
-    """Few-shot NAS with its controls: warm-up, split, train the leaves, search, select, judge."""
+    """Few-shot NAS with its controls: warm-up, split, train the leaves, search, select, judge.
+
+    What cannot be is refused when a run begins, and not here.
+
+    Example:
+        >>> from dataclasses import replace
+        >>> from jaxnas import PRESETS
+        >>> config = replace(PRESETS["digits"], seed=1, leaf_epochs=100)
+        >>> config.net.space, config.split.groups, config.leaf_epochs
+        ('nas-bench-201', (2, 2), 100)
+    """
 
     data: DataConfig = field(default_factory=DataConfig)
     """images and how they are fed"""

@@ -71,6 +71,13 @@ PRESETS: dict[str, FewShotConfig] = {
         data=DataConfig(name="imagenet16-120", train=75_850, valid=75_850, crop=2), truth=_NO_TRUTH
     ),
 }
+"""Presets of a few-shot run by name: a `FewShotConfig` each.
+
+Example:
+    >>> from jaxnas import PRESETS
+    >>> PRESETS["smoke"].net.space, PRESETS["smoke"].split.groups
+    ('toy', (2,))
+"""
 
 ABOUT: dict[str, str] = {
     "smoke": (

@@ -58,10 +58,39 @@ def run_few_shot(
     show: Progress = quiet,
     seeds: Collection[int] = (),
 ) -> dict[str, Any]:
-    """All stages and their artefacts, going on from what the directory holds; returns what `result.json` holds.
+    """A few-shot run of one seed with its controls: all stages and their artefacts, going on from what is there.
 
-    `show(stage, done, total, note(rows))` tells the progress. Controls are checked first, also those of other `seeds`
-    that are to run. Raises UserError and NonFiniteLoss; what was complete stays.
+    Args:
+        config: the settings; presets are in PRESETS.
+        workdir: directory for the artefacts; a stopped run with the same settings and images goes on there.
+        dataset: training and validation images, and how the test images are read: what `jaxnas.data.load` gives.
+        table: true accuracies, of `read_table`; None: those that are needed are trained alone.
+        note: rows of metrics -> the text that `show` gets.
+        show: `(stage, done, total, note)`, called as the run goes on; by default nothing is shown.
+        seeds: other seeds that are to run; their controls are checked first, too.
+
+    Returns:
+        What `result.json` holds: the contenders, the method first, with architecture, accuracies in percent and
+        images; how well supernets rank; and the seconds of each stage.
+
+    Raises:
+        UserError: for settings, images or a table that do not fit, and for a directory of another run, or one that is
+            in use or damaged; what was complete stays.
+        NonFiniteLoss: where training diverged; what was complete stays.
+        PeerLost: where another process of the run ended.
+
+    Example:
+        >>> from dataclasses import replace
+        >>> from pathlib import Path
+        >>> from jaxnas import PRESETS, run_few_shot
+        >>> from jaxnas.data import load
+        >>> config = replace(PRESETS["smoke"], seed=1)
+        >>> dataset = load(config.data, config.seed)
+        >>> dataset.train.images.shape, dataset.valid.images.shape
+        ((256, 8, 8, 1), (128, 8, 8, 1))
+        >>> result = run_few_shot(config, Path("out/smoke"), dataset)  # doctest: +SKIP
+        >>> result["contenders"][0]["name"]  # doctest: +SKIP
+        'split by gradient_matching'
     """
     if config.quick_compile:
         jax.config.update("jax_disable_most_optimizations", True)

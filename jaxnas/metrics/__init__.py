@@ -56,6 +56,15 @@ METRICS: dict[str, Callable[[Network, SearchSpace], Metric]] = {
         accuracy,
     )
 }
+"""Metrics by name: factories `(network, space) -> Metric`.
+
+Example:
+    >>> from jaxnas import METRICS, SPACES, build_network
+    >>> network = build_network(SPACES["toy"], channels=4, cells=1, classes=10, image_shape=(8, 8, 3))
+    >>> metric = METRICS["loss"](network, SPACES["toy"])
+    >>> metric.larger_is_better
+    False
+"""
 
 __all__ = [
     "BACKGROUNDS",

@@ -15,6 +15,16 @@ class Probe(NamedTuple):
     """What a metric is told: one operation alone on one edge over a background, or one architecture (`edge` -1).
 
     Every field may be traced.
+
+    Example:
+        >>> import jax
+        >>> import numpy as np
+        >>> from jaxnas import METRICS, SPACES, Probe, build_network
+        >>> network = build_network(SPACES["toy"], channels=4, cells=1, classes=10, image_shape=(8, 8, 3))
+        >>> mask, images, labels = np.ones((2, 3), bool), np.zeros((4, 8, 8, 3), np.float32), np.zeros(4, int)
+        >>> probe = Probe(jax.random.key(0), None, np.array([2, 2]), mask, -1, images, labels)  # two convolutions
+        >>> float(METRICS["nonlinear"](network, SPACES["toy"]).measure(probe))  # which reads no weights
+        2.0
     """
 
     key: Key  # consumed by the metric
@@ -27,7 +37,16 @@ class Probe(NamedTuple):
 
 
 class Metric(NamedTuple):
-    """How alike two operations are and, where the measurement is one number, how good an architecture is."""
+    """How alike two operations are and, where the measurement is one number, how good an architecture is.
+
+    Two pure functions: what is measured of one probe, and how two measurements compare.
+
+    Example:
+        >>> from jaxnas import Metric
+        >>> metric = Metric(lambda probe: probe.images.mean(), lambda a, b: -abs(a - b), disconnected_value=0.0)
+        >>> metric.compare(3.0, 5.0)  # what two operations measured
+        -2.0
+    """
 
     measure: Callable[[Probe], Signature]
     compare: Callable[[Signature, Signature], Array]

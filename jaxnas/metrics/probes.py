@@ -119,10 +119,39 @@ def edge_readings(
 def edge_similarity(
     metric: Metric, space: SearchSpace, background: str | BackgroundFactory = "path"
 ) -> Callable[..., tuple[Array, Array]]:
-    """`similarity(key, params, mask, edge, images, labels) -> ([O, O], compared [O])` of one edge, jit it.
+    """How alike a metric finds the operations of one edge over R batches; a function is returned, jit it.
 
-    Arguments and probes as of `edge_readings`; R batches are pooled (`pooled`), each counting alike but those that do
-    not count (`counted`). Rows of operations that are not compared mean nothing.
+    On each batch every operation is measured alone on the edge; what runs on the other edges is drawn once, so that the
+    probes differ in nothing else (`edge_readings`). Batches are pooled, each counting alike but those that do not count
+    (`counted`).
+
+    Args:
+        metric: what is measured of a probe, and how two measurements compare: an entry of METRICS, called with network
+            and space, or one's own.
+        space: that of the network; E edges, O operations.
+        background: what runs on the other edges: a name of BACKGROUNDS, or a factory as they are.
+
+    Returns:
+        `similarity(key, params, mask, edge, images, labels)`, which gives similarities float [O, O], larger = more
+        alike, and compared bool [O]; rows of operations that are not compared mean nothing. The key is consumed. mask
+        bool [E, O], edge int [], images float [R, B, H, W, C], normalised, labels int [R, B]: all are data, and one
+        compilation serves all edges, masks and weights.
+
+    Raises:
+        UserError: for an unknown name of a background.
+
+    Example:
+        >>> import jax
+        >>> import numpy as np
+        >>> from jaxnas import METRICS, build_network, edge_similarity
+        >>> from jaxnas.spaces import TOY
+        >>> network = build_network(TOY, channels=4, cells=1, classes=10, image_shape=(8, 8, 3))
+        >>> similarity = jax.jit(edge_similarity(METRICS["nonlinear"](network, TOY), TOY))
+        >>> params = jax.jit(network.init)(jax.random.key(0))
+        >>> images, labels = np.zeros((2, 4, 8, 8, 3), np.float32), np.zeros((2, 4), int)  # R = 2 batches
+        >>> values, compared = similarity(jax.random.key(1), params, TOY.full_mask(), 0, images, labels)
+        >>> values.shape, compared.tolist()  # `none` always disconnects a chain, so it is not compared
+        ((3, 3), [False, True, True])
     """
     readings = edge_readings(metric, space, background)
 

@@ -31,7 +31,20 @@ class Watched(NamedTuple):
 
 
 class Network(NamedTuple):
-    """A model as pure functions. `choice` is op_weights float [E, O] (mixed form) or op_ids int [E] (path form)."""
+    """A model as pure functions. `choice` is op_weights float [E, O] (mixed form) or op_ids int [E] (path form).
+
+    `build_network` makes one.
+
+    Example:
+        >>> import jax
+        >>> import jax.numpy as jnp
+        >>> from jaxnas import SPACES, build_network
+        >>> network = build_network(SPACES["toy"], channels=4, cells=1, classes=10, image_shape=(8, 8, 3))
+        >>> params = jax.jit(network.init)(jax.random.key(0))
+        >>> logits, stats = jax.jit(network.forward)(params, jnp.zeros((2, 8, 8, 3)), jnp.array([1, 2]))  # a path
+        >>> logits.shape
+        (2, 10)
+    """
 
     init: Callable[[Key], Params]
     """(key) -> weights; the key is consumed."""
@@ -63,16 +76,40 @@ def build_network(
     laid_out: int = LAID_OUT,
     partial: int = 1,
 ) -> Network:
-    """The supernet of a space for images [H, W, C]; `affine` for networks trained alone.
+    """The supernet of a space, as pure functions: every architecture on shared weights.
 
-    In the cells of a `partial` supernet (PC-DARTS, Xu et al., ICLR 2020) the first 1/partial of the channels go through
-    the operations of an edge. The others pass by, weighed by the sum of the edge's op_weights, in the path form by 1,
-    even where the operation is `none`. Both are joined, and channels of different groups interleaved.
+    In the cells of a `partial` supernet the first 1/partial of the channels go through the operations of an edge. The
+    others pass by, weighed by the sum of the edge's op_weights, in the path form by 1, even where the operation is
+    `none`. Both are joined, and channels of different groups interleaved.
 
-    In path form, stages of at most `laid_out` cells are compiled cell by cell: a tenth faster, where compiling so many
-    costs less than that saves.
+    Args:
+        space: what is chosen from: E edges, O operations.
+        channels: of the first stage; each reduction doubles them.
+        cells: of each of the three stages.
+        classes: number of logits.
+        image_shape: (H, W, C); two reductions halve H and W.
+        affine: whether the norms of the cells have a scale and a bias: True for networks trained alone.
+        laid_out: most cells of a stage that are compiled cell by cell in path form: a tenth faster, where compiling so
+            many costs less than that saves.
+        partial: operations of the cells see the first 1/partial of the channels.
 
-    Raises UserError for an image size that the reductions cannot halve, and channels that are no multiple of `partial`.
+    Returns:
+        The `Network`. It holds no weights: its `init` draws them.
+
+    Raises:
+        UserError: for an image size that the reductions cannot halve, and channels that are no multiple of `partial`.
+
+    Source:
+        The macro skeleton of NAS-Bench-201 (Dong & Yang, ICLR 2020, and the released search code); `partial` is that of
+        PC-DARTS (Xu et al., ICLR 2020).
+
+    Example:
+        >>> import jax
+        >>> from jaxnas import NAS_BENCH_201, build_network
+        >>> network = build_network(NAS_BENCH_201, channels=4, cells=1, classes=10, image_shape=(8, 8, 3))
+        >>> shapes = jax.eval_shape(network.init, jax.random.key(0))  # nothing is drawn
+        >>> sum(leaf.size for leaf in jax.tree.leaves(shapes))  # weights of the supernet
+        25054
     """
     check_image_size(image_shape[:2])
     check_partial(channels, partial)

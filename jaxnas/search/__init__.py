@@ -38,5 +38,15 @@ ALGORITHMS: dict[str, Callable[..., SearchAlgorithm]] = {
     "enas": enas,
     "cross_path": cross_path,
 }
+"""Search algorithms by name: factories `space -> SearchAlgorithm`, with keyword settings.
+
+Example:
+    >>> import jax
+    >>> from jaxnas import ALGORITHMS, SPACES
+    >>> algorithm, mask = ALGORITHMS["fairnas"](SPACES["toy"]), SPACES["toy"].full_mask()
+    >>> state = algorithm.init(jax.random.key(0), mask, None)  # what it learns: nothing, whatever the weights
+    >>> algorithm.probabilities(state, mask).shape
+    (2, 3)
+"""
 
 __all__ = ["ALGORITHMS", "Forwards", "Logits", "SearchAlgorithm", "StepContext", "darts", "sample_connected"]

@@ -27,7 +27,18 @@ SELECTORS: dict[str, Callable[..., Selector]] = {
     "enumeration": enumeration,
     "random": random,
 }
-"""name -> factory of an architecture selector, with keyword settings"""
+"""Selectors of architectures by name: factories of a `Selector`, with keyword settings.
+
+Example:
+    >>> import numpy as np
+    >>> from jaxnas import SELECTORS, SPACES
+    >>> from jaxnas.selection import Trained
+    >>> learnt = np.array([[0.1, 0.2, 0.7], [0.1, 0.5, 0.4]])  # float [E, O]; `magnitude` looks at nothing else
+    >>> trained = Trained(SPACES["toy"], learnt, None, None, None, None, None)
+    >>> select = SELECTORS["magnitude"]()
+    >>> select(np.random.default_rng(0), trained, SPACES["toy"].full_mask(), 100).op_ids.tolist()
+    [2, 1]
+"""
 
 __all__ = [
     "ESTIMATES",

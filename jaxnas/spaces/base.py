@@ -20,7 +20,19 @@ class Architecture:
 
 @dataclass(frozen=True)
 class SearchSpace:
-    """A cell of `nodes` nodes whose `edges` each choose one of `ops`; node 0 is the input, the last the output."""
+    """A cell of `nodes` nodes whose `edges` each choose one of `ops`; node 0 is the input, the last the output.
+
+    Raises:
+        UserError: for edges that are not distinct and ascending, or whose target is not above the source.
+
+    Example:
+        >>> from jaxnas import SearchSpace
+        >>> space = SearchSpace("chain", ("none", "skip_connect", "nor_conv_3x3"), ((1, 0), (2, 1)))
+        >>> space.shape, space.size, len(space.enumerate_connected())
+        ((2, 3), 9, 4)
+        >>> space.decode("|nor_conv_3x3~0|+|skip_connect~1|").op_ids
+        (2, 1)
+    """
 
     name: str
     ops: tuple[str, ...]  # [O] THE operation order: columns of every mask and of op_weights

@@ -15,6 +15,17 @@ NAS_BENCH_201 = SearchSpace(
     ops=("none", "skip_connect", "nor_conv_1x1", "nor_conv_3x3", "avg_pool_3x3"),
     edges=((1, 0), (2, 0), (2, 1), (3, 0), (3, 1), (3, 2)),
 )
+"""The `SearchSpace` of NAS-Bench-201, the topology space of NATS-Bench: 4 nodes, 6 edges, 5 operations, 15,625 cells.
+
+Source:
+    Dong & Yang, ICLR 2020.
+
+Example:
+    >>> from jaxnas import NAS_BENCH_201
+    >>> cell = NAS_BENCH_201.decode("|nor_conv_3x3~0|+|none~0|nor_conv_3x3~1|+|skip_connect~0|none~1|avg_pool_3x3~2|")
+    >>> cell.op_ids
+    (3, 0, 3, 1, 0, 4)
+"""
 
 
 @lru_cache(maxsize=1)

@@ -26,11 +26,35 @@ class NamedSplit(NamedTuple):
 
 
 def read_splits(space: SearchSpace, path: Path) -> list[NamedSplit]:
-    """The splits of a file: `{"splits": {metric: {data set: masks [K][E][O] of 0 and 1}}}`, or a `split_tree.json`; or
-    of a folder, whose files NAME.json hold one split each, which gets that name.
+    """The splits of a file, or of a folder of files, each as masks and as a tree.
 
-    Raises UserError naming the file, and the split in it, for what is unreadable, damaged, of another space, no
-    partition of the space, or no result of splitting one edge after the other.
+    A file holds `{"splits": {metric: {data set: masks [K][E][O] of 0 and 1}}}`, or is the `split_tree.json` of a run.
+    In a folder each file NAME.json holds one split, which gets that name.
+
+    Args:
+        space: what is split; E edges, O operations.
+        path: the file or the folder.
+
+    Returns:
+        A `NamedSplit` for each, in the order of the file, or of the names of files: metric, data set, masks bool
+        [K, E, O], and the `SplitTree` that gives them.
+
+    Raises:
+        UserError: naming the file, and the split in it, for what is unreadable, damaged, of another space, no partition
+            of the space, or no result of splitting one edge after the other.
+
+    Example:
+        >>> import json
+        >>> import tempfile
+        >>> from pathlib import Path
+        >>> from jaxnas import SPACES, read_splits
+        >>> halves = [[[1, 1, 0], [1, 1, 1]], [[0, 0, 1], [1, 1, 1]]]  # the first edge with and without its convolution
+        >>> with tempfile.TemporaryDirectory() as folder:
+        ...     path = Path(folder, "splits.json")
+        ...     _ = path.write_text(json.dumps({"splits": {"snip": {"digits": halves}}}))
+        ...     [split] = read_splits(SPACES["toy"], path)
+        >>> split.metric, split.dataset, split.masks.shape
+        ('snip', 'digits', (2, 2, 3))
     """
     if not path.is_dir():
         return _of_file(space, path)

@@ -56,7 +56,23 @@ class Node:
 
 @dataclass(frozen=True)
 class SplitTree:
-    """Nodes in breadth-first order; node 0 is the whole space. Children partition their parent (checked)."""
+    """Which edge every node splits, and into which groups: `nodes` in breadth-first order, node 0 the whole space.
+
+    `grow` makes one.
+
+    Raises:
+        UserError: where node 0 is not the whole space, or children do not partition their parent.
+
+    Example:
+        >>> import numpy as np
+        >>> from jaxnas import NAS_BENCH_201, grow
+        >>> from jaxnas.splitting import at_random
+        >>> tree = grow(NAS_BENCH_201, (2, 2), at_random(NAS_BENCH_201, np.random.default_rng(0)))
+        >>> tree.masks().shape, sum(leaf.size for leaf in tree.leaves)
+        ((4, 6, 5), 15625)
+        >>> tree.route(NAS_BENCH_201.enumerate()).shape  # the leaf of every architecture
+        (15625,)
+    """
 
     space: SearchSpace
     nodes: tuple[Node, ...]

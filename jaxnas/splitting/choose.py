@@ -131,7 +131,8 @@ def candidates(
         if reading is None or reading.counted == 0 or len(operations) < parts:
             continue
         mean = reading.mean()
-        best = best_partition(mean, operations, parts, objective, 1, _allowed(space, mask, edge, settings))
+        allowed = _allowed(space, mask, edge, settings)
+        best = best_partition(mean, operations, parts, objective=objective, allowed=allowed)
         if best is None:
             continue
         several = any(len(completions(space, mask, edge, of, settings.min_size)) > 1 for of in best.tied)

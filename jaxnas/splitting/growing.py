@@ -20,10 +20,35 @@ def grow(
 ) -> SplitTree:
     """The tree whose level l splits every node into groups[l] parts, on the edge and grouping that `choose` names.
 
-    `choose(node, parts)` is `by_similarity` or `at_random`; siblings may split different edges, and a node for which
-    it gives a reason stays a leaf. `train_level(tree, level)` is called once before each level is scored; the leaves
-    of its tree are the nodes to train, as GM-NAS trains them between levels. Raises UserError if a node cannot be
-    split.
+    Siblings may split different edges, and a node for which `choose` gives a reason stays a leaf.
+
+    Args:
+        space: the space of E edges and O operations that the tree divides.
+        groups: parts of a node, by level; each from 2 to O.
+        choose: `(node, parts) -> Split`, a reason not to split, or None: what `by_similarity` or `at_random` of
+            `jaxnas.splitting` gives.
+        train_level: `(tree, level) -> choose` of this level, or None: as before. It is called once before each level
+            is scored; the leaves of its tree are the nodes to train.
+
+    Returns:
+        The `SplitTree`, whose K leaves are the sub-spaces to train: the product of `groups`, fewer where nodes stay
+        whole.
+
+    Raises:
+        UserError: for groups that no edge allows, and if a node cannot be split.
+
+    Source:
+        GM-NAS (Hu et al. 2022) trains between levels, as `train_level` allows.
+
+    Example:
+        >>> import numpy as np
+        >>> from jaxnas import NAS_BENCH_201, grow
+        >>> from jaxnas.splitting import by_similarity
+        >>> alike, kinds = np.zeros((6, 5, 5)), np.array([0, 0, 1, 1, 0])  # on edge 2 two kinds of operations
+        >>> alike[2] = kinds[:, None] == kinds
+        >>> tree = grow(NAS_BENCH_201, (2,), by_similarity(NAS_BENCH_201, lambda node: alike))
+        >>> tree.nodes[0].split.edge, tree.nodes[0].split.groups
+        (2, ((0, 1, 4), (2, 3)))
     """
     check_groups(space, groups)
     nodes = [root(space)]

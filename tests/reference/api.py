@@ -11,6 +11,7 @@ from typing import Any
 
 import jaxnas
 from jaxnas.few_shot.presets import PRESETS
+from tests.reference.docstrings import docstring, markdown, text_below
 from tests.reference.source import comments_of, definition, fields_of, first, place, signature, source_of, table
 
 # Registries beside those among the public names: where they lie, and what names one of theirs.
@@ -42,7 +43,7 @@ def api_page() -> str:
         elif inspect.isfunction(thing):
             parts["Functions"].append(function_part(name, thing))
         elif name not in REGISTRIES:
-            parts["Values"].append(value_part(name, thing))
+            parts["Values"].append(value_part(name))
     registries = [registry_part(name, *where) for name, where in REGISTRIES.items()]
     sections = [f"## {head}\n\n" + "\n\n".join(entries) for head, entries in parts.items()]
     return "\n\n".join([API_HEAD, *sections, REGISTRIES_HEAD, *registries]) + "\n"
@@ -64,11 +65,11 @@ Plain dictionaries, mostly from a name to a function: one line registers a new e
 
 def function_part(name: str, thing: Callable[..., Any]) -> str:
     code = f"```python\n{signature(name, definition(thing))}\n```"
-    return f"### {name}\n\n{code}\n\n{inspect.getdoc(thing)}\n\nIn {place(thing.__module__)}."
+    return f"### {name}\n\n{code}\n\n{markdown(docstring(name))}\n\nIn {place(thing.__module__)}."
 
 
 def class_part(name: str, thing: type) -> str:
-    parts = [f"### {name}", inspect.getdoc(thing) or ""]
+    parts = [f"### {name}", markdown(docstring(name))]
     fields = [field for field in fields_of(thing) if not field.name.startswith("_")]
     if fields:
         rows = [(f"`{field.name}`", f"`{field.kind}`", field.about) for field in fields]
@@ -86,7 +87,7 @@ def class_part(name: str, thing: type) -> str:
 
 def module_part(name: str, thing: ModuleType) -> str:
     """What the docstring says, a row for each public function, and in full what is longer than a row."""
-    parts = [f"### {name}", inspect.cleandoc(thing.__doc__ or ""), f"In {place(thing.__name__)}."]
+    parts = [f"### {name}", markdown(docstring(name)), f"In {place(thing.__name__)}."]
     nodes = [node for node in source_of(thing.__name__)[0].body if isinstance(node, ast.FunctionDef)]
     public = [(node, ast.get_docstring(node) or "") for node in nodes if not node.name.startswith("_")]
     rows = [(f"`{signature(node.name, node)}`", first(text)) for node, text in public]
@@ -94,12 +95,12 @@ def module_part(name: str, thing: ModuleType) -> str:
     return "\n\n".join([*parts, table(("function", "what"), rows), *longer])
 
 
-def value_part(name: str, thing: Any) -> str:
+def value_part(name: str) -> str:
+    parts = [f"### {name}", markdown(docstring(name))]
     if name == "PRESETS":
         names = ", ".join(f"`{key}`" for key in PRESETS)
-        return f"### {name}\n\nName to `FewShotConfig`: {names}. What each is, [few-shot](cli.md#few-shot) says."
-    text = import_module(f"jaxnas.spaces.{name.lower()}").__doc__
-    return f"### {name}\n\nThe `{type(thing).__name__}` of {first(text)}"
+        parts.append(f"They are {names}. What each is, [few-shot](cli.md#few-shot) says.")
+    return "\n\n".join(parts)
 
 
 def registry_part(name: str, module: str, named_by: str) -> str:
@@ -112,7 +113,8 @@ def registry_part(name: str, module: str, named_by: str) -> str:
         rows = [(f"`{key}`", entry_doc(value), settings_of(value)) for key, value in registry.items()]
         empty = not any(row[2] for row in rows)
         text = table(("name", "what", "settings")[: 3 - empty], [row[: 3 - empty] for row in rows])
-    return f"### {name}\n\nIn {place(module)}. Named by {named_by}.\n\n{text}"
+    about = markdown(text_below(module, name))
+    return "\n\n".join(filter(None, [f"### {name}", about, f"In {place(module)}. Named by {named_by}.", text]))
 
 
 def entry_doc(entry: Any) -> str:

@@ -125,6 +125,8 @@ alone lists the commands.
 - **Presets.** Where a command has presets, its first argument names one. Each setting can be overridden by its flag:
   `--data.batch 32 --split.groups 2 3`. A setting that is true or false has two flags, `--data.flip` and
   `--data.no-flip`. `few-shot` also takes the `config.json` of a former run in place of a preset.
+- **Plugins.** `--import MODULE`, with any command of `jaxnas` and as often as there are modules, adds what
+  [a module of your own](extending.md#plugins) registers. [benchmark](#benchmark) and [scaling](#scaling) lack it.
 - **Exit codes.** 0; 2 for bad input, with one line that says what was given and what is allowed; 3 where training
   diverged; 4 where another process of the run ended; 130 when stopped at the keyboard.
 - **Files.** [Reading a run](reading-a-run.md) defines every file and column, [data](data.md) and

@@ -46,7 +46,7 @@ def test_the_four_objectives_of_the_published_example() -> None:
 
 @pytest.mark.parametrize("name", OBJECTIVES)
 def test_the_published_example_falls_into_the_published_groups(name) -> None:
-    assert best_partition(by_hand(), range(4), 2, OBJECTIVES[name]).groups == HAND
+    assert best_partition(by_hand(), range(4), 2, objective=OBJECTIVES[name]).groups == HAND
 
 
 @pytest.mark.parametrize("name", OBJECTIVES)
@@ -82,7 +82,7 @@ def test_equal_similarities_give_groupings_of_equal_sizes_exactly_one_value(name
 @pytest.mark.parametrize("level", [0.0, 0.1, 0.7, 0.9])
 def test_equal_similarities_are_a_tie_of_all_groupings_under_normalised_objectives(name, level) -> None:
     for n, groupings in ((4, 7), (5, 15)):
-        best = best_partition(np.full((n, n), level), range(n), 2, OBJECTIVES[name])
+        best = best_partition(np.full((n, n), level), range(n), 2, objective=OBJECTIVES[name])
         assert (best.ties, best.margin) == (groupings, 0)
     assert normalised_cut(np.full((5, 5), level), ((0, 1), (2, 3, 4))) == 5 / 4  # (k - 1) n / (n - 1)
 
@@ -100,20 +100,20 @@ def test_positive_similarities_fall_apart_by_arithmetic_under_the_sum_and_not_un
     block = np.array([0, 0, 1, 1, 1])
     similarity = np.where(block[:, None] == block, 0.9, 0.7)
     assert best_partition(similarity, range(5), 2).groups == ((0, 1), (2, 3, 4))
-    assert best_partition(similarity, range(5), 2, normalised_cut).groups == ((0, 1), (2, 3, 4))
-    summed = best_partition(similarity, range(5), 2, cross_sum)
+    assert best_partition(similarity, range(5), 2, objective=normalised_cut).groups == ((0, 1), (2, 3, 4))
+    summed = best_partition(similarity, range(5), 2, objective=cross_sum)
     assert sorted(map(len, summed.groups)) == [1, 4]
     assert summed.value == pytest.approx(0.9 + 3 * 0.7)
-    assert best_partition(similarity, range(5), 2, cross_sum, min_size=2).groups == ((0, 1), (2, 3, 4))
+    assert best_partition(similarity, range(5), 2, objective=cross_sum, min_size=2).groups == ((0, 1), (2, 3, 4))
     for seed in range(20):  # whatever positive similarities there are
         noise = np.random.default_rng(seed).uniform(0.5, 0.7, (5, 5))
-        assert sorted(map(len, best_partition(noise + noise.T, range(5), 2, cross_sum).groups)) == [1, 4]
+        assert sorted(map(len, best_partition(noise + noise.T, range(5), 2, objective=cross_sum).groups)) == [1, 4]
 
 
 @pytest.mark.parametrize("seed", range(5))
 def test_the_two_sums_choose_alike_on_one_edge(seed) -> None:
     similarity = random_similarity(seed)
-    crossing, inside = (best_partition(similarity, range(5), 2, objective) for objective in (cross_sum, within_sum))
+    crossing, inside = (best_partition(similarity, range(5), 2, objective=of) for of in (cross_sum, within_sum))
     assert crossing.groups == inside.groups
     assert crossing.value - inside.value == pytest.approx(similarity[np.triu_indices(5, 1)].sum())
     assert crossing.margin == pytest.approx(inside.margin)
