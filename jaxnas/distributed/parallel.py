@@ -91,6 +91,12 @@ def use_every_core() -> None:
             ) from error
 
 
+def use_quick_compile(quick: bool) -> None:
+    """Where `quick`, what is compiled from now on has few optimisations: slower steps, right for runs of seconds."""
+    if quick:
+        jax.config.update("jax_disable_most_optimizations", True)
+
+
 def cores() -> int:
     """CPU cores that this process may use."""
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1

@@ -18,18 +18,18 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Annotated, Any
 
-import jax
 import tyro
 from rich.console import Console, Group
 
 from jaxnas import config as configs
 from jaxnas.benchmarks import Table, read_table
-from jaxnas.console import GOES_ON, cli_main, parse_preset, print_line
+from jaxnas.console import GOES_ON, cli_main, parse_preset
 from jaxnas.data import load
 from jaxnas.distributed import hosts, parallel
 from jaxnas.few_shot.config import FewShotConfig
 from jaxnas.few_shot.forecast import forecast
 from jaxnas.few_shot.forecast_table import forecast_table
+from jaxnas.few_shot.images import load_and_warn
 from jaxnas.few_shot.page import write_report
 from jaxnas.few_shot.presets import ABOUT, PRESETS
 from jaxnas.few_shot.run import finished_seeds, run_few_shot
@@ -94,8 +94,7 @@ def plan(command: Command, table: Table | None) -> Group:
     dataset = load(command.config.data, command.config.seed, command.strict_data)
     if table is not None:
         table.check(command.config.data.name)
-    if command.config.quick_compile:
-        jax.config.update("jax_disable_most_optimizations", True)
+    parallel.use_quick_compile(command.config.quick_compile)
     found = forecast(prepare(command.config, dataset), table is not None, command.seeds or ())
     seeds = len(command.seeds or (0,))
     finished = finished_seeds(command.config, command.workdir)
@@ -104,9 +103,7 @@ def plan(command: Command, table: Table | None) -> Group:
 
 
 def _one(command: Command, config: FewShotConfig, workdir: Path, table: Table | None, show: Progress) -> dict[str, Any]:
-    dataset = load(config.data, config.seed, command.strict_data)
-    for warning in dataset.warnings:
-        print_line(f"warning: {warning}", "yellow")
+    dataset = load_and_warn(config.data, config.seed, command.strict_data)
     return run_few_shot(config, workdir, dataset, table, show=show, seeds=command.seeds or ())
 
 

@@ -167,7 +167,7 @@ def unsplit(context: RunContext, params: Params, tree: SplitTree, stages: Stages
     with stages("unsplit") as stage:
         states = train_leaves(context, params, masks, epochs, (UNSPLIT, 0), stage)
     with stages("unsplit_search") as stage:
-        histories = search_leaves(context, states, params, masks, search, (UNSPLIT, 0), stage)
+        histories = search_leaves(context, states, masks, search, (UNSPLIT, 0), stage, parent=params)
     tuned = tuning_images(context, masks, search.budget)
     images = inherited_images(context) + epochs * leaf_epoch_images(context) + tuned
     return build_contender(context, "not split", "unsplit", whole, states.subnet.params, histories, images, tuned)
@@ -228,7 +228,7 @@ def random_split(
     with stages(f"random_split_{index + 1}") as stage:
         states = train_leaves(context, params, masks, epochs, purpose, stage)
     with stages(f"random_split_{index + 1}_search") as stage:
-        histories = search_leaves(context, states, params, masks, search, purpose, stage)
+        histories = search_leaves(context, states, masks, search, purpose, stage, parent=params)
     tuned = tuning_images(context, masks, search.budget)
     images = inherited_images(context) + len(masks) * epochs * leaf_epoch_images(context) + tuned
     name = f"random split {index + 1}"

@@ -82,11 +82,12 @@ def train_leaves(
 def search_leaves(
     context: RunContext,
     states: Searching,
-    parent: Params,
     masks: np.ndarray,
     config: SearchConfig,
     purpose: tuple[int, int],
     stage: Stage,
+    *,
+    parent: Params,
 ) -> list[Evaluated]:
     """What was evaluated in every leaf, leaves [K, ...], and what is taken from it: by evolution, or another selector.
 
@@ -96,7 +97,7 @@ def search_leaves(
     last leaf that `stage` kept.
     """
     if context.config.selection.name == "evolution":
-        return search(context, states.subnet.params, parent, masks, config, purpose, stage)
+        return search(context, states.subnet.params, masks, config, purpose, stage, parent=parent)
     found = []
     for k, mask in enumerate(masks):
         kept = stage.once([k], partial(_searched, context, states, parent, k, mask, config, purpose, len(masks)))

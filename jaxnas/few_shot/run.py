@@ -7,8 +7,6 @@ from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
-import jax
-
 from jaxnas import config as configs
 from jaxnas.benchmarks import Table
 from jaxnas.data import Dataset
@@ -92,8 +90,7 @@ def run_few_shot(
         >>> result["contenders"][0]["name"]  # doctest: +SKIP
         'split by gradient_matching'
     """
-    if config.quick_compile:
-        jax.config.update("jax_disable_most_optimizations", True)
+    parallel.use_quick_compile(config.quick_compile)
     context = prepare(config, dataset)
     if table is not None:
         table.check(config.data.name)
@@ -137,7 +134,7 @@ def _stages(context: RunContext, workdir: Path, dataset: Dataset, table: Table |
         states = train_leaves(context, params, masks, config.leaf_epochs, (LEAVES, 0), at)
     cells = uniform_cells(context)
     with stage("search") as at:
-        histories = search_leaves(context, states, params, masks, config.search, (SEARCH, 0), at)
+        histories = search_leaves(context, states, masks, config.search, (SEARCH, 0), at, parent=params)
         hosts.on_process_zero(
             write_csv, workdir / "architectures.csv", records.architecture_rows(context, histories, None)
         )

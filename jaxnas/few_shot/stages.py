@@ -87,11 +87,12 @@ def split(context: RunContext, params: Params, stage: Stage) -> tuple[SplitTree,
 def search(
     context: RunContext,
     params: Params,
-    parent: Params,
     masks: np.ndarray,
     config: SearchConfig,
     purpose: tuple[int, int],
     stage: Stage,
+    *,
+    parent: Params,
 ) -> list[Evaluated]:
     """What evolution evaluated in every leaf, on validation accuracy. params: leaves [K, ...].
 

@@ -115,7 +115,7 @@ def test_every_selector_takes_from_every_leaf_and_goes_on_between_leaves(
         return watched[-1].view
 
     monkeypatch.setattr(leaves, "single_view", watch)
-    found = search_leaves(by, states, parent, masks, config, (SEARCH, 0), keeping(kept))
+    found = search_leaves(by, states, masks, config, (SEARCH, 0), keeping(kept), parent=parent)
     assert len(found) == len(kept) == 2
     for history, mask, seen in zip(found, masks, watched, strict=True):
         taken = history.taken
@@ -127,7 +127,7 @@ def test_every_selector_takes_from_every_leaf_and_goes_on_between_leaves(
         assert rehearsed.tunings == seen.narrowed
         assert rehearsed.evaluations <= BUDGET
     del kept[1,]  # killed after the first leaf
-    resumed = search_leaves(by, states, parent, masks, config, (SEARCH, 0), keeping(kept))
+    resumed = search_leaves(by, states, masks, config, (SEARCH, 0), keeping(kept), parent=parent)
     assert len(watched) == 3
     for one, other in zip(found, resumed, strict=True):
         assert one.taken == other.taken
@@ -139,7 +139,7 @@ def test_leaves_are_compared_by_accuracies_of_random_ones_and_by_the_parent(cont
     search = replace(by.config.search, leaf="mean", leaf_bias=True, population=2)
     by = by._replace(config=replace(by.config, search=search))
     states, masks = trained("darts")[0], tree.masks()
-    found = search_leaves(by, states, parent, masks, search, (SEARCH, 0), QUIET)
+    found = search_leaves(by, states, masks, search, (SEARCH, 0), QUIET, parent=parent)
     scored = stages.score_paths(by, states.subnet.params, [history.op_ids for history in found])
     common = stages.score_paths(by, parallel.copies(parent, 2), [history.op_ids[:2] for history in found], 1)
     for history, scores, by_parent in zip(found, scored, common, strict=True):
@@ -199,7 +199,7 @@ def test_recalibrated_statistics_are_those_of_training_images(context, parent, t
         found[recalibrate] = np.concatenate(stages.score_paths(by, params, paths))
         expected = [by_hand(context, parent, 1, row, recalibrate) for row in np.concatenate(paths)]
         np.testing.assert_allclose(found[recalibrate], expected, atol=1e-4)
-        searched = stages.search(by, params, None, tree.masks(), by.config.search, (SEARCH, 0), QUIET)
+        searched = stages.search(by, params, tree.masks(), by.config.search, (SEARCH, 0), QUIET, parent=None)
         assert sorted(np.concatenate([of.scores for of in searched])) == sorted(found[recalibrate].astype(float))
     assert (found[0] != found[1]).any()
 

@@ -109,12 +109,15 @@ def test_followed_cells_are_scored_by_the_leaf_that_holds_them_every_few_epochs(
 
 def test_the_search_evaluates_what_the_leaves_hold_up_to_the_budget(context, tree, params, by_hand) -> None:
     masks = tree.masks()
-    whole = few_shot.search(context, params, None, masks, context.config.search, (SEARCH, 0), QUIET)
+    whole = few_shot.search(context, params, masks, context.config.search, (SEARCH, 0), QUIET, parent=None)
     assert [sorted(map(tuple, history.op_ids.tolist())) for history in whole] == [[(1, 1), (1, 2)], [(2, 1), (2, 2)]]
     for leaf, history in enumerate(whole):
         assert history.scores.tolist() == pytest.approx([by_hand(leaf, row) for row in history.op_ids], abs=1e-4)
     one = replace(context.config.search, budget=1)
-    assert [len(h.scores) for h in few_shot.search(context, params, None, masks, one, (SEARCH, 0), QUIET)] == [1, 1]
+    assert [len(h.scores) for h in few_shot.search(context, params, masks, one, (SEARCH, 0), QUIET, parent=None)] == [
+        1,
+        1,
+    ]
 
 
 def test_the_parent_scores_the_first_generation_once_and_a_search_goes_on_with_that(
@@ -125,18 +128,18 @@ def test_the_parent_scores_the_first_generation_once_and_a_search_goes_on_with_t
     score_paths = few_shot.score_paths
     monkeypatch.setattr(few_shot, "score_paths", lambda *given: scored.append(given[1]) or score_paths(*given))
     parent = parallel.item(params, 1)
-    whole = few_shot.search(context, params, parent, masks, config, (SEARCH, 0), keeping(kept))
+    whole = few_shot.search(context, params, masks, config, (SEARCH, 0), keeping(kept), parent=parent)
     assert len(scored) == 3 and [len(history.scores) for history in whole] == [2, 2]  # two generations, and the parent
     for history in whole:
         assert history.parent.tolist() == pytest.approx([by_hand(1, history.op_ids[0])], abs=1e-4)
     del kept[1,]  # killed within the second generation
-    again = few_shot.search(context, params, None, masks, config, (SEARCH, 0), keeping(kept))
+    again = few_shot.search(context, params, masks, config, (SEARCH, 0), keeping(kept), parent=None)
     assert jax.tree.map(np.ndarray.tolist, again) == jax.tree.map(np.ndarray.tolist, whole) and len(scored) == 4
-    plain = few_shot.search(context, params, None, masks, replace(config, leaf_bias=False), (SEARCH, 0), QUIET)
+    plain = few_shot.search(context, params, masks, replace(config, leaf_bias=False), (SEARCH, 0), QUIET, parent=None)
     assert not any(len(history.parent) for history in plain)
     assert [h.op_ids.tolist() for h in plain] == [h.op_ids.tolist() for h in whole]
     one = jax.tree.map(lambda leaf: leaf[:1], params)
-    (alone,) = few_shot.search(context, one, None, masks[:1], config, (SEARCH, 0), QUIET)
+    (alone,) = few_shot.search(context, one, masks[:1], config, (SEARCH, 0), QUIET, parent=None)
     assert not len(alone.parent)  # one leaf is compared with none
     counted = build_contender(context, "ours", "method", tree, params, whole, 77)
     assert counted.evaluations == 4 + 2

@@ -16,7 +16,6 @@ from hashlib import sha256
 from pathlib import Path
 from typing import Annotated
 
-import jax
 import tyro
 from rich import box
 from rich.console import Console
@@ -25,7 +24,8 @@ from rich.table import Table
 from jaxnas.benchmarks import read_table
 from jaxnas.config import to_dict
 from jaxnas.console import GOES_ON, cli_main, parse_preset
-from jaxnas.data import load
+from jaxnas.distributed import parallel
+from jaxnas.few_shot.images import load_and_warn
 from jaxnas.few_shot.presets import ABOUT
 from jaxnas.few_shot.presets import PRESETS as RUNS
 from jaxnas.few_shot.run_context import prepare
@@ -54,12 +54,11 @@ def run(command: Command, show: Progress) -> list[Row]:
     config, path = command.config, command.workdir
     space = validate_ceilings(config)
     table = None if config.run.truth.table is None else read_table(space, config.run.truth.table)
-    dataset = load(config.run.data, config.run.seed)
+    dataset = load_and_warn(config.run.data, config.run.seed)
     context = prepare(config.run, dataset)
     if table is not None:
         table.check(config.run.data.name)
-    if config.run.quick_compile:
-        jax.config.update("jax_disable_most_optimizations", True)
+    parallel.use_quick_compile(config.run.quick_compile)
     digest = sha256(dataset.train.images.tobytes() + dataset.valid.images.tobytes()).hexdigest()
     with open_workdir(path, to_dict(config), {"images": digest}, MAY_CHANGE):
         stages = partial(open_stage, path, note=note, show=show)

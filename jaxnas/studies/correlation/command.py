@@ -22,8 +22,8 @@ from rich.table import Table
 from jaxnas import benchmarks
 from jaxnas.config import DataConfig, NetConfig, to_dict
 from jaxnas.console import GOES_ON, cli_main, parse_preset
-from jaxnas.data import load
 from jaxnas.distributed.parallel import use_wide_vectors
+from jaxnas.few_shot.images import load_and_warn
 from jaxnas.spaces import Architecture
 from jaxnas.studies.correlation.config import CorrelationConfig
 from jaxnas.studies.correlation.run import (
@@ -78,7 +78,7 @@ def run(command: Command, show: Progress) -> list[dict[str, Any]]:
     table = benchmarks.read_table(space, command.benchmark)
     truth = command.truth or config.data.name
     table.check(truth)
-    dataset = load(config.data, config.seed)
+    dataset = load_and_warn(config.data, config.seed)
     inputs = {"table": table.source, "table_sha256": table.sha256, "truth": truth}
     with open_workdir(command.workdir, to_dict(config), inputs) as workdir:
         drawn = drawn_architectures(config)

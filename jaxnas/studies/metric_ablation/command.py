@@ -20,7 +20,6 @@ from hashlib import sha256
 from pathlib import Path
 from typing import Annotated
 
-import jax
 import tyro
 from rich import box
 from rich.console import Console
@@ -28,7 +27,8 @@ from rich.table import Table
 
 from jaxnas.config import SplitConfig, to_dict
 from jaxnas.console import GOES_ON, cli_main, parse_preset
-from jaxnas.data import load
+from jaxnas.distributed import parallel
+from jaxnas.few_shot.images import load_and_warn
 from jaxnas.few_shot.presets import PRESETS as RUNS
 from jaxnas.report.document import write_page
 from jaxnas.report.format import note
@@ -96,9 +96,8 @@ def run(command: Command, show: Progress) -> tuple[Tables, list[str]]:
     """Measures what is missing and writes all files; the tables and the sentences of the page. Raises UserError."""
     config, path = command.config, command.workdir
     space = validate_metric_ablation(config)
-    if config.quick_compile:
-        jax.config.update("jax_disable_most_optimizations", True)
-    dataset = load(config.data, config.seeds[0])
+    parallel.use_quick_compile(config.quick_compile)
+    dataset = load_and_warn(config.data, config.seeds[0])
     context = prepare_ablation(config, dataset)
     digest = sha256(dataset.train.images.tobytes()).hexdigest()
     with open_workdir(path, to_dict(config), {"images": digest}, ("metrics", "strategy", "data.root")):

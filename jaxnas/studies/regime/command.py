@@ -16,7 +16,6 @@ from hashlib import sha256
 from pathlib import Path
 from typing import Annotated
 
-import jax
 import tyro
 from rich import box
 from rich.console import Console
@@ -25,7 +24,8 @@ from rich.table import Table
 from jaxnas.benchmarks import read_table
 from jaxnas.config import to_dict
 from jaxnas.console import GOES_ON, cli_main, parse_preset
-from jaxnas.data import load
+from jaxnas.distributed import parallel
+from jaxnas.few_shot.images import load_and_warn
 from jaxnas.few_shot.presets import ABOUT
 from jaxnas.few_shot.presets import PRESETS as RUNS
 from jaxnas.few_shot.run_context import prepare
@@ -75,12 +75,11 @@ def run(command: Command, show: Progress) -> list[Row]:
     table = read_table(space, Path(str(config.run.truth.table)))
     table.check(config.run.data.name)
     own = sorted({seed_of(config, IMAGES, seed) for seed in config.seeds})
-    images = {seed: load(config.run.data, seed) for seed in own}
+    images = {seed: load_and_warn(config.run.data, seed) for seed in own}
     run_context = {seed: prepare(config.run, of) for seed, of in images.items()}
     context = run_context[config.seeds[0]]
     check_images(context.train, context.valid, config.recalibrate, 0)
-    if config.run.quick_compile:
-        jax.config.update("jax_disable_most_optimizations", True)
+    parallel.use_quick_compile(config.run.quick_compile)
     parts = [part.images.tobytes() for of in images.values() for part in (of.train, of.valid)]
     truth = table.query(uniform_cells(context), config.run.data.name)
     inputs = {"images": sha256(b"".join(parts)).hexdigest(), "truth": sha256(truth.tobytes()).hexdigest()}

@@ -18,7 +18,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Any
 
-import jax
 import tyro
 from rich import box
 from rich.console import Console
@@ -26,7 +25,8 @@ from rich.table import Column, Table
 
 from jaxnas.benchmarks import read_table
 from jaxnas.console import GOES_ON, cli_main, interval, parse_preset
-from jaxnas.data import load
+from jaxnas.distributed import parallel
+from jaxnas.few_shot.images import load_and_warn
 from jaxnas.report.document import write_page
 from jaxnas.report.format import note, read_csv
 from jaxnas.studies.frame import run_shown
@@ -63,9 +63,8 @@ def run(command: Command, show: Progress) -> tuple[Rows, Rows]:
     space = validate_study(config)
     scopes = scopes_of(space, command.splits, command.split, config.data.name, command.leaf)
     table = None if config.table is None else read_table(space, config.table)
-    if config.quick_compile:
-        jax.config.update("jax_disable_most_optimizations", True)
-    dataset = load(config.data, config.seeds[0])
+    parallel.use_quick_compile(config.quick_compile)
+    dataset = load_and_warn(config.data, config.seeds[0])
     found = run_study(config, command.workdir, dataset, table, scopes, note, show)
     tables = [read_csv(command.workdir / f"{name}.csv") for name in ("cells", "supernets", "summary")]
     write_page(command.workdir / "report.html", study_page(*tables))

@@ -26,7 +26,6 @@ from functools import partial
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
-import jax
 import tyro
 from rich import box
 from rich.console import Console
@@ -35,8 +34,9 @@ from rich.table import Table
 from jaxnas.benchmarks import read_table
 from jaxnas.config import to_dict
 from jaxnas.console import GOES_ON, cli_main, interval, parse_preset
-from jaxnas.data import load
+from jaxnas.distributed import parallel
 from jaxnas.distributed.parallel import use_every_core
+from jaxnas.few_shot.images import load_and_warn
 from jaxnas.report.document import write_page
 from jaxnas.report.format import note, read_csv
 from jaxnas.studies.frame import run_shown
@@ -84,9 +84,8 @@ def run(command: Command, show: Progress) -> Rows:
         config = shard_of(config, *command.shard)
     trees = trees_of(space, config, command.trees)
     table = None if config.study.table is None else read_table(space, config.study.table)
-    if config.study.quick_compile:
-        jax.config.update("jax_disable_most_optimizations", True)
-    dataset = load(config.study.data, command.config.study.seeds[0])  # the same images in every shard
+    parallel.use_quick_compile(config.study.quick_compile)
+    dataset = load_and_warn(config.study.data, command.config.study.seeds[0])  # the same images in every shard
     if command.merge:
         rows = merge(config, command.workdir, command.merge, dataset, table, trees, note, show)
     else:
