@@ -25,6 +25,16 @@ jax.config.update("jax_compilation_cache_dir", str(Path(__file__).parent.parent 
 jax.config.update("jax_persistent_cache_min_compile_time_secs", 0.5)
 
 
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """What runs whole commands comes first, then what trains and probes, so that no long file is left for the end.
+
+    Workers take files in this order (--no-loadscope-reorder), each its next when it is done with one.
+    """
+    first = ("test_examples.py", "experiments", "few_shot", "distributed", "metrics")
+    rank = {name: place for place, name in enumerate(first)}
+    items.sort(key=lambda item: rank.get(item.path.relative_to(Path(__file__).parent).parts[0], len(first)))
+
+
 def pytest_collection_finish() -> None:
     """What was imported and collected stays: no search for garbage has to walk through it."""
     gc.collect()
