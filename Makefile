@@ -8,10 +8,10 @@ run: .venv/ready
 	$(BIN)/python -m experiments.few_shot digits --workdir out/digits
 
 test: .venv/tested lint
-	$(BIN)/python -m pytest -n 2 --dist loadfile
+	$(BIN)/python -m pytest -n 2 --dist loadfile --no-loadscope-reorder
 
 check: .venv/tested lint
-	$(BIN)/python -m pytest -n 2 --dist loadfile --ignore tests/experiments --ignore tests/test_examples.py
+	$(BIN)/python -m pytest -n 2 --dist loadfile --no-loadscope-reorder --ignore tests/experiments --ignore tests/test_examples.py
 
 lint: .venv/ready
 	$(BIN)/ruff check .

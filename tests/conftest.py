@@ -1,5 +1,6 @@
 """Settings of the whole suite and the small networks that tests share."""
 
+import gc
 import os
 from pathlib import Path
 
@@ -11,11 +12,33 @@ import pytest
 from jaxnas.nets import Network, build_network
 from jaxnas.spaces import NAS_BENCH_201, TOY, SearchSpace
 
-jax.config.update("jax_disable_most_optimizations", True)  # the suite compiles more than it computes
+# The suite compiles more than it computes. The former code generator of XLA's CPU backend takes a third of the time of
+# the newer one; commands in processes of their own inherit it.
+jax.config.update("jax_disable_most_optimizations", True)
+os.environ["XLA_FLAGS"] = f"{os.environ.get('XLA_FLAGS', '')} --xla_cpu_use_fusion_emitters=false".strip()
 jax.config.update("jax_num_cpu_devices", 4)
 jax.config.update("jax_numpy_rank_promotion", "raise")
+# Strict but where optax raises the betas of Adam to a whole number of steps: jaxnas/search/alpha.py and enas.py and
+# tests/experiments/test_peers.py allow it the promotion. Commands in processes of their own promote as for users.
+jax.config.update("jax_numpy_dtype_promotion", "strict")
 jax.config.update("jax_compilation_cache_dir", str(Path(__file__).parent.parent / ".cache" / "jax"))
 jax.config.update("jax_persistent_cache_min_compile_time_secs", 0.5)
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """What runs whole commands comes first, then what trains and probes, so that no long file is left for the end.
+
+    Workers take files in this order (--no-loadscope-reorder), each its next when it is done with one.
+    """
+    first = ("test_examples.py", "experiments", "few_shot", "distributed", "metrics")
+    rank = {name: place for place, name in enumerate(first)}
+    items.sort(key=lambda item: rank.get(item.path.relative_to(Path(__file__).parent).parts[0], len(first)))
+
+
+def pytest_collection_finish() -> None:
+    """What was imported and collected stays: no search for garbage has to walk through it."""
+    gc.collect()
+    gc.freeze()
 
 
 def small_network(space: SearchSpace, affine: bool = False, cells: int = 1) -> Network:

@@ -43,7 +43,8 @@ from jaxnas.splitting import EDGE_RULES, OBJECTIVES, TIES
 
 
 def weighed(network, space):
-    return scalar(lambda probe: (probe.choice * jnp.arange(1.0, 1 + len(probe.choice))).sum(), disconnected_value=-1.0)
+    weights = jnp.arange(1, 1 + len(space.edges))
+    return scalar(lambda probe: (probe.choice * weights).sum().astype(float), disconnected_value=-1.0)
 
 
 def convolutions(space):

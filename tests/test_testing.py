@@ -21,7 +21,8 @@ from jaxnas.types import UserError
 
 def weight(probe: Any) -> Any:
     """A number that tells choices apart, in both forms."""
-    return jnp.ravel(probe.choice).astype(jnp.float32)[0] + probe.choice.sum()
+    numbers = jnp.ravel(probe.choice).astype(jnp.float32)
+    return numbers[0] + numbers.sum()
 
 
 def signature(probe: Any) -> Any:
@@ -31,7 +32,8 @@ def signature(probe: Any) -> Any:
 def scored(value: Callable[[Any], Any], disconnected_value: float | None = None) -> Metric:
     """A metric that differs where an architecture is scored alone."""
     return scalar(
-        lambda probe: jnp.where(probe.edge < 0, value(jnp.ravel(probe.choice)[0] * 1.0), 1.0), disconnected_value
+        lambda probe: jnp.where(probe.edge < 0, value(jnp.ravel(probe.choice)[0].astype(jnp.float32)), 1.0),
+        disconnected_value,
     )
 
 
@@ -82,7 +84,8 @@ LOST = UNIFORM._replace(
 
 
 def even(state: Any, mask: Any) -> Any:
-    return mask / mask.sum(-1, keepdims=True)
+    open_ops = mask.astype(jnp.float32)
+    return open_ops / open_ops.sum(-1, keepdims=True)
 
 
 def changed(change: Callable[[Any], Any]) -> SearchAlgorithm:
@@ -121,7 +124,10 @@ def forwards(**change: Any) -> SearchAlgorithm:
         (forwards(coefficients=jnp.array([2.0])), "coefficients do not sum to 1"),
         (forwards(coefficients=jnp.array([1])), "coefficients must be float32 [1] in every step, they are int32 [1]"),
         (forwards(targets=jnp.zeros((1, 3, 2))), "targets must be finite [S, B, classes], they are (1, 3, 2)"),
-        (UNIFORM._replace(probabilities=lambda state, mask: mask * 0.5), "rows of probabilities do not sum to 1"),
+        (
+            UNIFORM._replace(probabilities=lambda state, mask: mask.astype(jnp.float32) / 2),
+            "rows of probabilities do not sum to 1",
+        ),
         (UNIFORM._replace(probabilities=lambda state, mask: jnp.full((2, 3), 1 / 3)), "closed operations are drawn"),
         (
             UNIFORM._replace(probabilities=lambda state, mask: even(state, mask)[0]),
@@ -136,7 +142,7 @@ def forwards(**change: Any) -> SearchAlgorithm:
         ),
         (
             UNIFORM._replace(
-                probabilities=lambda state, mask: even(state, mask) + mask * jnp.array([[-2.0, 1.0, 1.0]]),
+                probabilities=lambda state, mask: even(state, mask) + jnp.where(mask, jnp.array([[-2.0, 1, 1]]), 0),
                 sample=lambda key, state, mask: mask.argmax(-1).astype(jnp.int32),
             ),
             "probabilities are below 0 under the mask [[1, 1, 1], [1, 1, 1]]",

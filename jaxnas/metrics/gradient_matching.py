@@ -2,12 +2,11 @@
 
 from collections.abc import Callable
 
-import jax
 import jax.numpy as jnp
 import optax
 
 from jaxnas.metrics.base import Metric, Probe, Signature
-from jaxnas.metrics.weights import layers, loss_gradient
+from jaxnas.metrics.weights import layers, loss_gradient, masked
 from jaxnas.nets.network import Network
 from jaxnas.spaces.base import SearchSpace
 from jaxnas.types import Array
@@ -36,7 +35,7 @@ def gradient_matching_by_filter(network: Network, space: SearchSpace) -> Metric:
     def compare(a: Signature, b: Signature) -> Array:
         parts = [_filter_cosines(*pair) for pair in zip(layers(a), layers(b), strict=True)]
         cosines, counted = (sum(part[i] for part in parts) for i in range(2))
-        return cosines / jnp.maximum(counted, 1)
+        return cosines / jnp.maximum(counted, 1).astype(cosines.dtype)
 
     return Metric(_shared_gradient(network), compare, disconnected_value=0.0)
 
@@ -59,7 +58,7 @@ def cosine(a: Signature, b: Signature) -> Array:
 
 def _shared_gradient(network: Network) -> Callable[[Probe], Signature]:
     gradient = loss_gradient(network)
-    return lambda probe: jax.tree.map(jnp.multiply, gradient(probe), network.shared(probe.params, probe.edge))
+    return lambda probe: masked(gradient(probe), network.shared(probe.params, probe.edge))
 
 
 def _filter_cosines(a: Array, b: Array) -> tuple[Array, Array]:

@@ -13,7 +13,7 @@ import optax
 from jax import lax
 
 from jaxnas.metrics.base import Metric, Probe, halved, scalar
-from jaxnas.metrics.weights import build_loss, layers, loss_gradient, only_weights, total
+from jaxnas.metrics.weights import build_loss, layers, loss_gradient, masked, only_weights, total
 from jaxnas.nets.network import Network
 from jaxnas.spaces.base import SearchSpace
 from jaxnas.types import Array, Params
@@ -93,8 +93,7 @@ def l2_norm(network: Network, space: SearchSpace) -> Metric:
     """Sum over the layers that take part of the Euclidean norm of their weights."""
 
     def measure(probe: Probe) -> Array:
-        live = jax.tree.map(jnp.multiply, probe.params, network.live(probe.params, probe.choice))
-        return total(_norm, live)
+        return total(_norm, masked(probe.params, network.live(probe.params, probe.choice)))
 
     return scalar(measure, disconnected_value=0.0)
 

@@ -103,6 +103,7 @@ def _regions(key: jax.Array, features: Array) -> Array:
     layers, height, batch, width, channels = features.shape
     active = (features > 0).transpose(0, 2, 1, 3, 4).reshape(layers, batch, -1)
     chosen = jax.random.randint(key, (SETS, UNITS), 0, height * width * channels)
-    codes = jnp.sum(active[:, :, chosen] << jnp.arange(UNITS, dtype=jnp.int32)[None, None, None, :], -1)  # [N, B, SETS]
+    places = jnp.arange(UNITS, dtype=jnp.int32)[None, None, None, :]
+    codes = jnp.sum(active[:, :, chosen].astype(jnp.int32) << places, -1)  # [N, B, SETS]
     ordered = lax.sort(codes, dimension=1)
     return 1 + (ordered[:, 1:] != ordered[:, :-1]).sum(1).astype(jnp.float32).mean(1)

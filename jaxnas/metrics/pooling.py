@@ -56,11 +56,11 @@ def _mean(values: Array, shares: Array) -> Array:
 
 def _standardised(values: Array, compared: Array) -> Array:
     """[..., O] less their mean, over their deviation, both of those that take part; 0 where all are equal."""
-    counted = compared.reshape(*(1,) * (values.ndim - 1), -1)
-    number = counted.sum() + (counted.sum() == 0)
+    counted = compared.reshape(*(1,) * (values.ndim - 1), -1).astype(values.dtype)
+    number = counted.sum().clip(1)
     centred = values - (values * counted).sum(-1, keepdims=True) / number
     deviation = ((centred**2 * counted).sum(-1, keepdims=True) / number) ** 0.5
-    return centred / (deviation + (deviation == 0))
+    return centred / (deviation + (deviation == 0).astype(values.dtype))
 
 
 def _ranks(values: Array, compared: Array) -> Array:
@@ -68,4 +68,4 @@ def _ranks(values: Array, compared: Array) -> Array:
     counted = compared.reshape(*(1,) * values.ndim, -1)
     below = (values[..., None, :] < values[..., :, None]) & counted
     equal = (values[..., None, :] == values[..., :, None]) & counted
-    return below.sum(-1) + 0.5 * (equal.sum(-1) - 1)
+    return below.sum(-1).astype(values.dtype) + 0.5 * (equal.sum(-1) - 1).astype(values.dtype)

@@ -11,7 +11,7 @@ from jax import lax
 
 from jaxnas.metrics.base import Metric, Probe, Signature, measure_together, refusal, settle
 from jaxnas.metrics.pooling import Values, gathered, pooled
-from jaxnas.search.sampling import sample_until
+from jaxnas.search.sampling import even, sample_until
 from jaxnas.spaces.base import SearchSpace
 from jaxnas.types import Array, Choice, Key, Params, UserError
 
@@ -57,7 +57,7 @@ def uniform_background(space: SearchSpace) -> Background:
 
     def draw(key: Key, mask: Array, edge: Array) -> Choice:
         del key, edge
-        return mask / mask.sum(-1, keepdims=True)
+        return even(mask)
 
     return draw
 
@@ -158,7 +158,7 @@ def edge_similarity(
     def similarity(key: Key, params: Params, mask: Array, edge: Array, *batches: Array) -> tuple[Array, Array]:
         found = readings(key, params, mask, edge, *batches)
         compared = space.comparable(jnp.asarray(mask))[edge]
-        counts = counted(found.connected, compared)
+        counts = counted(found.connected, compared).astype(jnp.float32)
         return pooled(metric, found.values, counts / jnp.maximum(counts.sum(), 1), compared), compared
 
     return similarity

@@ -63,8 +63,9 @@ def _counted(space: SearchSpace, values: np.ndarray) -> Metric:
         probed = (jnp.arange(len(space.edges)) == probe.edge) | (probe.edge < 0)
         open_ops = jnp.where(probed[:, None], chosen != 0, probe.mask)  # [E, O]
         inside = open_ops[jnp.arange(len(space.edges))[None, :], every].all(1)
+        count = inside.sum().astype(jnp.float32)
         # Of differences from the mean of the space, so that float32 keeps small ones.
-        return values.mean() + jnp.sum(jnp.where(inside, values - values.mean(), 0.0)) / inside.sum()
+        return values.mean() + jnp.sum(jnp.where(inside, values - values.mean(), 0.0)) / count
 
     # Counts that differ by less are equal but for rounding: what ties in arithmetic ties here.
     grain = float(np.diff(np.unique(values)).min()) * FINEST

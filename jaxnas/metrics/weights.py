@@ -29,7 +29,12 @@ def is_weight(path: Any) -> bool:
 
 def only_weights(tree: Params) -> Params:
     """The same tree with zeros for norms and biases."""
-    return jax.tree_util.tree_map_with_path(lambda path, leaf: leaf * is_weight(path), tree)
+    return jax.tree_util.tree_map_with_path(lambda path, leaf: leaf * float(is_weight(path)), tree)
+
+
+def masked(tree: Params, kept: Params) -> Params:
+    """The tree with zeros where `kept`, a congruent tree of bool that broadcasts, says no."""
+    return jax.tree.map(lambda leaf, of: leaf * of.astype(leaf.dtype), tree, kept)
 
 
 def total(function: Callable[..., Array], *trees: Params) -> Array:

@@ -53,7 +53,8 @@ def begin(key: Key, space: SearchSpace, logits: Logits) -> AlphaState:
 def descend(state: AlphaState, mask: Array, gradient: Array, logits: Logits) -> AlphaState:
     """One step of Adam on a gradient of the mask's shape; logits of what is closed do not move, not even by decay."""
     decayed = jnp.where(mask, state.alpha, 0.0)  # or the moments of closed ones would fill up
-    updates, opt = adam(logits).update(jnp.where(mask, gradient, 0.0), state.opt, decayed)
+    with jax.numpy_dtype_promotion("standard"):  # optax raises the betas to a whole number of steps
+        updates, opt = adam(logits).update(jnp.where(mask, gradient, 0.0), state.opt, decayed)
     return AlphaState(jnp.where(mask, state.alpha + updates, state.alpha), opt)
 
 

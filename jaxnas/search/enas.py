@@ -69,7 +69,9 @@ def enas(space: SearchSpace, samples: int = 5) -> SearchAlgorithm:
             drawn = jax.vmap(draw, (0, None, None))(keys, controller, mask)
             return -jnp.mean(drawn.log_probability * (rewards - baseline))
 
-        updates, opt = OPTIMIZER.update(jax.grad(loss)(state.controller), state.opt)
+        gradient = jax.grad(loss)(state.controller)
+        with jax.numpy_dtype_promotion("standard"):  # optax raises the betas to a whole number of steps
+            updates, opt = OPTIMIZER.update(gradient, state.opt)
         return EnasState(optax.apply_updates(state.controller, updates), opt, baseline, state.updates + 1)
 
     def probabilities(state: EnasState, mask: Array) -> Array:

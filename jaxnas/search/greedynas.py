@@ -8,7 +8,7 @@ import optax
 from jax import lax
 
 from jaxnas.search.base import Forwards, Schedule, SearchAlgorithm, StepContext, mean_of
-from jaxnas.search.sampling import sample_connected
+from jaxnas.search.sampling import even, sample_connected
 from jaxnas.spaces.base import SearchSpace
 from jaxnas.types import Array, Key, Params
 
@@ -66,7 +66,7 @@ def greedynas(
     def probabilities(state: GreedyState, mask: Array) -> Array:
         filled = jnp.isfinite(state.losses)
         shares = jnp.mean(jax.nn.one_hot(state.pool, space.shape[1]), 0, where=filled[:, None, None])
-        return jnp.where(filled.any(), shares, mask / mask.sum(-1, keepdims=True))
+        return jnp.where(filled.any(), shares, even(mask))
 
     return SearchAlgorithm(init, forwards, update, probabilities, paths + kept)
 

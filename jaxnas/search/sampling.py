@@ -21,6 +21,12 @@ def sample_connected(key: Key, space: SearchSpace, mask: Array) -> Array:
     return sample_until(key, mask, space.connected)
 
 
+def even(mask: Array) -> Array:
+    """Equal probabilities for the open operations of each edge, float32 [E, O]."""
+    open_ops = jnp.asarray(mask, jnp.float32)
+    return open_ops / open_ops.sum(-1, keepdims=True)
+
+
 def sample_until(key: Key, mask: Array, accept: Callable[[Array], Array]) -> Array:
     """As `sample_connected`, until `accept(op_ids) -> bool []`."""
 

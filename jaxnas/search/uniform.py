@@ -4,7 +4,7 @@ import jax
 import jax.numpy as jnp
 
 from jaxnas.search.base import Forwards, SearchAlgorithm, StepContext, one
-from jaxnas.search.sampling import CLOSED, sample_connected
+from jaxnas.search.sampling import CLOSED, even, sample_connected
 from jaxnas.spaces.base import SearchSpace
 from jaxnas.types import Array, Key, Params
 
@@ -18,7 +18,7 @@ def _init(key: Key, mask: Array, params: Params) -> Nothing:
 
 def _even(state: Nothing, mask: Array) -> Array:
     del state
-    return mask / mask.sum(-1, keepdims=True)
+    return even(mask)
 
 
 def uniform(space: SearchSpace) -> SearchAlgorithm:
@@ -47,6 +47,7 @@ def fairnas(space: SearchSpace) -> SearchAlgorithm:
         order = jnp.argsort(-jnp.where(mask, jax.random.uniform(key, mask.shape), CLOSED), axis=-1)  # [E, O]
         places = operations[:, None] % counts[None, :]  # [S, E]
         paths = jnp.take_along_axis(order.T, places, axis=0).astype(jnp.int32)
-        return Forwards(paths, (operations < counts.max()) / counts.max())
+        most = counts.max()
+        return Forwards(paths, (operations < most).astype(jnp.float32) / most.astype(jnp.float32))
 
     return SearchAlgorithm(_init, forwards, None, _even, passes=len(space.ops))

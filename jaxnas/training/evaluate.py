@@ -45,7 +45,8 @@ def build_evaluate(network: Network, pipeline: Pipeline) -> Callable[..., Array]
                 return correct + (logits.argmax(-1) == batch.labels).sum(), None
 
             correct, _ = lax.scan(count, jnp.zeros((), jnp.int32), batches)
-            return 100.0 * correct / jnp.sum(batches.labels >= 0)
+            counted = jnp.sum(batches.labels >= 0)
+            return 100.0 * correct.astype(jnp.float32) / counted.astype(jnp.float32)
 
         return lax.map(one, choices)
 
@@ -70,7 +71,8 @@ def build_validate(network: Network, pipeline: Pipeline) -> Callable[[Choice, Pa
             return Validation(total.accuracy + correct, total.loss + cross_entropy(logits, batch.labels)), None
 
         total, _ = lax.scan(add, Validation(jnp.zeros((), jnp.int32), jnp.zeros(())), batches)
-        return Validation(100.0 * total.accuracy / batches.labels.size, total.loss / len(batches.labels))
+        accuracy = 100.0 * total.accuracy.astype(jnp.float32) / batches.labels.size
+        return Validation(accuracy, total.loss / len(batches.labels))
 
     return validate
 

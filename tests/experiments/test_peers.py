@@ -195,7 +195,8 @@ def test_a_bilevel_step_moves_alpha_and_weights_as_ours(model, params, alpha_gra
     moments, alpha_optimizer = adam.init(alpha), steps.build_alpha_optimizer(leaf)
     for _ in range(2):
         gradient = alpha_gradient(alpha, state.params, state.opt, clip, 0.0)
-        updates, moments = adam.update(gradient, moments, alpha)
+        with jax.numpy_dtype_promotion("standard"):  # for optax
+            updates, moments = adam.update(gradient, moments, alpha)
         alpha = alpha + updates
         state = step(state.replace(mask=jax.nn.softmax(alpha)), TRAIN[0], clip)
         steps.bilevel_step(model, optimizer, leaf, alpha_optimizer, TRAIN[1], VALID[1], RATE, clip)

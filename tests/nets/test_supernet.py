@@ -112,8 +112,8 @@ def test_initial_statistics_are_zero_and_one(toy, batch) -> None:
     assert jax.tree.structure(used) == jax.tree.structure(stats)
 
 
-def test_a_disconnected_path_has_a_constant_output(cell201, params, batch) -> None:
-    logits = jax.jit(cell201.forward)(params, batch[0], jnp.array([3, 3, 3, 0, 0, 0], jnp.int32))[0]
+def test_a_disconnected_path_has_a_constant_output(compiled, params, batch) -> None:
+    logits = compiled(params, *batch, jnp.array([3, 3, 3, 0, 0, 0], jnp.int32))[0]
     np.testing.assert_allclose(logits, jnp.broadcast_to(logits[:1], logits.shape), atol=1e-6)
 
 
