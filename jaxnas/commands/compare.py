@@ -8,6 +8,7 @@ Below it each contender less the method of the first run, paired by seed, and ta
 seeds, and the same cells with the same truth. Such runs differ in their metric or edges, say.
 """
 
+import os
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -80,8 +81,17 @@ def rows(path: Path, by_seed: dict[int, Run]) -> list[dict[str, Any]]:
     return [{**common, **_fields(contender)} for contender in result.contenders or (alone,)]
 
 
+def labels(found: Sequence[dict[str, Any]]) -> dict[str, str]:
+    """How the tables name each run: without the folders that all have in common."""
+    paths = dict.fromkeys(row["run"] for row in found)
+    common = os.path.commonpath(paths) if len(paths) > 1 else ""
+    shorter = {path: os.path.relpath(path, common) if common else path for path in paths}
+    return {path: Path(path).name if short == "." else short for path, short in shorter.items()}
+
+
 def table(found: Sequence[dict[str, Any]]) -> Table:
     """All rows, accuracies in percent with the interval below; what is of the whole run stands in its first row."""
+    named = labels(found)
     shown = Table(
         *(Column(name, overflow="fold") for name in ("run", "contender")), box=box.SIMPLE, padding=(0, 1, 0, 0)
     )
@@ -93,22 +103,25 @@ def table(found: Sequence[dict[str, Any]]) -> Table:
             shown.add_section()
         seeds = f"{row['data']}\n{row['seeds']} seed{'s' if row['seeds'] > 1 else ''}"
         values = [estimate(_estimate(row, name), 3 if name == "kendall" else 2).replace(" ", "\n") for name in MEASURES]
-        texts = f"{row['run']}\n{seeds}" if first else "", row["contender"], *values
+        texts = f"{named[row['run']]}\n{seeds}" if first else "", row["contender"], *values
         shown.add_row(*map(Text, (*texts, count(row["images"]), f"{row['seconds']:.0f}" if first else "")))
     return shown
 
 
 def apart(found: Sequence[dict[str, Any]]) -> Table:
     """The differences from the method of the first run, of the rows that have any."""
-    title = f"less {found[0]['contender']} of {found[0]['run']}, paired by seed"
+    named = labels(found)
+    title = f"less {found[0]['contender']} of {named[found[0]['run']]}, paired by seed"
     names = (Column(name, overflow="fold") for name in ("run", "contender"))
     shown = Table(*names, title=title, box=box.SIMPLE, title_justify="left")
     for name in APART.values():
         shown.add_column(name, justify="right", no_wrap=True)
     for row in found:
         if any(row[name] is not None for name in APART):
-            values = [estimate(_estimate(row, name), 3 if "kendall" in name else 2) for name in APART]
-            shown.add_row(*map(Text, (row["run"], row["contender"], *values)))
+            values = [
+                estimate(_estimate(row, name), 3 if "kendall" in name else 2).replace(" ", "\n", 1) for name in APART
+            ]
+            shown.add_row(*map(Text, (named[row["run"]], row["contender"], *values)))
     return shown
 
 
