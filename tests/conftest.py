@@ -18,8 +18,9 @@ jax.config.update("jax_disable_most_optimizations", True)
 os.environ["XLA_FLAGS"] = f"{os.environ.get('XLA_FLAGS', '')} --xla_cpu_use_fusion_emitters=false".strip()
 jax.config.update("jax_num_cpu_devices", 4)
 jax.config.update("jax_numpy_rank_promotion", "raise")
-# Strict but where optax raises the betas of Adam to a whole number of steps: jaxnas/search/alpha.py and enas.py and
-# tests/experiments/test_peers.py allow it the promotion. Commands in processes of their own promote as for users.
+# Strict, with two exceptions: optax raises the betas of Adam to a whole number of steps (jaxnas/search/alpha.py and
+# enas.py, tests/experiments/test_peers.py), and tests/search/test_second_order.py is of float64 with rates of float32.
+# Commands in processes of their own promote as for users.
 jax.config.update("jax_numpy_dtype_promotion", "strict")
 jax.config.update("jax_compilation_cache_dir", str(Path(__file__).parent.parent / ".cache" / "jax"))
 jax.config.update("jax_persistent_cache_min_compile_time_secs", 0.5)

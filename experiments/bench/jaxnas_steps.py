@@ -14,6 +14,7 @@ from experiments.bench.timing import Call
 from jaxnas.config import OptimizerConfig
 from jaxnas.nets import Network, build_network
 from jaxnas.search.darts import darts
+from jaxnas.search.sampling import even
 from jaxnas.training import SubnetState, build_optimizer, build_step, initial_weights, new_state
 from jaxnas.training.bilevel import build_bilevel_step
 from jaxnas.types import Array, Key, Params
@@ -53,7 +54,7 @@ def mixed(setting: Setting) -> Program:
 
     def uniform(key: Key, mask: Array) -> Array:
         del key
-        return mask / mask.sum(-1, keepdims=True)  # from data: the compiler must not know that no weight is 0
+        return even(mask)  # from data: the compiler must not know that no weight is 0
 
     step = build_step(build(setting), unchanged, OptimizerConfig(), uniform)
     return Program(lambda state, items: lax.scan(step, state, items), lambda: _start(setting), _to_jax(setting))

@@ -94,7 +94,7 @@ def gradients(clip) -> list:
 
 @pytest.mark.parametrize("clip", CLIPS.values(), ids=CLIPS)
 def test_second_order_is_the_gradient_of_the_bilevel_objective(clip: float) -> None:
-    with jax.enable_x64(True):
+    with jax.enable_x64(True), jax.numpy_dtype_promotion("standard"):  # rates stay float32
         exactly, differences, halved = map(np.asarray, gradients(clip))
     expected = by_hand(clip)
     np.testing.assert_allclose(exactly, expected, atol=1e-8)
