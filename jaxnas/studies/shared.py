@@ -37,3 +37,18 @@ def trained_of(
 ) -> Trained:
     """One supernet, leaves [1, ...], as a selector sees it, by the settings of a study."""
     return one_shot.trained_of(context, programs, judges, state, config.recalibrate, config.tune_epochs)
+
+
+def view_of(
+    context: RunContext,
+    config: StudyConfig,
+    programs: SearchPrograms,
+    judges: Evaluators,
+    states: Searching | None,
+    number: int,
+) -> Trained | None:
+    """Supernet `number` of `states`, leaves [K, ...], as `trained_of`; None where it diverged. No states: all did."""
+    one = None if states is None else one_shot.single(states, number)
+    if one is None or not all(bool(np.isfinite(leaf).all()) for leaf in jax.tree.leaves(one.subnet.params)):
+        return None
+    return trained_of(context, config, programs, judges, one)

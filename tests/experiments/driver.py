@@ -61,6 +61,13 @@ def _die() -> None:
     os.kill(os.getpid(), signal.SIGKILL)
 
 
+def _tear(path: Path, line: str) -> None:
+    """Killed when half of a line is written."""
+    with open(path, "a", encoding="utf-8") as handle:
+        handle.write(line[: len(line) // 2])
+    _die()
+
+
 def _none(workdir: Path) -> After:
     return lambda stage, done: None
 
@@ -79,10 +86,7 @@ def _line(workdir: Path, stage: str, number: str) -> After:
 
     def half(path: Path, rows: list[dict[str, Any]]) -> None:
         if rows and rows[0]["stage"] == stage and int(number) in (rows[0].get("epoch"), rows[0].get("generation")):
-            text = json.dumps(rows[0])
-            with open(path, "a", encoding="utf-8") as handle:
-                handle.write(text[: len(text) // 2])
-            _die()
+            _tear(path, json.dumps(rows[0]))
         whole(path, rows)
 
     stages.append_rows = half
@@ -96,9 +100,7 @@ def _torn(workdir: Path, stage: str, number: str) -> After:
         start = json.dumps({"key": [stage]})[:-2]
         kept = path.read_text().splitlines() if path.exists() else []
         if line.startswith(start) and 1 + sum(of.startswith(start) for of in kept) == int(number):
-            with open(path, "a", encoding="utf-8") as handle:
-                handle.write(line[: len(line) // 2])
-            _die()
+            _tear(path, line)
         whole(path, line)
 
     journal.append_lines = half

@@ -3,6 +3,7 @@
 import csv
 import json
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -118,7 +119,7 @@ def test_parts_trained_alone_and_joined_are_the_whole(command, table, files, tmp
     for i, part in enumerate(parts):
         run(replace(command, workdir=part, shard=(i + 1, 2)), quiet)
         alone = [[j, 1] for j in range(i + 1)]
-        open_journal(part).once(["alone", "alone", 1, alone], lambda: [5.0, 5.0])
+        open_journal(part).once(["alone", "alone", 1, alone], partial(list, [5.0] * len(alone)))
     joined = run(replace(command, workdir=tmp_path / "all", merge=tuple(parts)), quiet)
     assert joined == table
 

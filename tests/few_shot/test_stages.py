@@ -114,10 +114,8 @@ def test_the_search_evaluates_what_the_leaves_hold_up_to_the_budget(context, tre
     for leaf, history in enumerate(whole):
         assert history.scores.tolist() == pytest.approx([by_hand(leaf, row) for row in history.op_ids], abs=1e-4)
     one = replace(context.config.search, budget=1)
-    assert [len(h.scores) for h in few_shot.search(context, params, masks, one, (SEARCH, 0), QUIET, parent=None)] == [
-        1,
-        1,
-    ]
+    found = few_shot.search(context, params, masks, one, (SEARCH, 0), QUIET, parent=None)
+    assert [len(history.scores) for history in found] == [1, 1]
 
 
 def test_the_parent_scores_the_first_generation_once_and_a_search_goes_on_with_that(

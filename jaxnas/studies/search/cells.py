@@ -1,17 +1,16 @@
 """Algorithms crossed with selectors, seeds and sub-spaces: every cell is one architecture and what it cost."""
 
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from functools import cache, partial
 from typing import Any, NamedTuple
 
-import jax
 import numpy as np
 
 from jaxnas.data import Dataset
 from jaxnas.few_shot.config import FewShotConfig
-from jaxnas.few_shot.one_shot import SearchPrograms, build_evaluators, build_search_programs, single
+from jaxnas.few_shot.one_shot import SearchPrograms, build_evaluators, build_search_programs
 from jaxnas.few_shot.run_context import RunContext, prepare
 from jaxnas.few_shot.run_context import validate_few_shot as check_few_shot
 from jaxnas.few_shot.validation import check_channels, check_images, scalar_metrics
@@ -20,8 +19,8 @@ from jaxnas.selection import SELECTORS, Trained
 from jaxnas.selection.magnitude import path_probabilities
 from jaxnas.spaces.base import SearchSpace
 from jaxnas.studies.search.config import StudyConfig
-from jaxnas.studies.shared import train_supernets, trained_of
-from jaxnas.training import NonFiniteLoss, Searching
+from jaxnas.studies.shared import train_supernets, view_of
+from jaxnas.training import NonFiniteLoss
 from jaxnas.types import Mask, Stages, UserError
 from jaxnas.workdir import Journal
 
@@ -83,9 +82,7 @@ def search_scopes(
     with an `error`.
     """
     base, settings = context.programs, context.config
-    judges_of = cache(
-        partial(build_evaluators, base, settings, score=config.score)
-    )  # shared by algorithms of one network
+    judges_of = cache(partial(build_evaluators, base, settings, score=config.score))  # shared by those of one network
     made: dict[str, SearchPrograms] = {}  # of each algorithm, for any length of training
     masks = np.stack([scope.mask for scope in scopes])
     items = [(seed, scope) for seed in config.seeds for scope in scopes]
@@ -107,27 +104,23 @@ def search_scopes(
             error = str(every_one)
         with stages(f"select_{name}_{epochs}") as stage:
             for number, (cell, (_, scope)) in enumerate(zip(cells, items, strict=True)):
-                view = None
-                if states is not None and is_finite(one := single(states, number)):
-                    view = trained_of(context, config, programs, judges, one)
+                view = cache(partial(view_of, context, config, programs, judges, states, number))
                 _record(journal, config, view, error, cell, scope)
                 stage.tell(number + 1, len(items), [])
 
 
-def is_finite(states: Searching) -> bool:
-    """Whether the weights are numbers."""
-    return all(bool(np.isfinite(leaf).all()) for leaf in jax.tree.leaves(states.subnet.params))
-
-
-def _record(journal: Journal, config: StudyConfig, view: Trained | None, error: str, cell: Row, scope: Scope) -> None:
-    """Keeps the rows of one supernet that the journal lacks; without a view of it, they hold the error."""
+def _record(
+    journal: Journal, config: StudyConfig, see: Callable[[], Trained | None], error: str, cell: Row, scope: Scope
+) -> None:
+    """Keeps the rows of one supernet that the journal lacks; where there is nothing to `see`, they hold the error."""
 
     def of_supernet() -> Row:
+        view = see()
         said = {"error": error} if view is None else {"error": "", **statistics(view, scope, config.ranked)}
         return {**cell, **said}
 
     def of_selector(selector: str) -> Row:
-        row = {**cell, "selector": selector}
+        row, view = {**cell, "selector": selector}, see()
         return {**row, **(_failed(error) if view is None else select(view, config, row, scope))}
 
     supernet, *units = _units(cell, config.selectors)

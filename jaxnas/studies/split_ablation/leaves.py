@@ -15,16 +15,16 @@ import jax.numpy as jnp
 import numpy as np
 
 from jaxnas.config import SplitConfig
-from jaxnas.few_shot.one_shot import begin, build_evaluators, build_search_programs, single, train_on
+from jaxnas.few_shot.one_shot import begin, build_evaluators, build_search_programs, train_on
 from jaxnas.few_shot.run_context import RunContext
 from jaxnas.search import ALGORITHMS
 from jaxnas.selection import Trained
 from jaxnas.spaces.base import SearchSpace
 from jaxnas.splitting import at_random, check_settings, grow
-from jaxnas.studies.search.cells import EPOCHS, Scope, is_finite, sample, select
+from jaxnas.studies.search.cells import EPOCHS, Scope, sample, select
 from jaxnas.studies.search.cells import validate_study as check_study
 from jaxnas.studies.search.config import StudyConfig
-from jaxnas.studies.shared import train_supernets, trained_of
+from jaxnas.studies.shared import train_supernets, view_of
 from jaxnas.studies.split_ablation.config import SplitAblationConfig
 from jaxnas.studies.split_ablation.grown import metric_of
 from jaxnas.training import NonFiniteLoss
@@ -153,17 +153,22 @@ def run_leaves(
             error = str(every_one)
         with stages(f"select_{name}") as stage:
             for number, leaf in enumerate(leaves):
-                view = None
-                if states is not None and is_finite(one := single(states, number)):
-                    view = trained_of(context, study, programs, judges, one)
+                view = partial(view_of, context, study, programs, judges, states, number)
                 journal.once(unit_of(name, leaf), partial(_row, context, study, view, error, name, leaf))
                 stage.tell(number + 1, len(leaves), [])
 
 
-def _row(context: RunContext, study: StudyConfig, view: Trained | None, error: str, algorithm: str, leaf: Leaf) -> Row:
+def _row(
+    context: RunContext,
+    study: StudyConfig,
+    see: Callable[[], Trained | None],
+    error: str,
+    algorithm: str,
+    leaf: Leaf,
+) -> Row:
     """What is kept of a leaf."""
     named = {"algorithm": algorithm, "split": leaf.split, "seed": leaf.seed, "leaf": leaf.number}
-    return {**named, **_taken(context, study, view, error, leaf)}
+    return {**named, **_taken(context, study, see(), error, leaf)}
 
 
 def _taken(context: RunContext, study: StudyConfig, view: Trained | None, error: str, leaf: Leaf) -> Row:
