@@ -9,8 +9,10 @@ import hashlib
 import json
 import logging
 import shutil
-from collections.abc import Iterator
+import sys
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -175,11 +177,24 @@ def _checkpointer() -> ocp.Checkpointer:
 
 @contextmanager
 def _without_log() -> Iterator[None]:
-    """Orbax logs a failure with its traceback before it raises it; it is told once, by who catches it."""
-    logger = logging.getLogger("absl")
-    level = logger.level
+    """Orbax logs a failure with its traceback before it raises it; it is told once, by who catches it.
+
+    Threads of a write that failed go on after that, and each finds the event loop of the write closed. This is not told
+    either, from then on.
+    """
+    logger, tasks, hook = logging.getLogger("absl"), logging.getLogger("asyncio"), sys.unraisablehook
+    levels = logger.level, tasks.level
     logger.setLevel(logging.CRITICAL)
+    tasks.setLevel(logging.CRITICAL)
+    sys.unraisablehook = partial(_unless_closed, hook)
     try:
         yield
     finally:
-        logger.setLevel(level)
+        logger.setLevel(levels[0])
+    tasks.setLevel(levels[1])
+    sys.unraisablehook = hook
+
+
+def _unless_closed(hook: Callable[[Any], Any], unraisable: Any) -> None:
+    if str(unraisable.exc_value) != "Event loop is closed":
+        hook(unraisable)

@@ -2,6 +2,8 @@
 
 import json
 import shutil
+import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +16,7 @@ from jaxnas.distributed import hosts
 from jaxnas.types import UserError
 from jaxnas.workdir.checkpoints import newest_checkpoint, save_checkpoint
 
+ROOT = Path(__file__).parent.parent.parent
 RECORD = {"seconds": 1.25, "metrics_bytes": 118}
 
 
@@ -176,3 +179,26 @@ def test_a_checkpoint_that_cannot_be_written_is_an_error_of_the_disk(tmp_path: P
     (tmp_path / "leaves").write_text("a file")
     with pytest.raises(OSError, match="leaves"):
         save_checkpoint(tmp_path / "leaves", 1, {"a": np.zeros(1)}, RECORD)
+
+
+# In a process of its own: the limit is the process's, and threads of the writer speak after the error was raised.
+FULL = """
+import resource, sys, time
+import numpy as np
+from pathlib import Path
+from jaxnas.workdir.checkpoints import save_checkpoint
+state = {f"w{i}": np.random.default_rng(i).normal(size=(300, 30)).astype(np.float32) for i in range(40)}
+resource.setrlimit(resource.RLIMIT_FSIZE, (3000, 3000))
+for done in range(1, 5):
+    try:
+        save_checkpoint(Path(sys.argv[1]), done, state, {})
+    except OSError as error:
+        print(str(error).split(" could not")[0])
+time.sleep(0.5)
+"""
+
+
+def test_a_full_disk_is_an_error_and_nothing_beside_it(tmp_path: Path) -> None:
+    ended = subprocess.run([sys.executable, "-c", FULL, str(tmp_path)], capture_output=True, text=True, cwd=ROOT)
+    assert ended.stdout.splitlines() == [f"checkpoint {tmp_path / str(done)}" for done in range(1, 5)]
+    assert (ended.returncode, ended.stderr) == (0, "")
