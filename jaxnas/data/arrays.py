@@ -1,13 +1,12 @@
 """Image arrays in one .npz file, read without pickle and with every claimed size checked before memory is taken."""
 
-import math
 import zipfile
 from pathlib import Path
 
 import numpy as np
-from numpy.lib import format as npy
 
 from jaxnas.data.split import Split
+from jaxnas.foreign import npz
 from jaxnas.types import UserError, truncated_repr
 
 FILE = "data.npz"
@@ -17,7 +16,6 @@ SPELLINGS = (  # part -> names of its images and labels
 )
 NAMES = "names"
 IMAGES, INTEGERS, TEXTS = ("u1",), ("i", "u"), ("U",)  # how numpy's code of the type begins, after the byte order
-LARGEST = 2**31  # bytes of one array; some 700,000 images of 32x32x3
 
 
 def read_arrays(root: Path, part: str) -> Split:
@@ -41,16 +39,18 @@ def read_arrays(root: Path, part: str) -> Split:
 
 
 def _read(archive: zipfile.ZipFile, path: Path, part: str) -> Split:
-    present = {name.removesuffix(".npy") for name in archive.namelist()}
+    present = npz.names_of(archive)
     spelling = next((s for s in SPELLINGS if present >= {*s["train"], *s["test"]}), None)
     if spelling is None:
         wanted = " or ".join(str([*s["train"], *s["test"]]) for s in SPELLINGS)
         raise UserError(f"{path} must hold {wanted}, and holds {truncated_repr(sorted(present))}")
-    shapes = {name: _claimed(archive, path, name, IMAGES) for name in (spelling["train"][0], spelling["test"][0])}
+    shapes = {
+        name: npz.claimed(archive, str(path), name, IMAGES)[0] for name in (spelling["train"][0], spelling["test"][0])
+    }
     one, other = shapes.values()
     if len(one) not in (3, 4) or one[1:] != other[1:] or 0 in (*one, *other):
         raise UserError(f"{path}: images must be [n, H, W, C] or [n, H, W] of one size, not {truncated_repr(shapes)}")
-    images = _array(archive, path, spelling[part][0], IMAGES)
+    images = npz.read_array(archive, str(path), spelling[part][0], IMAGES)
     train_labels = _labels(archive, path, spelling["train"][1], one[0])
     names = _names(archive, path) if NAMES in present else ()
     classes = len(names) or int(train_labels.max()) + 1
@@ -64,43 +64,14 @@ def _read(archive: zipfile.ZipFile, path: Path, part: str) -> Split:
 
 
 def _labels(archive: zipfile.ZipFile, path: Path, name: str, n: int) -> np.ndarray:
-    labels = _array(archive, path, name, INTEGERS)
+    labels = npz.read_array(archive, str(path), name, INTEGERS)
     if labels.shape not in ((n,), (n, 1)):
         raise UserError(f"{path}: {name} must have shape ({n},) or ({n}, 1), not {labels.shape}")
     return labels.reshape(n)
 
 
 def _names(archive: zipfile.ZipFile, path: Path) -> tuple[str, ...]:
-    names = _array(archive, path, NAMES, TEXTS)
+    names = npz.read_array(archive, str(path), NAMES, TEXTS)
     if names.ndim != 1 or not all(str(name).isprintable() for name in names):
         raise UserError(f"{path}: {NAMES} must be a list of printable texts, not {truncated_repr(names.tolist())}")
     return tuple(str(name) for name in names)
-
-
-def _claimed(archive: zipfile.ZipFile, path: Path, name: str, kinds: tuple[str, ...]) -> tuple[int, ...]:
-    """The shape in the header of an array. Raises UserError unless its type and its size in bytes are as they must."""
-    where, member = f"{path}:{name}", archive.getinfo(f"{name}.npy")
-    if member.compress_type not in (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED):
-        raise UserError(f"{where} is packed in a way that numpy does not write (method {member.compress_type})")
-    with archive.open(member) as stream:
-        readers = {(1, 0): npy.read_array_header_1_0, (2, 0): npy.read_array_header_2_0}
-        version = npy.read_magic(stream)
-        if version not in readers:
-            raise UserError(f"{where} is of version {version}, allowed: {list(readers)}")
-        shape, _, dtype = readers[version](stream)
-        begin = stream.tell()
-    if not dtype.str[1:].startswith(kinds):
-        raise UserError(f"{where} must be an array of {' or '.join(kinds)}, not of {truncated_repr(str(dtype))}")
-    size = math.prod(shape) * dtype.itemsize
-    if min(shape, default=0) < 0 or begin + size != member.file_size or size > LARGEST:
-        lies = f"claims {truncated_repr(shape)} in a member of {member.file_size} bytes"
-        raise UserError(f"{where} {lies}; the two must agree and be at most {LARGEST} bytes")
-    return shape
-
-
-def _array(archive: zipfile.ZipFile, path: Path, name: str, kinds: tuple[str, ...]) -> np.ndarray:
-    _claimed(archive, path, name, kinds)
-    with archive.open(f"{name}.npy") as stream:
-        array = npy.read_array(stream, allow_pickle=False)
-        stream.read(1)  # the end, where zip verifies its checksum
-    return array

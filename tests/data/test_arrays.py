@@ -9,8 +9,8 @@ from typing import Any
 import numpy as np
 import pytest
 
-from jaxnas.data import arrays
 from jaxnas.data.arrays import read_arrays
+from jaxnas.foreign import npz
 from jaxnas.types import UserError
 from tests.data.files import Call, image_arrays
 
@@ -151,7 +151,7 @@ def test_an_array_larger_than_the_bound_is_refused_before_it_is_read(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     path = saved(tmp_path, image_arrays())
-    monkeypatch.setattr(arrays, "LARGEST", 9 * 8 * 12 * 3 - 1)
+    monkeypatch.setattr(npz, "LARGEST", 9 * 8 * 12 * 3 - 1)
     monkeypatch.setattr(np.lib.format, "read_array", None)
     assert "at most 2591 bytes" in refusal(path)
 
