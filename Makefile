@@ -1,8 +1,13 @@
 # make run: few-shot NAS on real images, with controls; make test: the whole suite. Both set up .venv first.
 PYTHON ?= python3.11
 BIN := .venv/bin
+OLDEST := .venv-oldest/bin
+FAST := -n 2 --dist loadfile --no-loadscope-reorder --ignore tests/experiments --ignore tests/test_examples.py
+# What only tests and options need: torch reads NAS-Bench-201's API file, submitit launches jobs, the rest write and check
+# official files.
+EXTRAS := torch==2.13.0 nats_bench==1.8 tensorboardX==2.6.5 submitit==1.5.4
 
-.PHONY: run test check lint
+.PHONY: run test check check-oldest lint
 
 run: .venv/ready
 	$(BIN)/python -m experiments.few_shot digits --workdir out/digits
@@ -11,7 +16,10 @@ test: .venv/tested lint
 	$(BIN)/python -m pytest -n 2 --dist loadfile --no-loadscope-reorder
 
 check: .venv/tested lint
-	$(BIN)/python -m pytest -n 2 --dist loadfile --no-loadscope-reorder --ignore tests/experiments --ignore tests/test_examples.py
+	$(BIN)/python -m pytest $(FAST)
+
+check-oldest: .venv-oldest/tested
+	$(OLDEST)/python -m pytest $(FAST)
 
 lint: .venv/ready
 	$(BIN)/ruff check .
@@ -27,10 +35,13 @@ lint: .venv/ready
 	done; wait $$pip
 	touch $@
 
-# What only tests and options need: torch reads NAS-Bench-201's API file, submitit launches jobs, the rest write and check
-# official files.
 .venv/tested: .venv/ready
-	$(BIN)/pip install --quiet --disable-pip-version-check torch==2.13.0 nats_bench==1.8 tensorboardX==2.6.5 \
-		submitit==1.5.4
+	$(BIN)/pip install --quiet --disable-pip-version-check $(EXTRAS)
 	$(BIN)/pip install --quiet --disable-pip-version-check --no-deps analog-nasbench==0.1.3
+	touch $@
+
+.venv-oldest/tested: tests/requirements-oldest.txt
+	$(PYTHON) -m venv .venv-oldest
+	$(OLDEST)/pip install --quiet --disable-pip-version-check --requirement $< $(EXTRAS)
+	$(OLDEST)/pip install --quiet --disable-pip-version-check --no-deps analog-nasbench==0.1.3
 	touch $@

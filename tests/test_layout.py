@@ -1,8 +1,9 @@
-"""The shape of the tree: who may import whom, and how long a file may be."""
+"""The shape of the tree: who may import whom, how long a file may be, and which versions it asks for."""
 
 import ast
 import subprocess
 import sys
+from configparser import ConfigParser
 from pathlib import Path
 
 import pytest
@@ -98,3 +99,12 @@ def test_pages_are_rendered_without_jax() -> None:
     lines = f"import sys, importlib\nfor name in {names}: importlib.import_module(name)\nprint('jax' in sys.modules)"
     found = subprocess.run([sys.executable, "-c", lines], cwd=ROOT, capture_output=True, text=True, check=True)
     assert len(pages) >= 10 and found.stdout == "False\n"
+
+
+def test_lower_bounds_are_the_oldest_versions_tested() -> None:
+    setup = ConfigParser(interpolation=None)
+    setup.read(ROOT / "setup.cfg")
+    bounds = dict(line.split(">=") for line in setup["options"]["install_requires"].split())
+    lines = (ROOT / "tests" / "requirements-oldest.txt").read_text().splitlines()
+    tested = dict(line.split("==") for line in lines if not line.startswith("#"))
+    assert len(bounds) >= 12 and {name: tested.get(name) for name in bounds} == bounds
