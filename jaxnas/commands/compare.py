@@ -5,7 +5,8 @@
 A run is the work directory of one seed, or one that holds several; accuracies of the latter are means over seeds.
 Intervals are of 95 %: over test images for one seed, over seeds for several, so the two are not to be compared.
 Below it each contender less the method of the first run, paired by seed, and tau by cell too: where both have the same
-seeds, and the same cells with the same truth. Such runs differ in their metric or edges, say.
+seeds, and the same test images, or the same cells with the same truth. What else the settings of the runs differ in is
+listed, so that a difference is not taken for one of metrics when the networks were trained longer, say.
 """
 
 import os
@@ -28,12 +29,15 @@ from jaxnas.few_shot.result_file import Contender
 from jaxnas.few_shot.verdict import how_far
 from jaxnas.report.format import count, estimate
 from jaxnas.types import UserError
-from jaxnas.workdir import write_csv
+from jaxnas.workdir import flat, write_csv
 
 MEASURES = ("test_accuracy", "true_accuracy", "kendall")
 APART = {
     f"{name}_difference": title for name, title in zip(MEASURES, ("test, points", "true, points", "tau"), strict=True)
 }
+
+NO_MATTER = ("seed", "seeds", "strategy", "data.root", "truth.table", "quick_compile")
+"""settings by which numbers do not differ, or that stand in the table"""
 
 
 @dataclass(frozen=True)
@@ -89,6 +93,19 @@ def labels(found: Sequence[dict[str, Any]]) -> dict[str, str]:
     return {path: Path(path).name if short == "." else short for path, short in shorter.items()}
 
 
+def settings(paths: Sequence[Path]) -> list[str]:
+    """A line for each run whose settings differ from those of the first: what is set there, and what in the first."""
+    configs = {str(path): flat(next(iter(_by_seed(path).values())).config) for path in paths}
+    first = str(paths[0])
+    lines = []
+    for path, config in configs.items():
+        names = sorted({*config, *configs[first]} - {*NO_MATTER})
+        apart = [n for n in names if config.get(n) != configs[first].get(n)]
+        told = "; ".join(f"{name} {config.get(name)} (not {configs[first].get(name)})" for name in apart)
+        lines += [f"{path} has other settings than {first}: {told}"] if apart else []
+    return lines
+
+
 def table(found: Sequence[dict[str, Any]]) -> Table:
     """All rows, accuracies in percent with the interval below; what is of the whole run stands in its first row."""
     named = labels(found)
@@ -138,6 +155,8 @@ def main(arguments: Sequence[str], prog: str = "jaxnas compare") -> None:
     console.print(table(found))
     if any(row[name] is not None for row in found for name in APART):
         console.print(apart(found))
+    for line in settings(command.runs):
+        console.print(line, markup=False, highlight=False, soft_wrap=True)
 
 
 def _fields(contender: Contender) -> dict[str, Any]:

@@ -1,7 +1,7 @@
 """Contenders of one run against one of another run: differences paired by seed, and by cell where they rank alike."""
 
 from collections.abc import Sequence
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -11,6 +11,7 @@ from jaxnas.few_shot.result_file import Contender, column_of
 from jaxnas.few_shot.seeds import EQUAL
 
 Ranked = tuple[np.ndarray, np.ndarray] | None  # scores and truth [A]
+TESTED = ("name", "test", "downsample", "distort", "size", "grey")  # settings of data that say what the test images are
 
 
 class Differences(NamedTuple):
@@ -25,7 +26,8 @@ def differences(runs: dict[int, Run], name: str, others: dict[int, Run], referen
     """Of contender `name` of the seeds `runs` less contender `reference` of `others`, both by seed.
 
     Nothing is paired unless both have the same seeds; of one seed there is a value for accuracies, and no interval.
-    Taus are paired where every seed ranks cells of the same truth.
+    Test accuracies are paired where every seed has the same test images, true ones where it has the same data set, and
+    taus where it ranks cells of the same truth.
     """
     seeds = sorted(runs)
     if not seeds or seeds != sorted(others):
@@ -34,7 +36,16 @@ def differences(runs: dict[int, Run], name: str, others: dict[int, Run], referen
     found = [(_ranked(runs[s], pair[0]), _ranked(others[s], pair[1])) for s, pair in zip(seeds, pairs, strict=True)]
     tested = [(a and a.test, b and b.test) for a, b in pairs]
     true = [(a and a.true, b and b.true) for a, b in pairs]
-    return Differences(_gain(tested), _gain(true), _kendall(found))
+    same, alike = (
+        all(_data(runs[s], names) == _data(others[s], names) for s in seeds) for names in (TESTED, TESTED[:1])
+    )
+    return Differences(_gain(tested) if same else None, _gain(true) if alike else None, _kendall(found))
+
+
+def _data(run: Run, names: Sequence[str]) -> list[Any]:
+    """So many settings of the data of a run; what is not on record is None."""
+    data = run.config.get("data")
+    return [data.get(name) if isinstance(data, dict) else None for name in names]
 
 
 def _contender(run: Run, name: str) -> Contender | None:

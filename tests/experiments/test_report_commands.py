@@ -83,6 +83,29 @@ def test_compare_pairs_runs_by_seed_and_cell(tmp_path, capsys) -> None:
     assert "paired by seed" not in capsys.readouterr().out  # its method alone
 
 
+def test_compare_subtracts_nothing_of_other_test_images_and_lists_other_settings(tmp_path, capsys) -> None:
+    few = {"name": "digits", "test": 100, "distort": 0.0, "batch": 64}
+    configs = {
+        "one": {"seed": 3, "alone_epochs": 30, "data": few, "strategy": "vmap"},
+        "longer": {"seed": 3, "alone_epochs": 90, "data": few, "strategy": "shard"},
+        "all": {"seed": 3, "alone_epochs": 30, "data": {**few, "test": None}, "strategy": "vmap"},
+        "cifar": {"seed": 3, "alone_epochs": 30, "data": {**few, "name": "cifar10"}, "strategy": "vmap"},
+    }
+    for name, config in configs.items():
+        sample.write(tmp_path / name, config__json=config)
+    paths = [tmp_path / name for name in configs]
+    method = {row["run"]: row for row in compare.compared(paths) if row["kind"] == "method"}
+    found = [[method[str(path)][f"{of}_difference"] for of in ("test_accuracy", "true_accuracy")] for path in paths]
+    assert found == [[None, None], [0.0, 0.0], [None, 0.0], [None, None]]
+    assert compare.main([str(path) for path in paths]) == 0
+    shown = capsys.readouterr().out
+    one = f"has other settings than {tmp_path / 'one'}"
+    assert f"{tmp_path / 'longer'} {one}: alone_epochs 90 (not 30)\n" in shown
+    assert f"{tmp_path / 'all'} {one}: data.test None (not 100)\n" in shown
+    assert f"{tmp_path / 'cifar'} {one}: data.name cifar10 (not digits)\n" in shown
+    assert f"{tmp_path / 'one'} has" not in shown
+
+
 def test_compare_takes_a_run_without_controls_by_its_choice(tmp_path) -> None:
     (tmp_path / "result.json").write_text(
         json.dumps({"test_accuracy": 99.0, "true_accuracy": 91.0, "seconds": {"a": 2}})
