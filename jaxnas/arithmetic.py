@@ -226,7 +226,8 @@ def _shard_map(eqn: JaxprEqn, inputs: list[Value], odds: Odds | None) -> tuple[C
     # What is split differs from device to device, and so is not followed.
     specs = zip(inputs, eqn.params["in_specs"], strict=True)
     cost, _ = _enter(eqn.params["jaxpr"], [None if any(spec) else value for value, spec in specs], odds)
-    devices = math.prod(eqn.params["mesh"].shape[axis] for axis in eqn.params["newly_manual_axes"])
+    axes = eqn.params["newly_manual_axes" if "newly_manual_axes" in eqn.params else "manual_axes"]  # jax < 0.10
+    devices = math.prod(eqn.params["mesh"].shape[axis] for axis in axes)
     return _sum([cost] * devices), [None] * len(eqn.outvars)
 
 

@@ -24,7 +24,7 @@ def test_parameters_see_every_edge_and_tie_between_edges() -> None:
     found = np.array([scores(jax.random.key(e), params, mask, e, images, labels).values[0] for e in range(6)])
     none, skip, small, large, pool = found.T
     assert (none == skip).all() and (skip == pool).all() and (small > none).all() and (large > small).all()
-    np.testing.assert_array_equal(found, found[:1].repeat(6, 0))
+    np.testing.assert_allclose(found, found[:1].repeat(6, 0), rtol=1e-6)  # means over a mask, each rounded in its way
 
 
 def test_parameters_tie_exactly_between_edges_and_the_policy_goes_on_record() -> None:
