@@ -12,9 +12,10 @@ from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
-from jaxnas.benchmarks.contents import read_bytes, read_member, zip_names
-from jaxnas.benchmarks.pickled import load_plain
+from jaxnas.benchmarks.contents import read_bytes, read_member, unpacked, zip_names
 from jaxnas.benchmarks.table import Row, Table, build
+from jaxnas.foreign.packed import unpack
+from jaxnas.foreign.pickled import load_plain
 from jaxnas.spaces.base import SearchSpace
 from jaxnas.spaces.nas_bench_201 import NAS_BENCH_201
 from jaxnas.types import UserError
@@ -50,8 +51,11 @@ def recognises_analog(path: Path) -> bool:
         return _file_in(path) is not None
     if MEMBER in zip_names(path):
         return True
-    with open(path, "rb") as handle:
-        head = handle.read(256)
+    try:
+        with open(path, "rb") as handle:
+            head = unpack(handle, str(path), 256)
+    except UserError:
+        return False
     return head.startswith(b"\x80") and MODULE.encode() in head
 
 
@@ -60,8 +64,8 @@ def _content(path: Path) -> bytes:
         file = _file_in(path)
         if file is None:
             raise UserError(f"{path} has no data.anb")
-        return read_bytes(file)
-    return read_member(path, MEMBER) if MEMBER in zip_names(path) else read_bytes(path)
+        path = file
+    return read_member(path, MEMBER) if MEMBER in zip_names(path) else unpacked(read_bytes(path), str(path))
 
 
 def _file_in(folder: Path) -> Path | None:

@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 
 from jaxnas.benchmarks.contents import LIMIT, read_bytes, zip_names
-from jaxnas.benchmarks.table import Table
+from jaxnas.benchmarks.table import Table, check_percent
 from jaxnas.spaces.base import SearchSpace
 from jaxnas.types import UserError, truncated_repr
 
@@ -50,7 +50,8 @@ def write_compact(table: Table, path: Path) -> None:
 def read_compact(space: SearchSpace, path: Path) -> Table:
     """The table of a compact file; its source is that of the file it was made from.
 
-    Raises UserError if it is missing, damaged, of another form or space, or holds anything that is no percentage.
+    Raises UserError if it is missing, damaged, of another form or space, or holds fractions or anything else that is no
+    percentage.
     """
     fields = _fields(path)
     of = {"space": space.name, "ops": list(space.ops), "edges": [list(edge) for edge in space.edges]}
@@ -72,10 +73,12 @@ def read_compact(space: SearchSpace, path: Path) -> Table:
         raise UserError(
             f"{path}: {truncated_repr(names[dataset])} of architecture {index} is no percentage, but {value}"
         )
+    accuracies = dict(zip(names, values, strict=True))
+    check_percent(str(path), accuracies)
     source, sha256 = fields["source"].tolist(), fields["sha256"].tolist()
     if not isinstance(source, str) or not isinstance(sha256, str) or not re.fullmatch("([0-9a-f]{64})?", sha256):
         raise UserError(f"{path} does not tell its source and the sha256 of it")
-    return Table(space, source, dict(zip(names, values, strict=True)), sha256)
+    return Table(space, source, accuracies, sha256)
 
 
 def recognises_compact(path: Path) -> bool:

@@ -1,9 +1,11 @@
 """Bytes of foreign files, each bounded, so that neither a compressed nor a plain file can fill the memory."""
 
-import bz2
+import io
 import zipfile
-from pathlib import Path
+from pathlib import Path, PurePath
 
+from jaxnas.foreign.litter import in_litter
+from jaxnas.foreign.packed import unpack
 from jaxnas.types import UserError
 
 LIMIT = 64 << 20  # bytes; the largest of the official files read as a whole is less than 6 MB
@@ -18,26 +20,18 @@ def read_bytes(path: Path) -> bytes:
         raise UserError(f"cannot read {path}: {error.strerror}") from error
 
 
-def unpack_bz2(content: bytes, where: str) -> bytes:
-    """What a bz2 file holds. Raises UserError if it is damaged, cut short, or larger than LIMIT."""
-    unpacker = bz2.BZ2Decompressor()
-    try:
-        plain = unpacker.decompress(content, LIMIT + 1)
-    except OSError as error:
-        raise UserError(f"{where} is damaged: it is no bz2 file") from error
-    _within(plain, where)
-    if not unpacker.eof:
-        raise UserError(f"{where} is damaged or truncated: its bz2 data end early")
-    return plain
+def unpacked(content: bytes, where: str) -> bytes:
+    """What a file holds, unpacked if it is packed. Raises UserError if it is damaged or holds more than LIMIT."""
+    return _within(unpack(io.BytesIO(content), where, LIMIT + 1), where)
 
 
 def zip_names(path: Path) -> list[str]:
-    """Names in a zip file; none if it is no zip file."""
+    """Names in a zip file, without litter; none if it is no zip file."""
     if not path.is_file():
         return []
     try:
         with zipfile.ZipFile(path) as archive:
-            return archive.namelist()
+            return [name for name in archive.namelist() if not in_litter(PurePath(name))]
     except (zipfile.BadZipFile, ValueError, RuntimeError):
         return []
 

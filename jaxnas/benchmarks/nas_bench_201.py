@@ -12,8 +12,8 @@ from typing import Any
 
 from jaxnas.benchmarks.contents import zip_names
 from jaxnas.benchmarks.nats import EPOCHS, SPLITS, TRAINING
-from jaxnas.benchmarks.pickled import load_plain
 from jaxnas.benchmarks.table import Row, Table, build, decode
+from jaxnas.foreign.pickled import load_plain
 from jaxnas.spaces.base import SearchSpace
 from jaxnas.types import UserError
 

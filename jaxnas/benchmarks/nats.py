@@ -11,9 +11,10 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from jaxnas.benchmarks.contents import read_bytes, unpack_bz2
-from jaxnas.benchmarks.pickled import load_plain
+from jaxnas.benchmarks.contents import read_bytes, unpacked
 from jaxnas.benchmarks.table import Row, Table, build, decode
+from jaxnas.foreign.litter import is_litter
+from jaxnas.foreign.pickled import load_plain
 from jaxnas.spaces.base import SearchSpace
 from jaxnas.types import UserError
 
@@ -24,18 +25,21 @@ TRAINING = "200 epochs, mean over seeds, test accuracy (cifar10 ori-test, cifar1
 
 
 def read_nats(space: SearchSpace, path: Path) -> Table:
-    """The table of the unpacked folder. Its sha256 is that of what `sha256sum *` prints in the folder.
+    """The table of the unpacked folder; `path` is the folder or its meta file.
 
+    Its sha256 is that of what `sha256sum *` prints in the folder, of the files that are read.
     Raises UserError naming the file if one is damaged, of another form or not numbered by the meta file, and with the
     count if architectures are missing.
     """
+    path = path.parent if _is_meta(path) else path
     digests: dict[str, str] = {}
     meta = _load(path / META, digests)
     strings = meta.get("meta_archs") if isinstance(meta, dict) else None
     if not isinstance(strings, list):
         raise UserError(f"{path / META} has no list 'meta_archs' of architectures")
     names = {f"{index:06d}.pickle.pbz2": index for index in range(len(strings))}
-    stray = sorted({file.name for file in path.glob("*.pbz2")} - set(names) - {META})
+    files = {file.name for file in path.glob("*.pbz2") if not is_litter(file.name)}
+    stray = sorted(files - set(names) - {META})
     if stray:
         raise UserError(f"{path} has {stray[0]}, which is none of the {len(names)} architectures of its {META}")
     rows = (row for name, index in names.items() for row in _rows(space, path / name, strings[index], digests))
@@ -45,14 +49,18 @@ def read_nats(space: SearchSpace, path: Path) -> Table:
 
 
 def recognises_nats(path: Path) -> bool:
-    """Whether it is a folder with the meta file."""
-    return (path / META).is_file()
+    """Whether it is a folder with the meta file, or that file."""
+    return _is_meta(path) or (path / META).is_file()
+
+
+def _is_meta(path: Path) -> bool:
+    return path.name == META and path.is_file()
 
 
 def _load(path: Path, digests: dict[str, str]) -> Any:
     packed = read_bytes(path)
     digests[path.name] = hashlib.sha256(packed).hexdigest()
-    return load_plain(io.BytesIO(unpack_bz2(packed, str(path))), str(path))
+    return load_plain(io.BytesIO(unpacked(packed, str(path))), str(path))
 
 
 def _rows(space: SearchSpace, path: Path, string: Any, digests: dict[str, str]) -> Iterator[Row]:

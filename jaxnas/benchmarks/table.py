@@ -22,6 +22,7 @@ class Table:
     source: str
     accuracies: dict[str, np.ndarray]
     sha256: str = ""  # of the official file that the accuracies were first read from
+    notes: tuple[str, ...] = ()  # a sentence for each thing that the reader passed over
 
     def check(self, dataset: str) -> None:
         """Raises UserError if the table has no such data set."""
@@ -53,15 +54,25 @@ def decode(space: SearchSpace, text: Any, place: str) -> tuple[int, ...]:
         raise UserError(f"{place}: an architecture of {space.name} is a text, not a {type(text).__name__}")
     try:
         return space.decode(text).op_ids
-    except UserError as error:
+    except ValueError as error:  # UserError, or numbers of thousands of digits
         raise UserError(f"{place}: {error}") from error
+
+
+def check_percent(where: str, accuracies: Mapping[str, np.ndarray]) -> None:
+    """Raises UserError for a data set whose accuracies, [N], all lie in 0 .. 1, as fractions do."""
+    for dataset, values in accuracies.items():
+        if values.max() <= 1:
+            raise UserError(
+                f"{where}: {truncated_repr(dataset)} lies in 0 .. 1 for every architecture, up to {values.max():g}, as "
+                "fractions do; accuracies are percent, so multiply them by 100"
+            )
 
 
 def build(space: SearchSpace, where: str, source: str, rows: Iterable[Row], sha256: str) -> Table:
     """The table of rows in any order; names of data sets become lower case.
 
     Raises UserError naming the place for a value outside 0 .. 100 and an architecture that is given twice, and naming
-    `where` with the count for architectures that are missing.
+    `where` with the count for architectures that are missing, and for fractions instead of percent.
     """
     accuracies: dict[str, np.ndarray] = {}
     seen = np.zeros(space.size, bool)
@@ -78,6 +89,7 @@ def build(space: SearchSpace, where: str, source: str, rows: Iterable[Row], sha2
             accuracies.setdefault(dataset.lower(), np.full(space.size, np.nan))[index] = value
     if not seen.all():
         raise UserError(f"{where} lacks {int((~seen).sum())} of the {space.size} architectures of {space.name}")
+    check_percent(where, accuracies)
     return Table(space, source, accuracies, sha256)
 
 

@@ -3,6 +3,7 @@
     python -m experiments.import_benchmark NATS-tss-v1_0-3ffb9-simple nats.npz
     python -m experiments.import_benchmark NAS-Bench-201-v1_1-096897.pth nas-bench-201.npz
     python -m experiments.import_benchmark site-packages/analognasbench analog.npz
+    python -m experiments.import_benchmark mine.csv mine.npz --architecture-column cell --datasets folder=accuracy
 
 The format is found out from what the source holds. The table is checked as a whole before it is written; it says
 where it came from, and it is what a run needs of the benchmark.
@@ -17,8 +18,9 @@ import numpy as np
 import tyro
 from rich.console import Console
 
-from jaxnas.benchmarks import READERS, Table, read_table, write_compact
+from jaxnas.benchmarks import READERS, Table, write_compact
 from jaxnas.console import cli_main
+from jaxnas.few_shot.truth_table import read_and_tell
 from jaxnas.spaces import SPACES, Architecture
 from jaxnas.types import UserError
 
@@ -35,15 +37,21 @@ class Command:
     """format of the source; auto: found out from what it holds"""
     space: str = "nas-bench-201"
     """search space of the benchmark"""
+    architecture_column: str | None = None
+    """of a CSV: its column of architectures; by default architecture, arch_str or arch"""
+    datasets: tuple[str, ...] = ()
+    """of a CSV: its columns of data sets, each COLUMN or NAME=COLUMN where a run calls the data set NAME; by default
+    those of known data sets"""
 
 
 def run(command: Command) -> Table:
-    """Reads, checks and writes; returns the table. Raises UserError."""
+    """Reads, checks and writes, and tells what was passed over; returns the table. Raises UserError."""
     if command.space not in SPACES:
         raise UserError(f"there is no space {command.space!r}; allowed: {sorted(SPACES)}")
     if command.out.suffix != ".npz":
         raise UserError(f"the table is an .npz file, not {str(command.out)!r}")
-    table = read_table(SPACES[command.space], command.source, command.format)
+    columns = {"architecture": command.architecture_column, "datasets": command.datasets}
+    table = read_and_tell(SPACES[command.space], command.source, format=command.format, **columns)
     write_compact(table, command.out)
     return table
 

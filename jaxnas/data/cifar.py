@@ -1,23 +1,24 @@
-"""CIFAR-10 and CIFAR-100 in their official layouts: python or binary version, a folder or its tar.gz."""
+"""CIFAR-10 and CIFAR-100 in their official layouts: python or binary version, a folder or its archive."""
 
-import gzip
-import io
-import tarfile
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 
 from jaxnas.data import names
+from jaxnas.data.archive import member_names, read_members
 from jaxnas.data.files import read_bytes
 from jaxnas.data.pickled import read_pickled_batch
 from jaxnas.data.split import Split
-from jaxnas.types import UserError
+from jaxnas.types import UserError, truncated_repr
 
 PIXELS = 3 * 32 * 32
 # What an archive may unpack to: some 100 bytes beside the pixels of an image (its labels, its file name) and the
 # archive's own blocks. Ten times that is refused unread.
-EXTRA_BYTES, EXTRA_BLOCKS, MEMBERS = 1024, 2**20, 100
+EXTRA_BYTES, EXTRA_BLOCKS = 1024, 2**20
+# Ends of the names of archives, the official one first; by what they are packed their first bytes say.
+ENDS = (".tar.gz", ".tgz", ".tar", ".tar.bz2", ".tar.xz")
 
 
 @dataclass(frozen=True)
@@ -72,10 +73,7 @@ def read_cifar(data: Cifar, root: Path, part: str) -> Split:
     layout, found = _find(data, root)
     wanted = layout.train if part == "train" else layout.test
     each = data.records[part] // len(wanted)
-    if found.is_file():
-        contents = _unpacked(data, layout, found, wanted)
-    else:
-        contents = {str(found / name): read_bytes(found / name) for name in wanted}
+    contents = _unpacked(data, layout, found, wanted) if found.is_file() else _files(layout, found, wanted)
     decode = _binary_batch if isinstance(layout.label, int) else _pickled_batch
     batches = []
     for where, content in contents.items():
@@ -97,52 +95,81 @@ def cifar_files(data: Cifar, root: Path) -> list[Path]:
 
 
 def _find(data: Cifar, root: Path) -> tuple[Layout, Path]:
-    """The first layout that is there, and its folder or archive."""
+    """The layout that is there, and its folder or archive: the first whole folder or archive, or else part of one."""
+    try:
+        return _found(data, root)
+    except OSError as error:
+        raise UserError(f"cannot read {root}: {error.strerror}") from error
+
+
+def _found(data: Cifar, root: Path) -> tuple[Layout, Path]:
+    if root.is_file():
+        return _archived_layout(data, root), root
+    folders = [(layout, folder) for layout in data.layouts for folder in (root / layout.folder, root)]
+    begun = [(layout, folder) for layout, folder in folders if any(_sizes(layout, folder).values())]
+    there = {path.name.lower(): path for path in root.iterdir() if path.is_file()} if root.is_dir() else {}
     for layout in data.layouts:
-        for folder in (root / layout.folder, root):
-            if any((folder / name).is_file() for name in (*layout.train, *layout.test)):
-                return layout, folder
-        for archive in (root / layout.archive, root):
-            if archive.is_file() and archive.name == layout.archive:
-                return layout, archive
+        whole = [folder for of, folder in begun if of is layout and _is_whole(data, layout, folder)]
+        names = [layout.archive.removesuffix(ENDS[0]) + end for end in ENDS]
+        if found := [*whole, *(there[name] for name in names if name in there)]:
+            return layout, found[0]
+    if begun:
+        return begun[0]
     wanted = [name for layout in data.layouts for name in (layout.folder, layout.archive)]
     raise UserError(f"no {data.name} found at {str(root)!r}: expected one of {wanted} there (option --data.root)")
 
 
-def _unpacked(data: Cifar, layout: Layout, archive: Path, wanted: tuple[str, ...]) -> dict[str, bytes]:
-    """Where a member lies -> its bytes. The stream is read once and to its end, where gzip verifies its checksum."""
-    most = sum(data.records.values()) * (PIXELS + EXTRA_BYTES) + EXTRA_BLOCKS
-    try:
-        with gzip.open(archive) as stream:
-            whole = stream.read(most + 1)
-        if len(whole) > most:
-            raise UserError(f"{archive} unpacks to more than {most} bytes, so it is no {data.name}")
-        with tarfile.open(fileobj=io.BytesIO(whole), mode="r:") as tar:
-            contents = _members(tar, archive, {f"{layout.folder}/{name}" for name in wanted})
-    except UserError:
-        raise
-    except Exception as error:  # a damaged archive raises almost anything
-        raise UserError(f"cannot read {archive}: damaged or truncated archive ({error})") from error
-    places = [f"{archive}:{layout.folder}/{name}" for name in wanted]
-    missing = [where for where in places if where not in contents]
+def _sizes(layout: Layout, folder: Path) -> dict[str, int]:
+    """Name -> bytes of each file of both parts; 0 for one that is not there."""
+    paths = {name: folder / name for name in (*layout.train, *layout.test)}
+    return {name: path.stat().st_size if path.is_file() else 0 for name, path in paths.items()}
+
+
+def _is_whole(data: Cifar, layout: Layout, folder: Path) -> bool:
+    """Whether every file has the bytes of its images at least: unpacking may have been stopped in one."""
+    sizes = _sizes(layout, folder)
+    parts = ((layout.train, data.records["train"]), (layout.test, data.records["test"]))
+    return all(sizes[name] >= n // len(names) * (layout.label_bytes + PIXELS) for names, n in parts for name in names)
+
+
+def _files(layout: Layout, folder: Path, wanted: tuple[str, ...]) -> dict[str, bytes]:
+    """Where each wanted file lies -> its bytes. Raises UserError naming all that are missing."""
+    missing = [name for name in wanted if not (folder / name).exists()]
     if missing:
-        raise UserError(f"{missing[0]} is missing from the archive")
-    return {where: contents[where] for where in places}
+        raise UserError(f"{folder} lacks {', '.join(missing)}, and {layout.archive} is not beside it")
+    return {str(folder / name): read_bytes(folder / name) for name in wanted}
 
 
-def _members(tar: tarfile.TarFile, archive: Path, wanted: set[str]) -> dict[str, bytes]:
-    """The bytes of the wanted members; nothing is written to disk and no link is followed."""
-    contents = {}
-    for number, member in enumerate(tar):
-        where = f"{archive}:{member.name}"
-        if number == MEMBERS or member.size < 0:  # a forged size leads back to where it stood
-            raise UserError(f"{archive} is refused: more than {MEMBERS} members, or one of a negative size")
-        if member.name in wanted:
-            handle = tar.extractfile(member) if member.isfile() and not member.issparse() else None
-            if handle is None:
-                raise UserError(f"{where} is not a plain file")
-            contents[where] = handle.read()
-    return contents
+def _most(data: Cifar) -> int:
+    return sum(data.records.values()) * (PIXELS + EXTRA_BYTES) + EXTRA_BLOCKS
+
+
+def _of(layout: Layout) -> Callable[[str], str | None]:
+    """Path in an archive -> the file of the layout that it is: in the folder's name, wherever that lies, or in none."""
+    names = {name: [[layout.folder, name], [name]] for name in (*layout.train, *layout.test)}
+    return lambda path: next((name for name, ends in names.items() if path.split("/")[-2:] in ends), None)
+
+
+def _archived_layout(data: Cifar, archive: Path) -> Layout:
+    """The layout of an archive: what its name says, or else what it holds."""
+    for layout in data.layouts:
+        if archive.name.lower().startswith(layout.archive.removesuffix(ENDS[0]) + "."):
+            return layout
+    paths = member_names(archive, _most(data))
+    for layout in data.layouts:
+        if any(map(_of(layout), paths)):
+            return layout
+    raise UserError(f"{archive} holds no file of {data.name}, but {truncated_repr(paths)}")
+
+
+def _unpacked(data: Cifar, layout: Layout, archive: Path, wanted: tuple[str, ...]) -> dict[str, bytes]:
+    """Where each wanted member lies -> its bytes. Raises UserError naming those that are missing."""
+    name_of = _of(layout)
+    contents = read_members(archive, _most(data), lambda path: name if (name := name_of(path)) in wanted else None)
+    missing = [name for name in wanted if name not in contents]
+    if missing:
+        raise UserError(f"{archive} lacks {', '.join(missing)} of the folder {layout.folder}")
+    return {f"{archive}:{layout.folder}/{name}": contents[name] for name in wanted}
 
 
 def _binary_batch(content: bytes, where: str, layout: Layout, records: int) -> tuple[np.ndarray, np.ndarray]:

@@ -1,8 +1,6 @@
 """MNIST and Fashion-MNIST in their official IDX files, gzipped or not (format: the foot of the MNIST page)."""
 
-import gzip
 import math
-import zlib
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -10,6 +8,7 @@ import numpy as np
 
 from jaxnas.data import names
 from jaxnas.data.split import Split
+from jaxnas.foreign.packed import unpack
 from jaxnas.types import UserError
 
 FILES = {
@@ -38,7 +37,8 @@ def read_idx(data: Idx, root: Path, part: str) -> Split:
     """The `train` or `test` part, images [n, 28, 28, 1].
 
     Files lie in `root`, or in its folder mnist or MNIST/raw (fashion-mnist or FashionMNIST/raw). Of a file and its
-    .gz the .gz is read: it carries a checksum. Raises UserError naming the file that is absent, damaged or another.
+    .gz the .gz is read: it carries a checksum. Whether a file is packed its first bytes say, not its name. Raises
+    UserError naming the file that is absent, damaged or another.
     """
     folder, n = _folder(data, root), data.records[part]
     image_file, label_file = (_present(folder, name) for name in FILES[part])
@@ -57,16 +57,28 @@ def idx_files(data: Idx, root: Path) -> list[Path]:
 
 def _folder(data: Idx, root: Path) -> Path:
     folders = [root / data.name, root / data.folder / "raw", root]  # the two data sets name their files alike
-    for folder in folders:
-        if any((folder / f"{name}{end}").is_file() for name in FILES["train"] + FILES["test"] for end in (".gz", "")):
-            return folder
-    wanted = [f"{name}.gz" for name in FILES["train"] + FILES["test"]]
+    every = FILES["train"] + FILES["test"]
+    try:
+        for folder in folders:
+            if any(path.is_file() for name in every for path in _spellings(folder, name)):
+                return folder
+    except OSError as error:
+        raise UserError(f"cannot read {root}: {error.strerror}") from error
+    wanted = [f"{name}.gz" for name in every]
+    if root.is_file():
+        raise UserError(f"{root} is a file; --data.root names the folder that holds {wanted}")
     places = ", ".join(str(folder) for folder in folders)
     raise UserError(f"no {data.name} found: expected {wanted}, gzipped or not, in one of {places} (option --data.root)")
 
 
+def _spellings(folder: Path, name: str) -> list[Path]:
+    """A file as it is published, unpacked, and with the dot in its name that other copies have."""
+    stem, dimensions, kind = name.rsplit("-", 2)
+    return [folder / f"{spelt}{end}" for spelt in (name, f"{stem}.{dimensions}-{kind}") for end in (".gz", "")]
+
+
 def _present(folder: Path, name: str) -> Path:
-    for path in (folder / f"{name}.gz", folder / name):
+    for path in _spellings(folder, name):
         if path.is_file():
             return path
     raise UserError(f"{folder / name} is missing, and so is {name}.gz (option --data.root)")
@@ -77,10 +89,10 @@ def _bytes_of(path: Path, shape: tuple[int, ...]) -> np.ndarray:
     header = bytes([0, 0, UNSIGNED_BYTES, len(shape)]) + np.array(shape, ">u4").tobytes()
     size = len(header) + math.prod(shape)
     try:
-        with gzip.open(path) if path.suffix == ".gz" else path.open("rb") as stream:
-            content = stream.read(size + 1)  # one more: the end is reached, where gzip verifies its checksum
-    except (OSError, EOFError, zlib.error) as error:
-        raise UserError(f"cannot read {path}: damaged or truncated ({error})") from error
+        with path.open("rb") as stream:
+            content = unpack(stream, str(path), size + 1)  # one more: its end is reached
+    except OSError as error:
+        raise UserError(f"cannot read {path}: {error.strerror}") from error
     if content[: len(header)] != header:
         found = content[: len(header)].hex(" ", -4) or "nothing"
         raise UserError(f"{path} must begin with {header.hex(' ', -4)} (bytes of shape {shape}), not with {found}")

@@ -10,6 +10,7 @@ from jaxnas.data.split import Split
 from jaxnas.types import UserError
 
 CLASSES = 120
+ALL_CLASSES = 1000  # of ImageNet
 PIXELS = 3 * 16 * 16
 RECORDS = {"train": 151_700, "test": 6_000}  # images of labels 1 .. 120
 FILES = {"train": tuple(f"train_data_batch_{i}" for i in range(1, 11)), "test": ("val_data",)}
@@ -18,14 +19,23 @@ FILES = {"train": tuple(f"train_data_batch_{i}" for i in range(1, 11)), "test": 
 def read_imagenet16(root: Path, part: str) -> Split:
     """The `train` or `test` part (the official validation images), [n, 16, 16, 3]; labels 1 .. 120 become 0 .. 119.
 
-    `root` holds, or is, the folder ImageNet16. Raises UserError naming the file that is absent, damaged or hostile.
+    `root` holds, or is, the folder ImageNet16. Raises UserError naming the file that is absent, damaged or hostile, or
+    whose labels do not lie in 1 .. 1000.
     """
     folder = _folder(root)
+    missing = [name for name in FILES[part] if not (folder / name).exists()]
+    if missing:
+        raise UserError(f"{folder} lacks {', '.join(missing)} of ImageNet16")
     images, labels = [], []
     for name in FILES[part]:
         path = folder / name
         rows, all_labels = read_pickled_batch(read_bytes(path), str(path), "labels", PIXELS)
-        wanted = (all_labels >= 1) & (all_labels <= CLASSES)
+        if all_labels.size and not (all_labels.min() >= 1 and all_labels.max() <= ALL_CLASSES):
+            raise UserError(
+                f"{path}: labels must lie in 1 .. {ALL_CLASSES}, as the official ones do, not "
+                f"{all_labels.min()} .. {all_labels.max()}; labels counted from 0 would give {CLASSES} wrong classes"
+            )
+        wanted = all_labels <= CLASSES
         images.append(rows[wanted])
         labels.append(all_labels[wanted] - 1)
     pixels = np.concatenate(images)
@@ -41,7 +51,12 @@ def imagenet16_files(root: Path) -> list[Path]:
 
 
 def _folder(root: Path) -> Path:
-    folder = next((f for f in (root / "ImageNet16", root) if (f / FILES["test"][0]).is_file()), None)
+    names = (*FILES["train"], *FILES["test"])
+    try:
+        folder = next((f for f in (root / "ImageNet16", root) if any((f / name).is_file() for name in names)), None)
+    except OSError as error:
+        raise UserError(f"cannot read {root}: {error.strerror}") from error
     if folder is None:
-        raise UserError(f"no ImageNet16 found at {str(root)!r}: expected {FILES['test'][0]} there (option --data.root)")
+        expected = f"expected a folder with {FILES['train'][0]} .. {len(FILES['train'])} and {FILES['test'][0]} there"
+        raise UserError(f"no ImageNet16 found at {str(root)!r}: {expected} (option --data.root)")
     return folder

@@ -22,7 +22,7 @@ import tyro
 from rich.console import Console, Group
 
 from jaxnas import config as configs
-from jaxnas.benchmarks import Table, read_table
+from jaxnas.benchmarks import Table
 from jaxnas.console import GOES_ON, cli_main, parse_preset
 from jaxnas.data import load
 from jaxnas.distributed import hosts, parallel
@@ -36,6 +36,7 @@ from jaxnas.few_shot.run import finished_seeds, run_few_shot
 from jaxnas.few_shot.run_context import prepare, validate_few_shot
 from jaxnas.few_shot.seeds import deviations, join_seeds, read_scores
 from jaxnas.few_shot.summary import summary
+from jaxnas.few_shot.truth_table import read_and_tell
 from jaxnas.training import NonFiniteLoss
 from jaxnas.types import UserError
 from jaxnas.workdir import Progress, locked, progress, write_json
@@ -140,7 +141,7 @@ def _main(arguments: Sequence[str], prog: str) -> None:
     if seeds is not None and (len(set(seeds)) < max(2, len(seeds)) or min(seeds) < 0):
         raise UserError(f"--seeds must be two or more different numbers from 0 on, not {list(seeds)}")
     path = command.config.truth.table
-    table = None if path is None else read_table(space, path)
+    table = None if path is None else read_and_tell(space, path)
     if command.dry_run:
         console.print(plan(command, table))
         return

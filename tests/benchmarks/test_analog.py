@@ -1,5 +1,6 @@
 """AnalogNAS-Bench's file: orders checked against hand-made strings and NAS-Bench-201's accuracies; what is refused."""
 
+import gzip
 import importlib.util
 import itertools
 import zipfile
@@ -66,7 +67,11 @@ def test_file_folder_and_wheel_hold_the_same(content: bytes, tmp_path: Path) -> 
     (package / "data.anb").write_bytes(content)
     with zipfile.ZipFile(tmp_path / "wheel", "w", zipfile.ZIP_DEFLATED) as archive:
         archive.write(package / "data.anb", "analognasbench/data.anb")
-    tables = [read_table(NAS_BENCH_201, path) for path in (package / "data.anb", package, tmp_path, tmp_path / "wheel")]
+        archive.writestr("__MACOSX/analognasbench/._data.anb", b"\0")
+    (package / "._data.anb").write_bytes(b"\0")
+    (tmp_path / "data.gz").write_bytes(gzip.compress(content, 1))
+    places = (package / "data.anb", package, tmp_path, tmp_path / "wheel", tmp_path / "data.gz")
+    tables = [read_table(NAS_BENCH_201, path) for path in places]
     assert len({table.sha256 for table in tables}) == 1
     assert len({table.accuracies["cifar10"].tobytes() for table in tables}) == 1
     assert tables[1].source.startswith("analognasbench: AnalogNAS-Bench, baseline accuracy")

@@ -85,6 +85,7 @@ def test_a_place_that_cannot_be_written_is_told(tmp_path: Path) -> None:
         ({"accuracies": np.eye(2, 9, 3) * 101}, "'cifar10' of architecture 3 is no percentage, but 101.0"),
         ({"accuracies": -np.eye(2, 9, 3)}, "'cifar10' of architecture 3 is no percentage, but -1.0"),
         ({"accuracies": np.full((2, 9), np.inf)}, "is no percentage, but inf"),
+        ({"accuracies": np.eye(2, 9, 3)}, "'cifar10' lies in 0 .. 1 for every architecture, up to 1, as fractions do"),
         ({"source": 7}, "does not tell its source"),
         ({"sha256": "A" * 64}, "does not tell its source and the sha256"),
         ({"sha256": "a" * 63}, "does not tell its source and the sha256"),

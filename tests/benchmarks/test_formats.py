@@ -1,7 +1,11 @@
 """What holds for every format: it is recognised by what it holds, gives the true values, and is whole or refused."""
 
+import gzip
+import os
 import random
+import re
 import shutil
+import zipfile
 from collections.abc import Callable
 from pathlib import Path
 
@@ -160,6 +164,52 @@ def test_an_unknown_file_is_told_with_the_formats(content: bytes, tmp_path: Path
     with pytest.raises(UserError) as caught:
         read_table(TOY, path)
     assert all(name in str(caught.value) for name in READERS)
+
+
+@pytest.mark.parametrize(
+    ("content", "words"),
+    [
+        (b"", "it is an empty file"),
+        (gzip.compress(b""), "it is an empty file, packed by gzip"),
+        (b"\x00\x01\x02\xff\xfe", "it is a file that begins with the bytes 00 01 02 ff fe"),
+        (b"a;b\n1;2\n", "it is a text with the columns ['a', 'b']"),
+        (gzip.compress(b"a\tb\n1\t2\n"), "it is a text, packed by gzip with the columns ['a', 'b']"),
+        (gzip.compress(b"a;b\n" * 99)[:-9], "it is a file that cannot be unpacked"),
+        (bytes(257) + b"ustar" + bytes(250), "it is a tar archive, which has to be unpacked"),
+    ],
+    ids=["empty", "packed nothing", "binary", "text", "packed text", "cut", "tar"],
+)
+def test_what_was_found_is_told(content: bytes, words: str, tmp_path: Path) -> None:
+    path = tmp_path / "table"
+    path.write_bytes(content)
+    with pytest.raises(UserError, match=re.escape(f"{path} is damaged or of no known format: {words}")):
+        read_table(TOY, path)
+
+
+def test_a_folder_and_a_zip_file_are_told_by_what_they_hold(tmp_path: Path) -> None:
+    for name in (*"abcdefg", ".DS_Store"):
+        (tmp_path / name).touch()
+    with zipfile.ZipFile(tmp_path / "a", "w") as archive:
+        archive.writestr("__MACOSX/x", "")
+        archive.writestr("x.txt", "")
+    with pytest.raises(UserError, match=re.escape("a folder with ['a', 'b', 'c', 'd', 'e'] and 2 more; expected")):
+        read_table(TOY, tmp_path)
+    with pytest.raises(UserError, match=re.escape("it is a zip file with ['x.txt']; expected")):
+        read_table(TOY, tmp_path / "a")
+
+
+def test_what_is_neither_file_nor_folder_is_refused(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "pipe")
+    with pytest.raises(UserError, match="is neither a file nor a folder"):
+        read_table(TOY, tmp_path / "pipe")
+
+
+def test_a_link_stands_for_its_file(written: dict[str, Path], tmp_path: Path) -> None:
+    (tmp_path / "link").symlink_to(written["csv"])
+    assert read_table(TOY, tmp_path / "link").accuracies["cifar10"].tolist() == TRUTH["cifar10"]
+    (tmp_path / "loop").symlink_to(tmp_path / "loop")
+    with pytest.raises(UserError, match=r"cannot read .*loop"):
+        read_table(TOY, tmp_path / "loop")
 
 
 def test_an_unknown_format_is_told_with_the_known_ones(written: dict[str, Path]) -> None:

@@ -1,7 +1,9 @@
 """NATS-Bench's folder: values as the package gives them, and every way in which a folder may be wrong."""
 
 import bz2
+import gzip
 import hashlib
+import lzma
 import pickle
 import shutil
 from collections.abc import Callable
@@ -10,6 +12,7 @@ from typing import Any
 
 import pytest
 
+from jaxnas.benchmarks import read_table
 from jaxnas.benchmarks.contents import LIMIT
 from jaxnas.benchmarks.nats import read_nats
 from jaxnas.spaces import TOY
@@ -156,3 +159,52 @@ def test_a_hostile_file_is_refused_and_never_runs(name: str, folder: Path, tmp_p
 def test_a_file_that_unpacks_without_end_is_refused(folder: Path) -> None:
     (folder / ONE).write_bytes(bz2.compress(bytes(LIMIT + 1)))
     assert "holds more than 64 MiB" in refusal(folder)
+
+
+LITTER = [
+    "._000003.pickle.pbz2",
+    "000003 (1).pickle.pbz2",
+    ".DS_Store",
+    "Thumbs.db",
+    "desktop.ini",
+    "._meta.pickle.pbz2",
+]
+
+
+def test_litter_is_passed_over(folder: Path) -> None:
+    digest = read_nats(TOY, folder).sha256
+    for name in LITTER:
+        (folder / name).write_bytes(b"\0\5\x16\7")
+    (folder / "__MACOSX").mkdir()
+    table = read_table(TOY, folder)
+    assert {name: values.tolist() for name, values in table.accuracies.items()} == TRUTH
+    assert table.sha256 == digest
+
+
+def test_the_meta_file_stands_for_its_folder(folder: Path) -> None:
+    assert read_table(TOY, folder / "meta.pickle.pbz2").sha256 == read_table(TOY, folder).sha256
+
+
+@pytest.mark.parametrize("pack", [gzip.compress, lzma.compress, lambda content: content], ids=["gzip", "xz", "plain"])
+def test_first_bytes_say_how_a_file_is_packed(pack: Callable[[bytes], bytes], folder: Path) -> None:
+    for path in folder.iterdir():
+        path.write_bytes(pack(bz2.decompress(path.read_bytes())))
+    assert read_nats(TOY, folder).accuracies["cifar10"].tolist() == TRUTH["cifar10"]
+
+
+def test_fractions_are_refused(folder: Path) -> None:
+    def edit(both: Any) -> None:
+        for trial in both["200"]["all_results"].values():
+            trial["eval_acc1es"] = {name: value / 100 for name, value in trial["eval_acc1es"].items()}
+
+    for path in folder.glob("0*.pbz2"):
+        change(path, edit)
+    assert "'cifar10' lies in 0 .. 1 for every architecture" in refusal(folder)
+
+
+def test_a_folder_in_place_of_a_file_is_missing_and_an_empty_file_is_named(folder: Path) -> None:
+    (folder / ONE).write_bytes(b"")
+    assert ONE in refusal(folder)
+    (folder / ONE).unlink()
+    (folder / ONE).mkdir()
+    assert "lacks 1 of the 9" in refusal(folder)

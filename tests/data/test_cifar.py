@@ -1,6 +1,7 @@
 """Reading CIFAR-10 and CIFAR-100 in every official layout, and refusing damaged files and archives."""
 
 import gzip
+import io
 import tarfile
 from collections.abc import Callable
 from pathlib import Path
@@ -8,6 +9,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from jaxnas.data import files
 from jaxnas.data.cifar import CIFAR10, CIFAR100, cifar_files, read_cifar
 from jaxnas.types import UserError
 from tests.data.files import (
@@ -216,3 +218,110 @@ def test_classes_have_their_official_names() -> None:
     assert len(set(CIFAR100.names)) == 100
     assert list(CIFAR100.names) == sorted(CIFAR100.names)
     assert (CIFAR100.names[19], CIFAR100.names[99]) == ("cattle", "worm")
+
+
+def tar_of(path: Path, mode: str, names: dict[str, bytes]) -> Path:
+    """A tar archive of any packing with these members."""
+    with tarfile.open(path, mode) as tar:
+        for name, content in names.items():
+            info = tarfile.TarInfo(name)
+            info.size = len(content)
+            tar.addfile(info, io.BytesIO(content))
+    return path
+
+
+def read_test_part(root: Path) -> None:
+    split = read_cifar(SMALL10, root, "test")
+    np.testing.assert_array_equal(split.labels, examples("test", SMALL10)[1])
+
+
+@pytest.mark.parametrize(
+    "spell",
+    [
+        lambda folder, name: f"./{folder}/{name}",
+        lambda folder, name: f"/home/me/.data/{folder}/{name}",
+        lambda folder, name: f"{folder}/../{folder}//{name}",
+        lambda folder, name: f"../{folder}/./{name}",
+        lambda folder, name: f"{folder}\\{name}",
+        lambda folder, name: f"./{name}",
+    ],
+    ids=["dot", "absolute", "dots", "above", "backslash", "from-inside"],
+)
+@pytest.mark.parametrize("official", [PYTHON10, BINARY10], ids=["python", "binary"])
+def test_names_of_members_are_normalised(official: Official, spell: Callable[[str, str], str], tmp_path: Path) -> None:
+    whole = {spell(official.folder, name): content for name, content in contents(official).items()}
+    tar_of(tmp_path / official.archive, "w:gz", whole)
+    read_test_part(tmp_path)
+    assert [path.name for path in tmp_path.iterdir()] == [official.archive]
+
+
+@pytest.mark.parametrize("mode", ["w:", "w:gz", "w:bz2", "w:xz"])
+@pytest.mark.parametrize(
+    "name", ["cifar-10-python.tar.gz", "cifar-10-python.tar", "CIFAR-10-Python.TGZ", "cifar-10-python.tar.xz"]
+)
+@pytest.mark.parametrize("inside", [True, False], ids=["root-holds-it", "root-is-it"])
+def test_first_bytes_say_how_an_archive_is_packed(mode: str, name: str, inside: bool, tmp_path: Path) -> None:
+    members = {f"{PYTHON10.folder}/{name}": content for name, content in contents(PYTHON10).items()}
+    path = tar_of(tmp_path / name, mode, members)
+    read_test_part(tmp_path if inside else path)
+
+
+@pytest.mark.parametrize("official", [PYTHON10, BINARY10], ids=["python", "binary"])
+def test_a_file_of_any_name_may_be_the_archive(official: Official, tmp_path: Path) -> None:
+    read_test_part(write_archive(official, tmp_path).rename(tmp_path / "downloaded.1"))
+
+
+def test_an_archive_of_something_else_is_told_with_what_it_holds(tmp_path: Path) -> None:
+    path = tar_of(tmp_path / "x.tgz", "w:gz", {"notes.txt": b"none"})
+    assert f"{path} holds no file of cifar10, but ['notes.txt']" in refusal(SMALL10, path, "test")
+
+
+def test_litter_in_an_archive_and_beside_it_is_passed_over(tmp_path: Path) -> None:
+    members = {f"{PYTHON10.folder}/{name}": content for name, content in contents(PYTHON10).items()}
+    litter = {f"{PYTHON10.folder}/._{name}": b"\0" for name in contents(PYTHON10)}
+    litter |= {f"__MACOSX/{PYTHON10.folder}/._test_batch": b"\0", f"{PYTHON10.folder}/.DS_Store": b"\0"}
+    tar_of(tmp_path / PYTHON10.archive, "w:gz", litter | members)
+    (tmp_path / f"._{PYTHON10.archive}").write_bytes(b"\0")
+    (tmp_path / "cifar-10-python.tar (1).gz").write_bytes(b"cut")
+    read_test_part(tmp_path)
+
+
+def test_two_members_of_one_name_in_two_places_are_refused(tmp_path: Path) -> None:
+    content = contents(PYTHON10)["test_batch"]
+    twice = {f"{place}/{PYTHON10.folder}/test_batch": content for place in "ab"}
+    path = tar_of(tmp_path / PYTHON10.archive, "w:gz", twice)
+    assert f"{path} holds test_batch twice, as a/{PYTHON10.folder}" in refusal(SMALL10, tmp_path, "test")
+
+
+def test_a_packed_archive_of_any_form_is_bounded(tmp_path: Path) -> None:
+    for mode in ("w:bz2", "w:xz"):
+        tar_of(tmp_path / PYTHON10.archive, mode, {"a": bytes(2**22)})
+        assert "unpacks to more than" in refusal(SMALL10, tmp_path, "test")
+
+
+@pytest.mark.parametrize("official", [PYTHON10, BINARY10], ids=["python", "binary"])
+@pytest.mark.parametrize("left", ["missing", "cut", "empty"])
+def test_a_whole_archive_goes_before_a_folder_that_is_not_whole(left: str, official: Official, tmp_path: Path) -> None:
+    path = write_archive(official, tmp_path)
+    last = {"missing": None, "cut": contents(official)[official.test][:100], "empty": b""}[left]
+    write_folder(official, tmp_path, **{official.test: last})
+    read_test_part(tmp_path)
+    assert cifar_files(official.data, tmp_path) == [path]
+
+
+def test_a_whole_folder_goes_before_its_archive(tmp_path: Path) -> None:
+    folder = write_folder(PYTHON10, tmp_path)
+    (tmp_path / PYTHON10.archive).write_bytes(b"not read")
+    assert {path.parent for path in cifar_files(SMALL10, tmp_path)} == {folder}
+
+
+def test_all_that_a_half_unpacked_folder_lacks_is_named(tmp_path: Path) -> None:
+    folder = write_folder(PYTHON10, tmp_path, data_batch_2=None, data_batch_5=None)
+    message = refusal(SMALL10, tmp_path, "train")
+    assert message == f"{folder} lacks data_batch_2, data_batch_5, and cifar-10-python.tar.gz is not beside it"
+
+
+def test_a_file_larger_than_any_batch_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    folder = write_folder(PYTHON10, tmp_path)
+    monkeypatch.setattr(files, "LIMIT", 1000)
+    assert f"{folder / 'test_batch'} has more than 1000 bytes" in refusal(SMALL10, tmp_path, "test")

@@ -76,7 +76,7 @@ def test_a_missing_file_is_named(name: str, tmp_path: Path) -> None:
         "00000803 00000004 0000001c 0000001c",
         "00000803 00000005 0000001c 0000001d",
         "00000803 ffffffff ffffffff ffffffff",
-        "1f8b0800 00000000 00000000 00000000",
+        "1f8c0800 00000000 00000000 00000000",
         "",
     ],
 )
@@ -122,3 +122,40 @@ def test_what_lies_behind_the_stream_is_refused(end: bytes, tmp_path: Path) -> N
     path = write_idx(tmp_path) / "t10k-labels-idx1-ubyte.gz"
     path.write_bytes(path.read_bytes() + end)
     assert str(path) in refusal(tmp_path)
+
+
+def test_first_bytes_say_whether_a_file_is_packed(tmp_path: Path) -> None:
+    write_idx(tmp_path)
+    for name in ("t10k-images-idx3-ubyte", "t10k-labels-idx1-ubyte"):
+        path = tmp_path / f"{name}.gz"
+        path.write_bytes(gzip.decompress(path.read_bytes()))
+    write_idx(tmp_path / "other")
+    for path in sorted((tmp_path / "other").iterdir()):
+        path.rename(path.with_suffix(""))
+    for root in (tmp_path, tmp_path / "other"):
+        np.testing.assert_array_equal(read_idx(SMALL_MNIST, root, "test").images[..., 0], idx_examples("test")[0])
+
+
+def test_a_file_that_begins_as_gzip_does_and_is_none_is_named(tmp_path: Path) -> None:
+    path = write_idx(tmp_path, packed=False) / "t10k-labels-idx1-ubyte"
+    path.write_bytes(b"\x1f\x8b" + path.read_bytes())
+    assert f"cannot read {path}: its gzip data are damaged or end early" in refusal(tmp_path)
+
+
+def test_names_with_a_dot_and_folders_with_the_names_of_files_are_passed(tmp_path: Path) -> None:
+    for path in sorted(write_idx(tmp_path, packed=False).iterdir()):
+        path.rename(tmp_path / path.name.replace("-idx", ".idx"))
+        (tmp_path / path.name).mkdir()
+    np.testing.assert_array_equal(read_idx(SMALL_MNIST, tmp_path, "test").labels, idx_examples("test")[1])
+
+
+def test_litter_beside_the_files_is_passed_over(tmp_path: Path) -> None:
+    for path in sorted(write_idx(tmp_path).iterdir()):
+        (tmp_path / f"._{path.name}").write_bytes(b"\0\5\x16\7")
+        (tmp_path / path.name.replace(".gz", " (1).gz")).write_bytes(b"cut")
+    assert len(read_idx(SMALL_MNIST, tmp_path, "train")) == 12
+
+
+def test_a_file_as_the_root_is_told_with_what_is_wanted(tmp_path: Path) -> None:
+    path = write_idx(tmp_path) / "t10k-labels-idx1-ubyte.gz"
+    assert f"{path} is a file; --data.root names the folder that holds" in refusal(path)

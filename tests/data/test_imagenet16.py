@@ -95,20 +95,48 @@ def test_pixels_of_another_form_are_refused(rows: Any, folder: Path) -> None:
 
 @pytest.mark.parametrize(
     "labels",
-    [np.array(BATCH_LABELS), tuple(BATCH_LABELS), ["1"] * 5, [1.0] * 5, [True] * 5, [1] * 4, None, [1] * 4 + [10**30]],
-    ids=["array", "tuple", "strings", "floats", "bools", "too-few", "none", "huge"],
+    [
+        np.array([BATCH_LABELS]),
+        np.array([1.0] * 5),
+        ["1"] * 5,
+        [1.0] * 5,
+        [True] * 5,
+        [1] * 4,
+        None,
+        [1] * 4 + [10**30],
+    ],
+    ids=["row", "array of floats", "strings", "floats", "bools", "too-few", "none", "huge"],
 )
 def test_labels_of_another_form_are_refused(labels: Any, folder: Path) -> None:
     (folder / "val_data").write_bytes(encoded(np.zeros((5, 768), np.uint8), labels))
     assert str(folder / "val_data") in refusal(folder)
 
 
-def test_a_label_beyond_32_bits_is_no_class(folder: Path) -> None:
-    (folder / "val_data").write_bytes(encoded(np.zeros((4, 768), np.uint8), [3, 2, 1, 2**32 + 1]))
-    assert read_imagenet16(folder, "test").labels.tolist() == [2, 1, 0]
+@pytest.mark.parametrize("labels", [np.array(BATCH_LABELS, "<u2"), tuple(BATCH_LABELS), np.array([BATCH_LABELS]).T])
+def test_labels_of_every_harmless_form_are_read(labels: Any, folder: Path) -> None:
+    (folder / "val_data").write_bytes(encoded(np.zeros((5, 768), np.uint8), labels, protocol=5))
+    assert read_imagenet16(folder, "test").labels.tolist() == [0, 119, 56]
 
 
-@pytest.mark.parametrize("labels", [[1, 2, 3, 4, 500], [1, 2, 0, -1, 121]], ids=["one-more", "one-less"])
+@pytest.mark.parametrize(
+    "labels", [[0, 139, 2, 1], [3, 2, 1, 1001], [3, 2, 1, -1], [3, 2, 1, 2**32 + 1]], ids=["0", "1001", "-1", "2^32+1"]
+)
+@pytest.mark.parametrize("name", ["val_data", "train_data_batch_4"])
+def test_labels_that_are_not_counted_from_1_are_refused(name: str, labels: list[int], folder: Path) -> None:
+    (folder / name).write_bytes(encoded(np.zeros((4, 768), np.uint8), labels))
+    message = refusal(folder, "test" if name == "val_data" else "train")
+    assert str(folder / name) in message
+    assert f"must lie in 1 .. 1000, as the official ones do, not {min(labels)} .. {max(labels)}" in message
+
+
+def test_all_that_a_half_unpacked_folder_lacks_is_named(folder: Path) -> None:
+    for name in ("train_data_batch_3", "train_data_batch_10", "val_data"):
+        (folder / name).unlink()
+    assert "lacks train_data_batch_3, train_data_batch_10 of ImageNet16" in refusal(folder, "train")
+    assert "lacks val_data of ImageNet16" in refusal(folder, "test")
+
+
+@pytest.mark.parametrize("labels", [[1, 2, 3, 4, 500], [1, 2, 500, 1000, 121]], ids=["one-more", "one-less"])
 def test_another_number_of_images_is_told_with_both_numbers(labels: list[int], folder: Path) -> None:
     (folder / "val_data").write_bytes(encoded(np.zeros((5, 768), np.uint8), labels))
     message = refusal(folder)

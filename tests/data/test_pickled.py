@@ -28,6 +28,14 @@ from tests.data.files import (
 )
 
 
+def of_numpy_1(content: bytes) -> bytes:
+    """A pickle of protocol 5 with the former name of numpy's function, one byte shorter, in its first frame."""
+    assert content[2:3] == b"\x95" and content.count(b"\x13numpy._core.numeric") == 1
+    frame = int.from_bytes(content[3:11], "little") - 1
+    changed = content.replace(b"\x13numpy._core.numeric", b"\x12numpy.core.numeric")
+    return changed[:3] + frame.to_bytes(8, "little") + changed[11:]
+
+
 @pytest.mark.parametrize(
     "encode",
     [
@@ -36,10 +44,19 @@ from tests.data.files import (
         with_protocol(2, key=str.encode),
         with_protocol(4),
         with_protocol(4, key=str.encode),
+        *(with_protocol(protocol) for protocol in (0, 1, 3, 5)),
+        with_protocol(5, key=str.encode),
+        lambda rows, labels: with_protocol(5)(np.asfortranarray(rows), labels),
+        lambda rows, labels: with_protocol(5)(np.repeat(rows, 2, 0)[::2], labels),
+        lambda rows, labels: with_protocol(5)(rows[:, ::-1][:, ::-1], labels),
+        lambda rows, labels: of_numpy_1(with_protocol(5)(rows, labels)),
         lambda rows, labels: pickled10(rows, labels).replace(b"numpy._core.multiarray", b"numpy.core.multiarray"),
         lambda rows, labels: pickled10(np.asfortranarray(rows), labels),
     ],
-    ids=["python2", "2", "2-bytes", "4", "4-bytes", "2-numpy1", "column-major"],
+    ids=[
+        *("python2", "2", "2-bytes", "4", "4-bytes", "0", "1", "3", "5", "5-bytes", "5-column-major", "5-strided"),
+        *("5-twice-reversed", "5-numpy1", "2-numpy1", "column-major"),
+    ],
 )
 def test_pickles_of_every_age_are_read(encode: Callable[[np.ndarray, np.ndarray], bytes], tmp_path: Path) -> None:
     rows, labels = examples("test", SMALL10)
@@ -47,6 +64,29 @@ def test_pickles_of_every_age_are_read(encode: Callable[[np.ndarray, np.ndarray]
     split = read_cifar(SMALL10, tmp_path, "test")
     np.testing.assert_array_equal(split.images[:, 3, 9, 2], rows[:, 2048 + 3 * 32 + 9])
     np.testing.assert_array_equal(split.labels, labels)
+
+
+LABELS: dict[str, Callable[[list[int]], Any]] = {
+    "list": list,
+    "tuple": tuple,
+    "numpy integers": lambda labels: [np.int64(x) for x in labels],
+    "bytes": lambda labels: [np.uint8(x) for x in labels],
+    "mixed": lambda labels: (labels[0], *(np.int16(x) for x in labels[1:])),
+    **{code: lambda labels, code=code: np.array(labels, code) for code in ("u1", "<i2", ">i4", "<u8", ">i8")},
+    "column": lambda labels: np.array(labels)[:, None],
+    "strided": lambda labels: np.repeat(labels, 3)[::3],
+    "reversed": lambda labels: np.array(labels[::-1])[::-1],
+}
+
+
+@pytest.mark.parametrize("protocol", range(6))
+@pytest.mark.parametrize("form", LABELS)
+def test_labels_of_every_harmless_form_are_read(form: str, protocol: int) -> None:
+    rows, labels = examples("test", SMALL10)
+    content = pickle.dumps({"data": rows, "labels": LABELS[form](labels.tolist()), "mean": np.zeros(0)}, protocol)
+    found_rows, found = read_pickled_batch(content, "the file", "labels", 3072)
+    np.testing.assert_array_equal(found_rows, rows)
+    assert found.tolist() == labels.tolist() and found.dtype == np.int64
 
 
 @pytest.mark.parametrize("share", [0.0, 0.001, 0.01, 0.03, 0.5, 0.9, 0.99])
@@ -97,8 +137,19 @@ def test_pixels_of_another_form_are_refused(data: Any, tmp_path: Path) -> None:
 
 @pytest.mark.parametrize(
     "labels",
-    [None, (0, 1, 2, 3), np.arange(4), [0, 1, 2, 3.0], [0, 1, 2, True], [0, 1, 2, "3"], [0, 1, 2], [0, 1, 2, 3, 4], 7],
-    ids=["none", "tuple", "array", "float", "bool", "string", "too-few", "too-many", "number"],
+    [
+        None,
+        (0, 1, 2, True),
+        np.arange(4.0),
+        np.arange(4)[None],
+        [0, 1, 2, 3.0],
+        [0, 1, 2, True],
+        [0, 1, 2, "3"],
+        [0, 1, 2],
+        [0, 1, 2, 3, 4],
+        7,
+    ],
+    ids=["none", "tuple", "array", "row", "float", "bool", "string", "too-few", "too-many", "number"],
 )
 def test_labels_of_another_form_are_refused(labels: Any, tmp_path: Path) -> None:
     batch = {"data": np.zeros((4, 3072), np.uint8), "labels": labels}
@@ -202,5 +253,24 @@ def test_a_file_cannot_change_what_the_next_one_is_read_with() -> None:
 
 def test_long_foreign_text_is_cut_short() -> None:
     message = told(b"\x80\x02cos\n" + b"a" * 10_000 + b"\n.")
-    assert "only numpy arrays are allowed" in message
+    assert "which no text, number, array of numbers or container of them needs" in message
     assert len(message) < 300
+
+
+def test_messages_name_what_is_there() -> None:
+    rows = np.zeros((4, 3072), np.uint8)
+    for batch, words in [
+        ({"data": rows, "coarse_labels": [0] * 4}, "has no 'labels'; it has ['coarse_labels', 'data']"),
+        ({"data": rows, "labels": [0, 1, 2.0]}, "not a list of 3 values of the types ['float', 'int']"),
+        ({"data": rows, "labels": np.zeros(4)}, "'labels' must be 4 integers, not an array float64 (4,)"),
+        ({"data": rows[0], "labels": [0]}, "'data' must be uint8 (n, 3072), not an array uint8 (3072,)"),
+    ]:
+        assert words in told(pickle.dumps(batch))
+
+
+@pytest.mark.parametrize(
+    "labels", [np.array([2**63], "u8"), [2**63], [np.uint64(2**64 - 1)]], ids=["array", "int", "numpy integer"]
+)
+def test_a_label_that_does_not_fit_is_refused(labels: Any) -> None:
+    batch = {"data": np.zeros((1, 3072), np.uint8), "labels": labels}
+    assert "'labels' must be 1 integers" in told(pickle.dumps(batch))

@@ -8,7 +8,7 @@ import pytest
 from jaxnas.benchmarks import read_table
 from jaxnas.commands.import_benchmark import main
 from jaxnas.spaces import TOY
-from tests.benchmarks.files import TRUTH, write_nats
+from tests.benchmarks.files import CELLS, TRUTH, write_nats
 
 
 @pytest.fixture(scope="module")
@@ -35,6 +35,21 @@ def test_a_table_can_be_imported_again(folder: Path, tmp_path: Path) -> None:
     assert (tmp_path / "a.npz").read_bytes() == (tmp_path / "b.npz").read_bytes()
 
 
+def test_columns_of_a_csv_are_named_and_the_others_told(tmp_path: Path, capsys: pytest.CaptureFixture) -> None:
+    rows = "".join(f"{cell};{i + 2},5;{i}\n" for i, cell in enumerate(CELLS))
+    (tmp_path / "mine.csv").write_text("cell;accuracy;params\n" + rows)
+    arguments = [str(tmp_path / "mine.csv"), str(tmp_path / "mine.npz"), "--space", "toy"]
+    assert main(arguments) == 2
+    assert "it is a text with the columns ['cell', 'accuracy', 'params']" in capsys.readouterr().err
+    assert main([*arguments, "--architecture-column", "cell"]) == 2
+    assert "--datasets of import-benchmark names none" in capsys.readouterr().err
+    assert main([*arguments, "--architecture-column", "cell", "--datasets", "folder=accuracy"]) == 0
+    told = capsys.readouterr()
+    assert told.err == f"note: {tmp_path / 'mine.csv'}: columns that are no data sets are ignored: ['params']\n"
+    assert "folder: mean 6.50, best 10.50" in told.out
+    assert read_table(TOY, tmp_path / "mine.npz").accuracies["folder"].tolist() == [i + 2.5 for i in range(9)]
+
+
 @pytest.mark.parametrize(
     ("arguments", "words"),
     [
@@ -42,6 +57,10 @@ def test_a_table_can_be_imported_again(folder: Path, tmp_path: Path) -> None:
         (["{folder}", "{out}", "--space", "darts"], "no space 'darts'; allowed: ['nas-bench-201', 'toy']"),
         (["{folder}", "{out}", "--space", "toy", "--format", "json"], "no format 'json'; allowed"),
         (["{folder}", "{out}", "--space", "toy", "--format", "csv"], "cannot read {folder}: Is a directory"),
+        (
+            ["{folder}", "{out}", "--space", "toy", "--format", "nats-bench", "--datasets", "cifar10"],
+            "columns can be named of a CSV, and {folder} is to be read as nats-bench",
+        ),
         (["{folder}x", "{out}", "--space", "toy"], "cannot read {folder}x"),
         (["{folder}", "{out}.csv", "--space", "toy"], "is an .npz file"),
         (["{folder}", "{out}/x.npz", "--space", "toy"], "cannot write {out}/x.npz"),

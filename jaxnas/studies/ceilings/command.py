@@ -21,7 +21,6 @@ from rich import box
 from rich.console import Console
 from rich.table import Table
 
-from jaxnas.benchmarks import read_table
 from jaxnas.config import to_dict
 from jaxnas.console import GOES_ON, cli_main, parse_preset
 from jaxnas.distributed import parallel
@@ -29,6 +28,7 @@ from jaxnas.few_shot.images import load_and_warn
 from jaxnas.few_shot.presets import ABOUT
 from jaxnas.few_shot.presets import PRESETS as RUNS
 from jaxnas.few_shot.run_context import prepare
+from jaxnas.few_shot.truth_table import read_and_tell
 from jaxnas.report.format import note
 from jaxnas.studies.ceilings.config import CeilingsConfig
 from jaxnas.studies.ceilings.run import Row, accuracy_rows, ceiling_rows, measure, validate_ceilings
@@ -53,7 +53,7 @@ def run(command: Command, show: Progress) -> list[Row]:
     """Trains what is missing, writes both files, and returns the rows of `ceilings.csv`. Raises UserError."""
     config, path = command.config, command.workdir
     space = validate_ceilings(config)
-    table = None if config.run.truth.table is None else read_table(space, config.run.truth.table)
+    table = None if config.run.truth.table is None else read_and_tell(space, config.run.truth.table)
     dataset = load_and_warn(config.run.data, config.run.seed)
     context = prepare(config.run, dataset)
     if table is not None:

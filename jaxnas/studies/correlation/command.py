@@ -19,11 +19,11 @@ from rich import box
 from rich.console import Console
 from rich.table import Table
 
-from jaxnas import benchmarks
 from jaxnas.config import DataConfig, NetConfig, to_dict
 from jaxnas.console import GOES_ON, cli_main, parse_preset
 from jaxnas.distributed.parallel import use_wide_vectors
 from jaxnas.few_shot.images import load_and_warn
+from jaxnas.few_shot.truth_table import read_and_tell
 from jaxnas.spaces import Architecture
 from jaxnas.studies.correlation.config import CorrelationConfig
 from jaxnas.studies.correlation.run import (
@@ -75,7 +75,7 @@ def run(command: Command, show: Progress) -> list[dict[str, Any]]:
     """Scores what is missing, writes both tables, and returns the second. Raises UserError before work starts."""
     config = command.config
     space = validate_correlation(config)
-    table = benchmarks.read_table(space, command.benchmark)
+    table = read_and_tell(space, command.benchmark)
     truth = command.truth or config.data.name
     table.check(truth)
     dataset = load_and_warn(config.data, config.seed)

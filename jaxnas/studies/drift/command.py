@@ -17,10 +17,10 @@ from typing import Annotated
 import tyro
 from rich.console import Console
 
-from jaxnas.benchmarks import read_table
 from jaxnas.config import NetConfig, OptimizerConfig, to_dict
 from jaxnas.console import GOES_ON, cli_main, parse_preset
 from jaxnas.few_shot.images import load_and_warn
+from jaxnas.few_shot.truth_table import read_and_tell
 from jaxnas.report.document import write_page
 from jaxnas.report.format import note
 from jaxnas.studies.drift import run as drift
@@ -75,7 +75,7 @@ def run(command: Command, show: Progress) -> list[drift.Row]:
     config = command.config
     space = validate_study(config)
     drift.validate_drift(config, command.every, command.rate)
-    table = None if config.table is None else read_table(space, config.table)
+    table = None if config.table is None else read_and_tell(space, config.table)
     dataset = load_and_warn(config.data, config.seeds[0])
     context = prepare_study(config, dataset)
     if table is not None:

@@ -20,8 +20,8 @@ from rich import box
 from rich.console import Console
 from rich.table import Table
 
-from jaxnas import benchmarks
 from jaxnas.console import cli_main, parse_preset
+from jaxnas.few_shot.truth_table import read_and_tell
 from jaxnas.report.document import write_page
 from jaxnas.selection import RULES
 from jaxnas.spaces import SPACES, read_splits
@@ -77,7 +77,7 @@ def run(command: Command, show: Progress) -> list[Summary]:
     rules = setting.rules or tuple(RULES)
     check(rules, setting.budgets, setting.noises, setting.repetitions)
     splits = read_splits(space, command.splits)
-    table = benchmarks.read_table(space, command.benchmark)
+    table = read_and_tell(space, command.benchmark)
     trials = [] if command.run is None else of_run(space, command.run, table)
     for split in splits:
         if split.dataset is not None:

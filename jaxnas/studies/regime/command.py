@@ -21,7 +21,6 @@ from rich import box
 from rich.console import Console
 from rich.table import Table
 
-from jaxnas.benchmarks import read_table
 from jaxnas.config import to_dict
 from jaxnas.console import GOES_ON, cli_main, parse_preset
 from jaxnas.distributed import parallel
@@ -30,6 +29,7 @@ from jaxnas.few_shot.presets import ABOUT
 from jaxnas.few_shot.presets import PRESETS as RUNS
 from jaxnas.few_shot.run_context import prepare
 from jaxnas.few_shot.sample import uniform_cells
+from jaxnas.few_shot.truth_table import read_and_tell
 from jaxnas.few_shot.validation import check_images
 from jaxnas.report.document import write_page
 from jaxnas.report.format import note
@@ -72,7 +72,7 @@ def run(command: Command, show: Progress) -> list[Row]:
     if Path(command.point).name != command.point or command.point in ("", ".."):
         raise UserError(f"a point is named like a folder, not {command.point!r}")
     space = validate_regime(config)
-    table = read_table(space, Path(str(config.run.truth.table)))
+    table = read_and_tell(space, Path(str(config.run.truth.table)))
     table.check(config.run.data.name)
     own = sorted({seed_of(config, IMAGES, seed) for seed in config.seeds})
     images = {seed: load_and_warn(config.run.data, seed) for seed in own}

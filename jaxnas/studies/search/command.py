@@ -23,10 +23,10 @@ from rich import box
 from rich.console import Console
 from rich.table import Column, Table
 
-from jaxnas.benchmarks import read_table
 from jaxnas.console import GOES_ON, cli_main, interval, parse_preset
 from jaxnas.distributed import parallel
 from jaxnas.few_shot.images import load_and_warn
+from jaxnas.few_shot.truth_table import read_and_tell
 from jaxnas.report.document import write_page
 from jaxnas.report.format import note, read_csv
 from jaxnas.studies.frame import run_shown
@@ -62,7 +62,7 @@ def run(command: Command, show: Progress) -> tuple[Rows, Rows]:
     config = command.config
     space = validate_study(config)
     scopes = scopes_of(space, command.splits, command.split, config.data.name, command.leaf)
-    table = None if config.table is None else read_table(space, config.table)
+    table = None if config.table is None else read_and_tell(space, config.table)
     parallel.use_quick_compile(config.quick_compile)
     dataset = load_and_warn(config.data, config.seeds[0])
     found = run_study(config, command.workdir, dataset, table, scopes, note, show)

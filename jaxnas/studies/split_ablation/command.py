@@ -31,12 +31,12 @@ from rich import box
 from rich.console import Console
 from rich.table import Table
 
-from jaxnas.benchmarks import read_table
 from jaxnas.config import to_dict
 from jaxnas.console import GOES_ON, cli_main, interval, parse_preset
 from jaxnas.distributed import parallel
 from jaxnas.distributed.parallel import use_every_core
 from jaxnas.few_shot.images import load_and_warn
+from jaxnas.few_shot.truth_table import read_and_tell
 from jaxnas.report.document import write_page
 from jaxnas.report.format import note, read_csv
 from jaxnas.studies.frame import run_shown
@@ -83,7 +83,7 @@ def run(command: Command, show: Progress) -> Rows:
     if command.shard is not None:
         config = shard_of(config, *command.shard)
     trees = trees_of(space, config, command.trees)
-    table = None if config.study.table is None else read_table(space, config.study.table)
+    table = None if config.study.table is None else read_and_tell(space, config.study.table)
     parallel.use_quick_compile(config.study.quick_compile)
     dataset = load_and_warn(config.study.data, command.config.study.seeds[0])  # the same images in every shard
     if command.merge:

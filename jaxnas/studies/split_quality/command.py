@@ -20,8 +20,9 @@ import tyro
 from rich.console import Console
 
 from jaxnas.analysis import Ceiling, Worth, ceiling, is_partition, weigh
-from jaxnas.benchmarks import Table, read_table
+from jaxnas.benchmarks import Table
 from jaxnas.console import cli_main
+from jaxnas.few_shot.truth_table import read_and_tell
 from jaxnas.report.document import write_page
 from jaxnas.spaces import SPACES, NamedSplit, SearchSpace, read_splits
 from jaxnas.studies.split_quality.page import Material, answer, split_page
@@ -52,7 +53,7 @@ def read(command: Command) -> tuple[SearchSpace, list[NamedSplit], Table, list[s
     if command.space not in SPACES:
         raise UserError(f"there is no space {command.space!r}; allowed: {sorted(SPACES)}")
     space = SPACES[command.space]
-    splits, table = read_splits(space, command.splits), read_table(space, command.benchmark)
+    splits, table = read_splits(space, command.splits), read_and_tell(space, command.benchmark)
     wanted = dict.fromkeys(split.dataset for split in splits if split.dataset is not None)
     missing = [name for name in wanted if name not in table.accuracies]
     kept = [split for split in splits if split.dataset not in missing]
