@@ -7,6 +7,7 @@ from typing import Any, Concatenate, ParamSpec, TypeVar
 from rich.console import Console
 
 from jaxnas import plugins
+from jaxnas.config import check_numbers
 from jaxnas.types import UserError
 
 P = ParamSpec("P")
@@ -54,14 +55,17 @@ def parse_preset(
 ) -> Command:
     """What `build` makes of the preset that comes first, with the flags that follow in place of its fields.
 
-    about: what each preset runs, needs, takes and gives, as --help says it. Raises SystemExit, as tyro does.
+    about: what each preset runs, needs, takes and gives, as --help says it. Raises SystemExit, as tyro does, and
+    UserError for a number that is infinite, none or too large.
     """
     import tyro
 
     more = f"{plugins.ABOUT}."  # `cli` takes the flag away before, so that tyro does not list it
     told = {name: f"{text}\n{more}" if name in arguments[:1] else text for name, text in about.items()}
     choices = {name: (told[name], build(preset)) for name, preset in presets.items()}
-    return tyro.extras.overridable_config_cli(choices, prog=prog, description=more, args=arguments)
+    command = tyro.extras.overridable_config_cli(choices, prog=prog, description=more, args=arguments)
+    check_numbers(command)
+    return command
 
 
 def print_error(sentence: str) -> None:
