@@ -16,7 +16,8 @@ from jax.extend.core import ClosedJaxpr, Jaxpr, JaxprEqn, Literal
 from jax.interpreters.partial_eval import dce_jaxpr_consts
 
 from jaxnas.spaces.base import Architecture, SearchSpace
-from jaxnas.spaces.counts import CONVOLUTIONS, widths
+from jaxnas.spaces.counts import widths
+from jaxnas.spaces.operations import CONVOLUTIONS
 
 Value = np.ndarray | None  # of a small integer or boolean array; None for what the given arguments do not decide
 Odds = Callable[[int], np.ndarray]  # number of branches -> how often each runs, as shares

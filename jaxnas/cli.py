@@ -1,5 +1,6 @@
 """The command `jaxnas`, also `python -m jaxnas`: names the commands, loads plugins and runs one command."""
 
+import os
 import sys
 from collections.abc import Callable, Sequence
 from importlib import import_module
@@ -9,7 +10,7 @@ from rich import box
 from rich.console import Console
 from rich.table import Table
 
-from jaxnas.console import print_error
+from jaxnas.console import print_error, print_line
 from jaxnas.plugins import ABOUT, load_plugins, split_imports
 from jaxnas.types import UserError
 
@@ -39,6 +40,11 @@ COMMANDS: dict[str, Entry] = {
     "regime": Entry("studies.regime.command", "in which setting supernets rank at all"),
     "tensorboard": Entry("commands.tensorboard", "learning curves of a run as TensorBoard events"),
 }
+PASSED_OVER = {
+    "JAX_ENABLE_X64": "networks compute in 32 bits",
+    "JAX_DISABLE_JIT": "a run is compiled, or it would not end",
+}
+"""variables of the environment that would make other runs of the same commands, and why they do not"""
 FILES_ALONE = {"report", "compare", "predict", "import-benchmark", "analyse-splits", "tensorboard"}
 """commands that read no registry: installed plugins are not loaded for them"""
 
@@ -49,6 +55,9 @@ def run(name: str, arguments: Sequence[str], prog: str | None = None, modules: S
     `prog` is what its usage calls it. 2 for a plugin that cannot be loaded.
     """
     named, rest = split_imports(arguments)
+    for variable, why in PASSED_OVER.items():
+        if os.environ.pop(variable, "").lower() not in ("", "0", "false", "no", "off", "n", "f"):
+            print_line(f"warning: {variable} is passed over: {why}", "yellow")
     try:
         load_plugins([*modules, *named], installed=name not in FILES_ALONE)
     except UserError as error:

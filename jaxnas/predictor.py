@@ -1,8 +1,10 @@
 """A trained network in one file: saved at the end of a run, loaded to predict."""
 
 import json
+import math
 import zipfile
 from collections.abc import Callable
+from functools import lru_cache
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -12,14 +14,18 @@ import numpy as np
 
 from jaxnas.config import DataConfig, from_dict, to_dict
 from jaxnas.data import Colours, Split, build_pipeline
-from jaxnas.nets import build_network
+from jaxnas.foreign import npz
+from jaxnas.nets import Network, build_network
 from jaxnas.spaces import SPACES
+from jaxnas.spaces.counts import supernet_parameters
 from jaxnas.types import Params, Stats, UserError, truncated_repr
 from jaxnas.workdir import write_arrays
 
 FILE = "network.npz"
 BATCH = 256  # images of one compiled call
-LARGEST = 2**31  # bytes of all arrays together
+LARGEST = 2**31  # bytes of all weights together
+LONGEST = 2**24  # bytes of the description
+MOST_PIXELS = 2**24  # of an image, as the data set delivers it
 
 
 class Description(NamedTuple):
@@ -81,7 +87,7 @@ def load(path: Path | str) -> Predictor:
     """
     file = Path(path) / FILE if Path(path).is_dir() else Path(path)
     try:
-        return _predictor(*_read(file))
+        return _read(file)
     except FileNotFoundError as error:
         why = "the run has not ended, or is of several seeds (name one of them)"
         raise UserError(f"no trained network at {file}: {why}") from error
@@ -96,35 +102,49 @@ def delivered_shape(about: Description) -> tuple[int, int, int]:
     return height * about.data.downsample, width * about.data.downsample, channels
 
 
-def _read(file: Path) -> tuple[Description, dict[str, np.ndarray]]:
+def _read(file: Path) -> Predictor:
+    """The predictor of a file. What its arrays claim is compared with what it describes before one is unpacked."""
     with zipfile.ZipFile(file) as archive:
-        size = sum(member.file_size for member in archive.infolist())
-        if size > LARGEST:
-            raise ValueError(f"it claims {size} bytes of arrays, allowed: {LARGEST}")
-        broken = archive.testzip()  # numpy stops at an array's last byte, before zip looks at the checksum
-        if broken is not None:
-            raise ValueError(f"the checksum of {broken} is wrong")
-    with np.load(file, allow_pickle=False) as archive:
-        arrays = {name: archive[name] for name in archive.files}
-    return _description(json.loads(bytes(arrays.pop("description")))), arrays
+        # Taken alone: a text that claims much is refused before it is unpacked.
+        (size,), _ = npz.claimed(archive, file.name, "description", ("u1",))
+        if size > LONGEST:
+            raise ValueError(f"it claims a description of {size} bytes, allowed: {LONGEST}")
+        about = _description(json.loads(bytes(npz.read_array(archive, file.name, "description", ("u1",)))))
+        network, shapes = _network(about)
+        wanted = _flat(shapes)
+        names = npz.names_of(archive) - {"description"}
+        claims = {name: npz.claimed(archive, file.name, name, ("f",)) for name in sorted(names)}
+        if claims != {name: (leaf.shape, leaf.dtype) for name, leaf in wanted.items()}:
+            raise ValueError(f"its arrays are not those of {about.architecture} in {about.space}")
+        arrays = [jnp.asarray(npz.read_array(archive, file.name, name, ("f",))) for name in wanted]
+    return _predictor(about, network, jax.tree.unflatten(jax.tree.structure(shapes), arrays))
 
 
-def _predictor(about: Description, arrays: dict[str, np.ndarray]) -> Predictor:
-    space = SPACES[about.space]
-    op_ids = jnp.asarray(space.decode(about.architecture).op_ids)
+@lru_cache(maxsize=4)  # a network that is loaded again is not traced again
+def _network(about: Description) -> tuple[Network, Any]:
+    """The described network, and the shapes of its weights and statistics; no array is made."""
+    space, classes = SPACES[about.space], len(about.classes)
+    space.decode(about.architecture)
+    weights = supernet_parameters(space, about.channels, about.cells, classes, about.image_shape[2])
+    if 4 * weights > LARGEST:
+        raise ValueError(f"it describes a network of {weights} weights, allowed: {LARGEST // 4}")
+    pixels = math.prod(delivered_shape(about)[:2])
+    if pixels > MOST_PIXELS:
+        raise ValueError(f"it describes images of {pixels} pixels, allowed: {MOST_PIXELS}")
     network = build_network(
         space,
         channels=about.channels,
         cells=about.cells,
-        classes=len(about.classes),
+        classes=classes,
         image_shape=about.image_shape,
         affine=True,
     )
-    shapes = {"params": jax.eval_shape(network.init, jax.random.key(0)), "stats": jax.eval_shape(network.init_stats)}
-    wanted = _flat(shapes)
-    if {n: (a.shape, a.dtype) for n, a in arrays.items()} != {n: (s.shape, s.dtype) for n, s in wanted.items()}:
-        raise ValueError(f"its arrays are not those of {about.architecture} in {about.space}")
-    weights = jax.tree.unflatten(jax.tree.structure(shapes), [jnp.asarray(arrays[name]) for name in wanted])
+    key = jax.eval_shape(lambda: jax.random.key(0))
+    return network, {"params": jax.eval_shape(network.init, key), "stats": jax.eval_shape(network.init_stats)}
+
+
+def _predictor(about: Description, network: Network, weights: Any) -> Predictor:
+    op_ids = jnp.asarray(SPACES[about.space].decode(about.architecture).op_ids)
     normalise = build_pipeline(about.data, about.colours).normalise
 
     @jax.jit

@@ -1,5 +1,6 @@
 """The command `jaxnas` and the package's public names."""
 
+import os
 import subprocess
 import sys
 from importlib import import_module
@@ -68,3 +69,38 @@ def test_every_preset_says_what_it_runs() -> None:
             (getattr(module, name) for name in ("PRESETS", "STUDIES", "SPLITS") if hasattr(module, name)), {}
         )
         assert set(presets) == set(getattr(module, "ABOUT", {})), entry.module
+
+
+@pytest.mark.parametrize("platforms", ["nonsense", "cpu,nonsense"])
+def test_devices_that_are_not_here_are_told_in_one_line(platforms) -> None:
+    lines = (
+        "import jax, sys; from jaxnas.console import cli_main; sys.exit(cli_main()(lambda given: jax.devices()[9])([]))"
+    )
+    environment = {**os.environ, "JAX_PLATFORMS": platforms}
+    ended = subprocess.run([sys.executable, "-c", lines], cwd=ROOT, capture_output=True, text=True, env=environment)
+    assert ended.returncode == 2 and ended.stderr.count("\n") == 1
+    assert ended.stderr.startswith(f"error: JAX_PLATFORMS is {platforms!r}, and jax finds no such device here (")
+
+
+@pytest.mark.parametrize("name", cli.PASSED_OVER)
+@pytest.mark.parametrize("value", ["1", "True", "0", "false"])
+def test_variables_that_would_make_another_run_are_passed_over_with_a_word(name, value, monkeypatch, capsys) -> None:
+    monkeypatch.setenv(name, value)
+    assert cli.main(["report", "no/run"]) == 2
+    told = f"warning: {name} is passed over: {cli.PASSED_OVER[name]}\n" if value in ("1", "True") else ""
+    assert capsys.readouterr().err.startswith(told + "error: ") and name not in os.environ
+
+
+def test_files_of_ones_own_beside_a_run_are_not_imported(tmp_path) -> None:
+    (tmp_path / "bin").mkdir()
+    installed = "import sys; from jaxnas.cli import main; sys.exit(main())"
+    (tmp_path / "bin" / "jaxnas").write_text(installed)  # as an installation writes it
+    (tmp_path / "own" / "experiments").mkdir(parents=True)
+    for module in ("experiments/__init__", "types", "data", "config", "random", "jaxnas", "numpy"):
+        (tmp_path / "own" / f"{module}.py").write_text("raise RuntimeError('imported')")
+    command = [sys.executable, str(tmp_path / "bin" / "jaxnas"), "few-shot", "smoke", "--workdir", "w"]
+    environment = {**os.environ, "PYTHONPATH": str(ROOT)}
+    ended = subprocess.run(
+        [*command, "--net.cells", "0"], cwd=tmp_path / "own", capture_output=True, text=True, env=environment
+    )
+    assert (ended.returncode, ended.stderr) == (2, "error: net.cells must be at least 1, it is 0\n")

@@ -25,7 +25,7 @@ ALLOWED = {
     "benchmarks": {"spaces", "foreign"},
     "analysis": {"spaces"},
     "report": {"analysis"},
-    "workdir": {"distributed", "plugins"},
+    "workdir": {"distributed", "plugins", "console"},
     "search": {"spaces", "nets"},
     "metrics": {"spaces", "nets", "search"},
     "splitting": {"spaces", "metrics"},

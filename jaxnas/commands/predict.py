@@ -8,6 +8,8 @@ as .npy or alone in an .npz. An image file of any size is cut to its central squ
 data set has, in colour or grey as that has; nothing else is changed. MNIST and the digits are light on dark: so must
 be what is to be read. Arrays must have the size of the data set.
 
+What cannot be read is named on stderr after the classes of the others, and the exit code is then 2.
+
 Prints the best class of every image, or its `--top` N, with a probability: a table on a terminal, lines with tabs
 elsewhere. The probability is the network's own (softmax); it is not calibrated.
 """
@@ -27,7 +29,7 @@ from rich.table import Table
 from rich.text import Text
 
 import jaxnas
-from jaxnas.console import cli_main
+from jaxnas.console import cli_main, print_error
 from jaxnas.data import read_images
 from jaxnas.data.folder import SUFFIXES
 from jaxnas.predictor import delivered_shape
@@ -52,38 +54,67 @@ class Command:
     """also write the rows to this file"""
 
 
-def rows(command: Command) -> list[dict[str, Any]]:
-    """One row for each image and rank. Raises UserError for no network, and for images that cannot be taken."""
+Pixels = tuple[list[str], np.ndarray]  # names [n], and uint8 [n, H, W, C]
+
+
+def rows(command: Command) -> tuple[list[dict[str, Any]], list[str]]:
+    """One row for each image and rank, and a sentence for each input that cannot be taken.
+
+    Raises UserError for no network, for `top`, and where there is nothing to read.
+    """
     predictor = jaxnas.load(command.workdir)
     classes, shape = predictor.description.classes, delivered_shape(predictor.description)
     if not 1 <= command.top <= len(classes):
         raise UserError(f"--top must be 1 to {len(classes)}, the number of classes; it is {command.top}")
-    found = [read(path, shape) for path in command.images]
-    names = [name for part, _ in found for name in part]
-    if not names:
+    found = [part for path in command.images for part in read(path, shape)]
+    refused = [part for part in found if isinstance(part, str)]
+    taken = [part for part in found if not isinstance(part, str)]
+    names = [name for part, _ in taken for name in part]
+    if not names and not refused:
         raise UserError("name at least one image, folder of images or array of them")
-    scores = predictor.predict(np.concatenate([pixels for _, pixels in found])).probabilities
+    if not names:
+        return [], refused
+    scores = predictor.predict(np.concatenate([pixels for _, pixels in taken])).probabilities
     best = np.argsort(-scores, axis=1, kind="stable")[:, : command.top]
     return [
         dict(zip(COLUMNS, (name, classes[label], round(float(scores[i, label]), 4)), strict=True))
         for i, name in enumerate(names)
         for label in best[i]
-    ]
+    ], refused
 
 
-def read(path: Path, shape: tuple[int, int, int]) -> tuple[list[str], np.ndarray]:
-    """Names [n] and pixels uint8 [n, H, W, C] of a file, folder or array. Raises UserError for anything else."""
-    if path.suffix.lower() in ARRAYS and not path.is_dir():
-        pixels = _array(path, shape)
-        return [f"{_shown(path)}:{i}" for i in range(len(pixels))], pixels
-    files = _folder(path) if path.is_dir() else [path]
+def read(path: Path, shape: tuple[int, int, int]) -> list[Pixels | str]:
+    """What a file, folder or array holds, a part for each file; of what cannot be taken, a sentence that says why."""
     height, width, channels = shape
-    if height != width or channels not in (1, 3):
-        raise UserError(
-            f"the network takes images of {height}x{width}x{channels}, and image files are read as squares of 1 or 3 "
-            f"channels; give them as an array, .npy or .npz, not as {path}"
-        )
-    return [_shown(file) for file in files], read_images(files, height, channels == 1)
+    try:
+        if path.suffix.lower() in ARRAYS and not path.is_dir():
+            pixels = _array(_no_device(path), shape)
+            return [([f"{_shown(path)}:{i}" for i in range(len(pixels))], pixels)]
+        files = _folder(path) if path.is_dir() else [_no_device(path)]
+        if height != width or channels not in (1, 3):
+            raise UserError(
+                f"the network takes images of {height}x{width}x{channels}, and image files are read as squares of 1 or "
+                f"3 channels; give them as an array, .npy or .npz, not as {_shown(path)}"
+            )
+    except OSError as error:
+        return [f"cannot read {_shown(path)}: {error.strerror}"]
+    except UserError as error:
+        return [str(error)]
+    return [_image(file, height, channels == 1) for file in files]
+
+
+def _image(file: Path, size: int, grey: bool) -> Pixels | str:
+    try:
+        return [_shown(file)], read_images([file], size, grey)
+    except UserError as error:
+        return str(error)
+
+
+def _no_device(path: Path) -> Path:
+    """The path itself. Raises UserError for a pipe or a device, which could be read for ever."""
+    if path.exists() and not path.is_file():
+        raise UserError(f"cannot read {_shown(path)}: it is a pipe or a device, and no file")
+    return path
 
 
 def _folder(path: Path) -> list[Path]:
@@ -127,15 +158,19 @@ def _shown(path: Path) -> str:
 
 @cli_main({OSError: 2})
 def main(arguments: Sequence[str], prog: str = "jaxnas predict") -> None:
-    """Prints the rows and writes the CSV. 0, or 2 for bad input."""
+    """Prints the rows and writes the CSV, then names what could not be taken. 0, or 2 for bad input."""
     command, console = tyro.cli(Command, prog=prog, args=arguments), Console()
-    found = rows(command)
-    if command.csv is not None:
+    found, refused = rows(command)
+    if command.csv is not None and found:
         write_csv(command.csv, found)
-    if console.is_terminal:
+    if found and console.is_terminal:
         table = Table(*COLUMNS)
         for row in found:
             table.add_row(*(Text(str(row[name])) for name in COLUMNS))
         console.print(table)
-    else:
+    elif found:
         csv.writer(sys.stdout, delimiter="\t", lineterminator="\n").writerows([COLUMNS, *(r.values() for r in found)])
+    for sentence in refused[:-1]:
+        print_error(sentence)
+    if refused:
+        raise UserError(refused[-1])

@@ -1,7 +1,7 @@
 """Settings that runs of several kinds share: frozen dataclasses, a sentence a field; unknown names are errors."""
 
 from jaxnas.config.parts import DataConfig, NetConfig, OptimizerConfig, SearchConfig, SelectionConfig, SplitConfig
-from jaxnas.config.plain import from_dict, to_dict
+from jaxnas.config.plain import check_numbers, from_dict, to_dict
 
 __all__ = [
     "DataConfig",
@@ -10,6 +10,7 @@ __all__ = [
     "SearchConfig",
     "SelectionConfig",
     "SplitConfig",
+    "check_numbers",
     "from_dict",
     "to_dict",
 ]

@@ -1,6 +1,7 @@
-"""Settings as plain JSON values and back; unknown names are errors."""
+"""Settings as plain JSON values and back; unknown names are errors, and so are numbers that are none."""
 
 import dataclasses
+import math
 import types
 import typing
 from pathlib import Path
@@ -9,6 +10,7 @@ from typing import Any, Literal, TypeVar
 from jaxnas.types import UserError
 
 Config = TypeVar("Config")
+LARGEST = 2**31 - 1  # of integers, as compiled programs count
 
 
 def to_dict(config: Any) -> dict[str, Any]:
@@ -29,6 +31,24 @@ def from_dict(kind: type[Config], values: dict[str, Any], where: str = "config")
     if unknown:
         raise UserError(f"{where} has unknown names {unknown}; allowed: {sorted(hints)}")
     return kind(**{name: _value(hints[name], value, f"{where}.{name}") for name, value in values.items()})
+
+
+def check_numbers(config: Any, prefix: str = "") -> None:
+    """Raises UserError, by the dotted name, for a number that is infinite or none, or an integer beyond 32 bits.
+
+    config: a dataclass, of dataclasses; what the command line gives no name of its own adds none.
+    """
+    hints = typing.get_type_hints(type(config), include_extras=True)
+    for field in dataclasses.fields(config):
+        value, more = getattr(config, field.name), getattr(hints[field.name], "__metadata__", ())
+        if dataclasses.is_dataclass(value):
+            unnamed = any(getattr(note, "name", None) == "" for note in more)
+            check_numbers(value, prefix if unnamed else f"{prefix}{field.name}.")
+        for number in value if isinstance(value, tuple | list) else (value,):
+            if isinstance(number, float) and not math.isfinite(number):
+                raise UserError(f"{prefix}{field.name} must be a finite number, it is {number}")
+            if isinstance(number, int) and abs(number) > LARGEST:
+                raise UserError(f"{prefix}{field.name} must lie in -{LARGEST} .. {LARGEST}, it is {number}")
 
 
 def _value(hint: Any, value: Any, where: str) -> Any:

@@ -102,6 +102,17 @@ def cores() -> int:
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
+def memory() -> int:
+    """Bytes that all devices of all processes hold: what they say themselves, or else the memory of the machine."""
+    own = sum((device.memory_stats() or {}).get("bytes_limit", 0) for device in jax.local_devices())
+    return int(own or host_memory()) * hosts.processes()
+
+
+def host_memory() -> int:
+    """Bytes of memory of this machine."""
+    return os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
+
+
 def over(
     fn: Callable[..., Any],
     strategy: str = "auto",

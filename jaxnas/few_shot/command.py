@@ -13,7 +13,8 @@ on this machine, and says how many seeds a difference of one point needs.
 """
 
 import json
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Annotated, Any
@@ -39,7 +40,7 @@ from jaxnas.few_shot.summary import summary
 from jaxnas.few_shot.truth_table import read_and_tell
 from jaxnas.training import NonFiniteLoss
 from jaxnas.types import UserError
-from jaxnas.workdir import Progress, locked, progress, write_json
+from jaxnas.workdir import Progress, locked, progress, told_in_one_line, write_json
 
 PROG = "jaxnas few-shot"
 
@@ -72,8 +73,7 @@ def run(command: Command, table: Table | None, show: Progress) -> dict[str, Any]
     if command.seeds is None:
         result = _one(command, config, workdir, table, show)
     else:
-        hosts.on_process_zero(lambda: workdir.mkdir(parents=True, exist_ok=True))
-        with hosts.entered_by_process_zero(locked(workdir)):
+        with hosts.entered_by_process_zero(_held(workdir)):
             there = hosts.on_process_zero(
                 lambda: [int(p.name[5:]) for p in workdir.glob("seed-*") if p.name[5:].isdigit()]
             )
@@ -106,6 +106,15 @@ def plan(command: Command, table: Table | None) -> Group:
 def _one(command: Command, config: FewShotConfig, workdir: Path, table: Table | None, show: Progress) -> dict[str, Any]:
     dataset = load_and_warn(config.data, config.seed, command.strict_data)
     return run_few_shot(config, workdir, dataset, table, show=show, seeds=command.seeds or ())
+
+
+@contextmanager
+def _held(workdir: Path) -> Iterator[None]:
+    """The directory of several seeds, made and locked. Raises UserError where that cannot be."""
+    with told_in_one_line(workdir):
+        workdir.mkdir(parents=True, exist_ok=True)
+        with locked(workdir):
+            yield
 
 
 def _named(show: Progress, seed: int) -> Progress:

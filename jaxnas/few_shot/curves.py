@@ -10,7 +10,7 @@ from jaxnas.few_shot.follow import followed_cells, inside
 from jaxnas.few_shot.result_file import column_of
 from jaxnas.few_shot.run_context import RunContext, steps_per_epoch
 from jaxnas.few_shot.sample import BEST
-from jaxnas.spaces.counts import CONVOLUTIONS
+from jaxnas.spaces.operations import CONVOLUTIONS
 
 ALL = "all"  # contenders share the warm-up
 OF_MEAN = ("kendall", "kendall_half")  # read of scores averaged over all looks so far, too

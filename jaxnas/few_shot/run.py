@@ -103,7 +103,9 @@ def run_few_shot(
         open_workdir(workdir, configs.to_dict(config), inputs, MAY_CHANGE, strategy=strategy)
     ):
         if hosts.on_process_zero((workdir / "result.json").exists):
-            return dict(hosts.on_process_zero(read_json, workdir / "result.json"))
+            hosts.on_process_zero(read_stages, workdir)  # the page shows it
+            again = "remove that file and start the same command again: it is made from what is kept"
+            return dict(hosts.on_process_zero(read_json, workdir / "result.json", again))
         stages = partial(open_stage, workdir, note=note, show=show)
         return _stages(context, workdir, dataset, table, stages)
 

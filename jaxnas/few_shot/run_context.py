@@ -10,10 +10,11 @@ import jax
 import numpy as np
 import optax
 
-from jaxnas.config import SplitConfig
+from jaxnas.config import SplitConfig, check_numbers
 from jaxnas.data import Colours, Dataset, Images, Pipeline, build_pipeline, fixed_batches, on_device
 from jaxnas.distributed import parallel
 from jaxnas.few_shot.config import FewShotConfig
+from jaxnas.few_shot.memory import check_images_fit, check_networks_fit
 from jaxnas.few_shot.validation import check_images, check_search, scalar_metrics
 from jaxnas.metrics import BACKGROUNDS, METRICS, Readings, edge_readings
 from jaxnas.nets import Network, build_network
@@ -59,6 +60,7 @@ class RunContext(NamedTuple):
 
 def validate_few_shot(config: FewShotConfig) -> SearchSpace:
     """The search space of a config. Raises UserError, before any work, for names and sizes that cannot be."""
+    check_numbers(config)
     for given, allowed, what in (
         (config.net.space, SPACES, "search space"),
         (config.split.metric, METRICS, "metric"),
@@ -119,8 +121,11 @@ def validate_few_shot(config: FewShotConfig) -> SearchSpace:
             raise UserError(f"{name} must be at least {smallest}, it is {value}")
     if config.truth.every and config.truth.table is None and not config.truth.alone:
         raise UserError("truth.every follows the ranking sample, which needs truth.table or truth.alone from 1 on")
+    if not optimizer.rate > 0:
+        raise UserError(f"optimizer.rate must be above 0, it is {optimizer.rate:g}")
     if not 0 < optimizer.final_rate <= optimizer.rate:
         raise UserError(f"optimizer.final_rate must lie in (0, {optimizer.rate}], it is {optimizer.final_rate}")
+    check_images_fit(config)
     return space
 
 
@@ -133,6 +138,7 @@ def prepare(config: FewShotConfig, dataset: Dataset) -> RunContext:
             f"{len(dataset.train)} training and {len(dataset.valid)} validation images are too few: at least one batch "
             f"(data.batch {data.batch}) and {FEWEST_VALID}"
         )
+    check_networks_fit(config, space, dataset)
     config = replace(config, strategy=parallel.resolve(config.strategy))
     # Only what programs are made of: runs that differ in anything else share them.
     parts = {name: getattr(config, name) for name in ("data", "net", "optimizer", "split", "strategy")}

@@ -11,7 +11,7 @@ from jaxnas.metrics.base import Metric, Probe, halved
 from jaxnas.nets.cells import is_path
 from jaxnas.nets.network import Network
 from jaxnas.spaces.base import SearchSpace
-from jaxnas.spaces.counts import CONVOLUTIONS
+from jaxnas.spaces.operations import CONVOLUTIONS
 from jaxnas.types import Array, Choice
 
 Rectified = list[tuple[Array, Array]]

@@ -13,7 +13,8 @@ from jaxnas.metrics.weights import is_weight
 from jaxnas.nets.cells import is_path
 from jaxnas.nets.network import Network
 from jaxnas.spaces.base import SearchSpace
-from jaxnas.spaces.counts import CONVOLUTIONS, nonlinear_depth, on_live_paths
+from jaxnas.spaces.counts import nonlinear_depth, on_live_paths
+from jaxnas.spaces.operations import CONVOLUTIONS
 from jaxnas.types import Array, Params
 
 FINEST = 1e-3  # of the least difference between two architectures; means over a mask that are closer are equal

@@ -11,13 +11,14 @@ from jax import lax
 from jaxnas.nets.layers import NormMode, affine, average_pool_3x3, batch_norm_gradient, conv, norm, relu
 from jaxnas.nets.switch import switch
 from jaxnas.spaces.base import SearchSpace
+from jaxnas.spaces.operations import NONE
 from jaxnas.types import Array, Choice
 
 CellParams = dict[str, Any]  # operation -> {"kernel": [E, k, k, C, C]} and, if affine, "scale", "bias": [E, C]
 CellStats = dict[str, tuple[Array, Array]]  # operation -> (mean, variance), each [E, C]
 
 PLAIN: dict[str, Callable[[Array], Array]] = {"skip_connect": lambda x: x, "avg_pool_3x3": average_pool_3x3}
-"""operations without weights; `none` is not among them, it adds nothing"""
+"""operations without weights, those of `WEIGHTLESS`; `none` is not among them, it adds nothing"""
 
 
 def cell(
@@ -199,7 +200,7 @@ def _run(
 def _before_norm(op: str, x: Array, kernels: dict[str, Array]) -> Array:
     if op in kernels:
         return conv(relu(x), kernels[op])
-    return PLAIN[op](x) if op in PLAIN else jnp.zeros_like(x)
+    return jnp.zeros_like(x) if op == NONE else PLAIN[op](x)
 
 
 def _run_forward(ops: tuple[str, ...], op_id: Array, x: Array, kernels: dict[str, Array]) -> tuple[Any, Any]:

@@ -12,7 +12,8 @@ from jaxnas.nets.initial import draw_weights
 from jaxnas.nets.layers import NormMode
 from jaxnas.nets.supernet import LAID_OUT, Supernet, check_image_size, check_partial
 from jaxnas.spaces.base import SearchSpace
-from jaxnas.spaces.counts import CONVOLUTIONS, STAGES
+from jaxnas.spaces.counts import STAGES
+from jaxnas.spaces.operations import CONVOLUTIONS
 from jaxnas.types import Array, Choice, Key, Params, Stats, UserError
 
 

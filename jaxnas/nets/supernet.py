@@ -15,7 +15,8 @@ from jax import lax
 from jaxnas.nets.cells import cell, is_path
 from jaxnas.nets.layers import NormMode, affine, average_pool_2x2, conv, norm, relu, strided_conv
 from jaxnas.spaces.base import SearchSpace
-from jaxnas.spaces.counts import CONVOLUTIONS, STAGES, widths
+from jaxnas.spaces.counts import STAGES, widths
+from jaxnas.spaces.operations import CONVOLUTIONS
 from jaxnas.types import Array, Choice, Stats, UserError
 
 LAID_OUT = 16  # most cells of a stage that are compiled one by one; time and memory of the compiler grow with them

@@ -3,11 +3,12 @@
 import itertools
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import InitVar, dataclass
 from functools import lru_cache
 
 import numpy as np
 
+from jaxnas.spaces.operations import NONE, known_operations
 from jaxnas.types import Array, Mask, UserError, truncated_repr
 
 
@@ -22,8 +23,12 @@ class Architecture:
 class SearchSpace:
     """A cell of `nodes` nodes whose `edges` each choose one of `ops`; node 0 is the input, the last the output.
 
+    `described` is True for a space of which only a description is read, such as a page's: it may have operations of a
+    plugin that is not here.
+
     Raises:
-        UserError: for edges that are not distinct and ascending, or whose target is not above the source.
+        UserError: for operations that are unknown, named twice, or without `none`; for edges that are not distinct and
+            ascending, or whose target is not above the source; for a node that no edge goes into.
 
     Example:
         >>> from jaxnas import SearchSpace
@@ -37,11 +42,11 @@ class SearchSpace:
     name: str
     ops: tuple[str, ...]  # [O] THE operation order: columns of every mask and of op_weights
     edges: tuple[tuple[int, int], ...]  # [E] THE edge order: (target, source), rows of every mask
+    described: InitVar[bool] = False
 
-    def __post_init__(self) -> None:
-        sources_first = all(target > source for target, source in self.edges)
-        if not sources_first or list(self.edges) != sorted(set(self.edges)):
-            raise UserError(f"edges of {self.name} must be distinct (target, source), ascending, target above source")
+    def __post_init__(self, described: bool) -> None:
+        _check_operations(self.name, self.ops, described)
+        _check_edges(self.name, self.edges)
 
     @property
     def nodes(self) -> int:
@@ -105,13 +110,13 @@ class SearchSpace:
 
     def connected(self, op_ids: Array) -> Array:
         """Whether the input reaches the output. op_ids int [..., E] -> bool [...]; numpy or traced arrays."""
-        none = self.ops.index("none")
+        none = self.ops.index(NONE)
         live = op_ids != none
         return self._reach([live[..., e] for e in range(len(self.edges))])
 
     def viable(self, mask: Array) -> Array:
         """Whether a mask holds a connected architecture. bool [..., E, O] -> bool [...]."""
-        none = self.ops.index("none")
+        none = self.ops.index(NONE)
         others = [o for o in range(len(self.ops)) if o != none]
         return self._reach([mask[..., e, others].any(-1) for e in range(len(self.edges))])
 
@@ -131,7 +136,7 @@ class SearchSpace:
         Mask bool [E, O] -> bool [E, O]; numpy or traced arrays. An operation counts where the mask has a background in
         which its edge lies between input and output and in which the cell is connected, `none` on the edge included.
         """
-        none = self.ops.index("none")
+        none = self.ops.index(NONE)
         live = mask[:, [o for o in range(len(self.ops)) if o != none]].any(-1)
         # More edges that pass features on never disconnect anything, so the most of them decides what can be.
         without = live[None, :] & ~np.eye(len(self.edges), dtype=bool)
@@ -184,6 +189,35 @@ class SearchSpace:
         edges, ops = self.shape
         if len(op_ids) != edges or not all(0 <= o < ops for o in op_ids):
             raise UserError(f"an architecture of {self.name} is {edges} operation ids below {ops}, not {op_ids}")
+
+
+def _check_operations(name: str, ops: object, described: bool) -> None:
+    """Raises UserError for operations that cannot be those of a space."""
+    if not isinstance(ops, tuple) or not ops or not all(isinstance(op, str) for op in ops):
+        raise UserError(f"operations of {name} must be a tuple of names, not {truncated_repr(ops)}")
+    known = known_operations()
+    unknown = [] if described else [op for op in ops if op not in known]
+    if unknown:
+        raise UserError(f"{name} has unknown operations {truncated_repr(unknown)}; allowed: {known}")
+    if NONE not in ops or len(set(ops)) < len(ops):
+        raise UserError(f"operations of {name} must be distinct, {NONE!r} one of them, not {truncated_repr(list(ops))}")
+
+
+def _check_edges(name: str, edges: object) -> None:
+    """Raises UserError for edges that cannot be those of a space."""
+    pairs = isinstance(edges, tuple) and all(
+        isinstance(edge, tuple) and len(edge) == 2 and all(type(end) is int and end >= 0 for end in edge)
+        for edge in edges
+    )
+    if not isinstance(edges, tuple) or not pairs or not edges:
+        raise UserError(f"edges of {name} must be a tuple of (target, source), from 0 on, not {truncated_repr(edges)}")
+    if any(target <= source for target, source in edges) or list(edges) != sorted(set(edges)):
+        raise UserError(f"edges of {name} must be distinct (target, source), ascending, target above source")
+    targets = {target for target, _ in edges}
+    # The largest node may be any number: no list of all nodes is made.
+    if max(targets) != len(targets):
+        lacking = next(node for node in range(1, max(targets)) if node not in targets)
+        raise UserError(f"node {lacking} of {name} is reached by no edge; nodes are 0, the input, to {max(targets)}")
 
 
 def mask_size(mask: Mask) -> int:

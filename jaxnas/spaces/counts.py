@@ -3,9 +3,9 @@
 import numpy as np
 
 from jaxnas.spaces.base import Architecture, SearchSpace
+from jaxnas.spaces.operations import CONVOLUTIONS
 
 STAGES = 3  # stages of cells; the channels double from one to the next
-CONVOLUTIONS = {"nor_conv_1x1": 1, "nor_conv_3x3": 3}  # operations that hold weights, and their kernel size
 
 
 def supernet_parameters(space: SearchSpace, channels: int, cells: int, classes: int, image_channels: int = 3) -> int:

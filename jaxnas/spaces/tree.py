@@ -211,7 +211,7 @@ def described_space(data: dict[str, Any]) -> SearchSpace:
     """
     edges = [tuple(int(end) for end in str(name).split("<-")) for name in data["edges"]]
     pairs = tuple((target, source) for target, source in edges)
-    return SearchSpace(str(data["space"]), tuple(str(op) for op in data["ops"]), pairs)
+    return SearchSpace(str(data["space"]), tuple(str(op) for op in data["ops"]), pairs, described=True)
 
 
 def _node_from_json(shape: tuple[int, int], data: dict[str, Any]) -> Node:

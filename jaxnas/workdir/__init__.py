@@ -4,7 +4,6 @@ from jaxnas.workdir.files import (
     append_rows,
     changes,
     flat,
-    locked,
     open_workdir,
     read_json,
     read_jsonl,
@@ -15,6 +14,7 @@ from jaxnas.workdir.files import (
     write_whole,
 )
 from jaxnas.workdir.journal import Journal, open_journal
+from jaxnas.workdir.lock import locked, told_in_one_line
 from jaxnas.workdir.progress import Progress, progress
 from jaxnas.workdir.stages import open_stage, read_stages
 
@@ -33,6 +33,7 @@ __all__ = [
     "read_jsonl",
     "read_stages",
     "refuse_change",
+    "told_in_one_line",
     "write_arrays",
     "write_csv",
     "write_json",

@@ -18,8 +18,10 @@ import numpy as np
 
 from jaxnas import plugins
 from jaxnas.types import UserError
+from jaxnas.workdir.lock import locked, told_in_one_line
 
 PACKAGES = ("jaxnas", "jax", "jaxlib", "flax", "optax", "orbax-checkpoint", "chex", "numpy", "scipy")
+AGAIN = "remove that file and start the same command {}: it goes on from what is complete, nothing else is lost"
 
 
 @contextmanager
@@ -32,50 +34,25 @@ def open_workdir(
     gone on with if it belongs to the same config, but for the dotted names in `free`, and the same inputs; otherwise,
     or if another process holds it, or it cannot be written, raises UserError.
     """
-    try:
+    with told_in_one_line(path):
         path.mkdir(parents=True, exist_ok=True)
         with locked(path):
-            existing = path / "config.json"
+            existing, made_with = path / "config.json", path / "environment.json"
             if existing.exists():
-                refuse_change(path, "run of another config", read_json(existing), config, free)
-            made_with = path / "environment.json"
+                there = read_json(existing, AGAIN.format("with the same settings"))
+                refuse_change(path, "run of another config", there, config, free)
             if not made_with.exists():
                 write_json(made_with, {"started": {**environment(), **notes}, "inputs": inputs, "resumed": []})
-            record = read_json(made_with)
+            again = AGAIN.format("on the same images and tables")
+            record = read_json(made_with, again)
             if not isinstance(record.get("inputs"), dict) or not isinstance(record.get("resumed"), list):
-                raise UserError(f"{made_with} is damaged (no inputs, or no starts); choose another --workdir")
+                raise UserError(f"{made_with} is damaged (no inputs, or no starts); {again}")
             refuse_change(path, "run on other inputs", record["inputs"], inputs)
             if existing.exists() and not (path / "result.json").exists():
                 resumed = [*record["resumed"], {**environment(), **notes}]
                 write_json(made_with, {**record, "resumed": resumed})
             write_json(existing, config)
             yield path
-    except OSError as error:
-        raise UserError(
-            f"cannot write to the work directory {path}: {error.strerror or error}; what is complete there is kept, "
-            "and the same command goes on from it"
-        ) from error
-
-
-@contextmanager
-def locked(path: Path) -> Iterator[None]:
-    """Holds the directory for this process; the system lets go of it when the process ends, however it ends.
-
-    Raises UserError if another process holds it.
-    """
-    import fcntl
-
-    with open(path / "lock", "a+", encoding="utf-8", errors="replace") as handle:
-        try:
-            fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError as error:
-            handle.seek(0)
-            holder = handle.read().strip() or "another process"
-            raise UserError(f"{path} is in use by {holder}; wait for it, or choose another --workdir") from error
-        handle.truncate(0)
-        handle.write(f"process {os.getpid()} on {platform.node()}")
-        handle.flush()
-        yield
 
 
 def environment() -> dict[str, Any]:
@@ -99,14 +76,14 @@ def write_json(path: Path, value: Any) -> None:
     write_whole(path, (json.dumps(value, indent=1, allow_nan=False) + "\n").encode())
 
 
-def read_json(path: Path) -> dict[str, Any]:
-    """The JSON object of a file. Raises UserError if it is damaged, OSError if it cannot be read."""
+def read_json(path: Path, advice: str = "choose another --workdir") -> dict[str, Any]:
+    """The JSON object of a file. Raises UserError, ending with `advice`, if it is damaged, OSError if unreadable."""
     try:
         value = json.loads(path.read_text(encoding="utf-8"))
     except (ValueError, RecursionError) as error:
-        raise UserError(f"{path} is damaged ({error}); choose another --workdir") from error
+        raise UserError(f"{path} is damaged ({error}); {advice}") from error
     if not isinstance(value, dict):
-        raise UserError(f"{path} is damaged (no JSON object); choose another --workdir")
+        raise UserError(f"{path} is damaged (no JSON object); {advice}")
     return value
 
 

@@ -1,8 +1,9 @@
 """The journal of a work directory: every finished unit of work by its name, kept once and never computed again.
 
 `journal.jsonl` has one record a line, {"key", "value", "seconds", "sha256"}: the name of the unit, what it gave, how
-long it took, and a checksum of these. A last line that a kill has torn is dropped; any other damaged line is an error.
-States of training are no units: they are large, and `checkpoints` keeps only the newest of them.
+long it took, and a checksum of these. A last line that a kill has torn is dropped. So is any other damaged line, and
+this is told: its unit is computed again, and gives the same bits. States of training are no units: they are large,
+and `checkpoints` keeps only the newest of them.
 """
 
 import base64
@@ -17,9 +18,10 @@ from typing import Any, NamedTuple
 import jax
 import numpy as np
 
+from jaxnas.console import print_line
 from jaxnas.distributed import hosts
 from jaxnas.types import UserError
-from jaxnas.workdir.files import append_lines
+from jaxnas.workdir.files import append_lines, write_whole
 
 FILE = "journal.jsonl"
 # What versions before the journal kept; a directory that holds one of these would be computed again beside it.
@@ -49,11 +51,12 @@ class Journal(NamedTuple):
 def open_journal(workdir: Path) -> Journal:
     """The journal of a work directory that this process has locked.
 
-    Raises UserError if a record is damaged that is not the last one, or if another version kept the directory.
+    Damaged records are taken off, with a line on stderr that says so unless it is a torn last one. Raises UserError if
+    another version kept the directory.
     """
     path = workdir / FILE
     records: dict[str, Mapping[str, Any]] = {}  # of the first process, by the JSON of the unit
-    hosts.on_process_zero(lambda: records.update(_read(path)))
+    hosts.on_process_zero(lambda: records.update(_read_own(path)))
 
     def holds(unit: Unit) -> bool:
         return bool(hosts.on_process_zero(lambda: json.dumps(unit) in records))
@@ -85,23 +88,33 @@ def open_journal(workdir: Path) -> Journal:
     return Journal(once, holds, under, seconds)
 
 
-def _read(path: Path) -> dict[str, Mapping[str, Any]]:
-    """The records of a file, without a torn last line, which is taken off the file as well."""
+def kept_units(workdir: Path, name: str) -> list[tuple[list[Any], Any]]:
+    """(unit, value) of the units whose names begin with `name`, for one process alone; values without arrays."""
+    return [(record["key"], record["value"]) for record in _read(workdir / FILE).values() if record["key"][0] == name]
+
+
+def _read_own(path: Path) -> dict[str, Mapping[str, Any]]:
     former = [name for name in FORMER if (path.parent / name).exists()]
     if former:
         raise UserError(
             f"{path.parent / former[0]} was kept by another version of the program; choose another --workdir"
         )
+    return _read(path)
+
+
+def _read(path: Path) -> dict[str, Mapping[str, Any]]:
+    """The records of a file, without damaged lines, which are taken off the file as well."""
     if not path.exists():
         return {}
     lines = path.read_bytes().splitlines(keepends=True)
     records = [_record(line) for line in lines]
-    if records and records[-1] is None:
-        os.truncate(path, sum(map(len, lines[:-1])))
-        records.pop()
-    for number, record in enumerate(records, 1):
-        if record is None:
-            raise UserError(f"{path} is damaged in line {number}; move {path.parent} away, or choose another --workdir")
+    whole = [line for line, record in zip(lines, records, strict=True) if record is not None]
+    if len(whole) == len(lines) - 1 and records[-1] is None:
+        os.truncate(path, sum(map(len, whole)))
+    elif len(whole) < len(lines):
+        lost = f"{len(lines) - len(whole)} of {len(lines)} lines of {path} are damaged"
+        print_line(f"warning: {lost} and are dropped; what they held is computed again", "yellow")
+        write_whole(path, b"".join(whole))
     return {json.dumps(record["key"]): record for record in records if record is not None}
 
 

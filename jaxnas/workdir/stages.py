@@ -1,11 +1,15 @@
 """The stages of a run: each goes on where it was stopped, is never computed again, and is on record.
 
-`stages.json` lists the stages in order with status, seconds (of what was kept, over all attempts) and the length of
-`metrics.jsonl` at their end. A stage of training keeps its newest state in `checkpoints/STAGE/`; rows that were written
-after the state that is resumed are cut off again. Any other stage keeps each unit in the journal; its rows are written
-anew as it goes through its units. Either way an interrupted run ends with the same bytes as an uninterrupted one.
+`stages.json` lists the stages in order with status, seconds (of what was kept, over all attempts), the length of
+`metrics.jsonl` at their end, and a checksum of these. The journal holds the same of every stage that is done, so that
+either file makes good for the other where that is damaged or gone. A stage of training keeps its newest state in
+`checkpoints/STAGE/`; rows that were written after the state that is resumed are cut off again. Any other stage keeps
+each unit in the journal; its rows are written anew as it goes through its units. Either way an interrupted run ends
+with the same bytes as an uninterrupted one.
 """
 
+import hashlib
+import json
 import os
 import time
 from collections.abc import Callable, Iterator, Sequence
@@ -13,28 +17,29 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+from jaxnas.console import print_line
 from jaxnas.distributed import hosts, local_rows, parallel
 from jaxnas.types import Stage, UserError, truncated_repr
 from jaxnas.workdir.checkpoints import newest_checkpoint, save_checkpoint
 from jaxnas.workdir.files import append_rows, read_json, write_json
 from jaxnas.workdir.journal import FILE as JOURNAL
-from jaxnas.workdir.journal import open_journal
+from jaxnas.workdir.journal import kept_units, open_journal
+from jaxnas.workdir.lock import shown
 from jaxnas.workdir.progress import Progress
 
 Rows = list[dict[str, Any]]
+Records = dict[str, dict[str, Any]]
+RUNNING = {"status": "running"}
+DONE = "stage done"  # of units of the journal: [DONE, name] is what `stages.json` says of that stage
 EVERY = 30.0  # seconds of work that a kill may lose, beside the unit (epoch, node, generation) it interrupts
 
 
-def read_stages(workdir: Path) -> dict[str, dict[str, Any]]:
-    """The records of `stages.json`, in order; none if the file does not exist. Raises UserError if it is damaged."""
-    path = workdir / "stages.json"
-    records = read_json(path) if path.exists() else {}
-    for name, record in records.items():
-        if not isinstance(record, dict) or not (record == {"status": "running"} or _is_done(record)):
-            raise UserError(
-                f"{path} is damaged (no record of a stage: {truncated_repr({name: record})}); choose another --workdir"
-            )
-    return records
+def read_stages(workdir: Path) -> Records:
+    """The records of the stages, in order; none if no stage was begun.
+
+    Where `stages.json` is damaged or lacks a stage that the journal knows, it is written anew, with a line on stderr.
+    """
+    return _read(workdir, kept_units(workdir, DONE))
 
 
 @contextmanager
@@ -47,11 +52,13 @@ def open_stage(workdir: Path, name: str, note: Callable[[Rows], str], show: Prog
     Of several processes all open it, and the first one alone works on files; but where they share the directory, each
     keeps the states that it holds itself.
     """
-    records = hosts.on_process_zero(read_stages, workdir)
-    together = (lambda state: state) if hosts.share(workdir) else parallel.gather_all
-    finished = records.get(name, {}).get("status") == "done"
-    folder, metrics = workdir / "checkpoints" / name, workdir / "metrics.jsonl"
     journal = open_journal(workdir)
+    known = journal.under(DONE)
+    found = hosts.on_process_zero(_read, workdir, known)
+    records = {of: record for of, record in found.items() if record != RUNNING}
+    together = (lambda state: state) if hosts.share(workdir) else parallel.gather_all
+    finished = name in records
+    folder, metrics = workdir / "checkpoints" / name, workdir / "metrics.jsonl"
     began = time.monotonic()
     before = journal.seconds(name)  # seconds of earlier attempts that count
     unit = kept = began  # when the last unit ended, and when state was last kept
@@ -100,9 +107,8 @@ def open_stage(workdir: Path, name: str, note: Callable[[Rows], str], show: Prog
         nonlocal replayed
         replayed = journal.holds([name, *of])
         if finished and not replayed:
-            raise UserError(
-                f"{workdir / JOURNAL} lacks {[name, *of]}, though its stage is on record as done; move {workdir} away"
-            )
+            lacking = f"{workdir / JOURNAL} lacks {[name, *of]}, though its stage is on record as done"
+            hosts.on_process_zero(print_line, f"warning: {lacking}; it is computed again", "yellow")
         return journal.once([name, *of], compute)
 
     def tell(done: int, total: int, rows: Rows) -> None:
@@ -115,21 +121,68 @@ def open_stage(workdir: Path, name: str, note: Callable[[Rows], str], show: Prog
         if not replayed:
             show(name, done, total, note(rows))
 
-    def finish() -> None:
-        done = {"status": "done", "seconds": seconds(), "metrics_bytes": _size(metrics)}
-        write_json(workdir / "stages.json", {**records, name: done})
-
     if not finished:
-        hosts.on_process_zero(write_json, workdir / "stages.json", {**records, name: {"status": "running"}})
+        hosts.on_process_zero(_write, workdir, {**records, name: RUNNING})
         show(name, 0, 0, "")
     yield Stage(resume, advance, once, tell)
+    done = journal.once(
+        [DONE, name],
+        lambda: {"seconds": seconds(), "metrics_bytes": _size(metrics)} if not finished else _numbers(records[name]),
+    )
     if not finished:
-        hosts.on_process_zero(finish)
+        hosts.on_process_zero(_write, workdir, {**records, name: {"status": "done", **done}})
+
+
+def _read(workdir: Path, kept: Sequence[tuple[list[Any], Any]]) -> Records:
+    """The records of the stages by `stages.json` and by `kept`, the units of the journal under DONE; it is mended."""
+    path, broken = workdir / "stages.json", None
+    try:
+        there = _whole(read_json(path)) if path.exists() else {}
+    except UserError as error:
+        there, broken = {}, str(error)
+    done = {unit[1]: {"status": "done", **value} for unit, value in kept}
+    records = {name: done.get(name, record) for name, record in there.items()}
+    lacking = {name: record for name, record in done.items() if name not in records}
+    if lacking or broken:
+        # A stage ends where the next one begins: the length of `metrics.jsonl` tells their order.
+        running = {name: record for name, record in records.items() if record == RUNNING}
+        over = {name: record for name, record in {**records, **lacking}.items() if record != RUNNING}
+        records = dict(sorted(over.items(), key=lambda of: of[1]["metrics_bytes"])) | running
+        reason = broken or f"it lacks {sorted(lacking)}"
+        print_line(f"warning: {shown(path)} is made again from {JOURNAL} ({truncated_repr(reason)})", "yellow")
+        _write(workdir, records)
+    return records
+
+
+def _whole(written: dict[str, Any]) -> Records:
+    """The records of `stages.json` without their checksums. Raises UserError for one that is not as it was written."""
+    records = {}
+    for name, found in written.items():
+        record = {key: value for key, value in found.items() if key != "sha256"} if isinstance(found, dict) else {}
+        whole = record == RUNNING or _is_done(record)
+        if not whole or found.get("sha256") not in (_sum(name, record), None):  # versions before 0.2 kept no sum
+            raise UserError(f"no record of a stage: {truncated_repr({name: found})}")
+        records[name] = record
+    return records
+
+
+def _write(workdir: Path, records: Records) -> None:
+    summed = {name: {**record, "sha256": _sum(name, record)} for name, record in records.items()}
+    write_json(workdir / "stages.json", summed)
+
+
+def _sum(name: str, record: dict[str, Any]) -> str:
+    return hashlib.sha256(json.dumps([name, record], sort_keys=True).encode()).hexdigest()
+
+
+def _numbers(record: dict[str, Any]) -> dict[str, Any]:
+    return {name: value for name, value in record.items() if name != "status"}
 
 
 def _is_done(record: dict[str, Any]) -> bool:
-    numbers = (record.get("seconds"), record.get("metrics_bytes"))
-    return record.get("status") == "done" and all(type(number) in (int, float) for number in numbers)
+    numbers = _numbers(record)
+    typed = {*numbers} == {"seconds", "metrics_bytes"} and {*map(type, numbers.values())} <= {int, float}
+    return record.get("status") == "done" and typed
 
 
 def _size(path: Path) -> int:

@@ -10,7 +10,7 @@ from jaxnas.benchmarks import read_csv
 from jaxnas.spaces import NAS_BENCH_201, TOY, SearchSpace, membership
 from jaxnas.types import UserError
 
-CUBE = SearchSpace("cube", ("none", "a", "b", "c"), ((1, 0), (2, 0), (2, 1)))
+CUBE = SearchSpace("cube", ("none", "skip_connect", "nor_conv_1x1", "nor_conv_3x3"), ((1, 0), (2, 0), (2, 1)))
 
 
 @pytest.mark.parametrize("edges", [(0,), (2,), (0, 1), (2, 0), (1, 2, 0)])

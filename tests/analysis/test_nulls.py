@@ -9,7 +9,9 @@ from jaxnas.analysis.nulls import Null, Shape
 from jaxnas.analysis.splits import SplitStatistics
 from jaxnas.spaces import NAS_BENCH_201, TOY, SearchSpace, membership, tree_of
 
-CUBE = SearchSpace("cube", ("none", "a", "b", "c"), ((1, 0), (2, 0), (2, 1)))  # 64 cells
+CUBE = SearchSpace(
+    "cube", ("none", "skip_connect", "nor_conv_1x1", "nor_conv_3x3"), ((1, 0), (2, 0), (2, 1))
+)  # 64 cells
 UNEVEN = Shape(0, ((1, None), (3, Shape(2, ((2, None), (2, Shape(0, ((1, None), (2, None)))))))))
 
 

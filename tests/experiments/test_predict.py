@@ -161,6 +161,32 @@ def test_what_cannot_be_read_ends_with_one_sentence(arguments, told, run, wide, 
     assert told.format(**names) in error(capsys)
 
 
+def test_good_images_are_classified_beside_bad_ones_and_these_are_named(run, pictures, tmp_path, capsys) -> None:
+    (tmp_path / "photos").mkdir()
+    (tmp_path / "photos" / "cut.png").write_bytes((pictures / "b.png").read_bytes()[:200])
+    (tmp_path / "photos" / "whole.png").write_bytes((pictures / "b.png").read_bytes())
+    os.mkfifo(tmp_path / "pipe.png")
+    good, out = str(pictures / "a.JPG"), tmp_path / "rows.csv"
+    bad = ["/etc/passwd", str(tmp_path / "none.png"), str(tmp_path / "pipe.png"), "-", str(tmp_path / ("x" * 300))]
+    given = [good, *bad, str(tmp_path / "photos"), good]
+    assert predict.main([str(run), *given, "--csv", str(out)]) == 2
+    captured = capsys.readouterr()
+    rows = list(csv.reader(io.StringIO(captured.out), delimiter="\t"))
+    assert [row[0] for row in rows] == ["file", good, str(tmp_path / "photos" / "whole.png"), good]
+    assert rows[1] == rows[3] and list(csv.reader(out.read_text().splitlines())) == rows
+    errors = captured.err.splitlines()
+    assert len(errors) == len(bad) + 1 and all(line.startswith("error: cannot read ") for line in errors)
+    for path, line in zip([*bad, str(tmp_path / "photos" / "cut.png")], errors, strict=True):
+        assert path in line
+
+
+def test_no_good_image_leaves_no_rows(run, tmp_path, capsys) -> None:
+    out = tmp_path / "rows.csv"
+    assert predict.main([str(run), "/etc/passwd", str(tmp_path / "none.png"), "--csv", str(out)]) == 2
+    captured = capsys.readouterr()
+    assert captured.out == "" and captured.err.count("error: ") == 2 and not out.exists()
+
+
 @pytest.fixture(scope="module")
 def wide(tmp_path_factory) -> Path:
     return saved(tmp_path_factory.mktemp("predict") / "wide", (8, 12, 2))

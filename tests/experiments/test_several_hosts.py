@@ -78,7 +78,7 @@ def test_the_end_of_one_process_ends_the_other_in_a_line(runs: Runs) -> None:
 
 def test_the_first_process_alone_tells_and_each_keeps_its_own_states(runs: Runs) -> None:
     assert not [line for line in runs.told.splitlines() if not line.startswith(("[Gloo]", "unit "))]
-    kept = ["checkpoints", "config.json", "environment.json", "journal.jsonl", "lock", "metrics.jsonl"]
+    kept = ["checkpoints", "config.json", "environment.json", "holder", "journal.jsonl", "lock", "metrics.jsonl"]
     assert runs.left == [*kept, "similarities.npz", "split_tree.json", "stages.json"]
     assert runs.parts == ["ocdbt.process_0", "ocdbt.process_1"]
 

@@ -1,12 +1,16 @@
 """What is checked before any work, and what seeds share."""
 
-from dataclasses import replace
+import math
+import tracemalloc
+from dataclasses import fields, is_dataclass, replace
+from typing import Any
 
 import numpy as np
 import pytest
 
+from jaxnas import cli
 from jaxnas import config as configs
-from jaxnas.config import SearchConfig, SelectionConfig
+from jaxnas.config import DataConfig, SearchConfig, SelectionConfig
 from jaxnas.data import load
 from jaxnas.distributed import hosts
 from jaxnas.few_shot.config import FewShotConfig
@@ -36,6 +40,7 @@ from jaxnas.types import UserError
         ({"truth": {"top": -1}}, "truth.top must be at least 0"),
         ({"truth": {"every": 1, "alone": 0}}, "truth.every follows the ranking sample, which needs"),
         ({"optimizer": {"final_rate": 1.0}}, "optimizer.final_rate"),
+        ({"optimizer": {"rate": -1.0}}, "optimizer.rate must be above 0, it is -1"),
         ({"optimizer": {"momentum": -3.0}}, r"optimizer.momentum must lie in 0 .. 1, it is -3"),
         ({"optimizer": {"clip": 0.0}}, "optimizer.clip must lie in"),
         ({"data": {"crop": -1}}, r"data.crop must lie in 0 .. inf, it is -1"),
@@ -117,3 +122,68 @@ def test_small_things(context) -> None:
     assert steps_per_epoch(context) == 4
     assert context.config.strategy == "loop"
     assert architecture_name(context, np.array([1, 2])) == "|skip_connect~0|+|nor_conv_3x3~1|"
+
+
+def numbers(config: Any, kind: type, prefix: str = "") -> list[str]:
+    """Dotted names of the numbers of a config that are of one type."""
+    found = []
+    for field in fields(config):
+        value = getattr(config, field.name)
+        if is_dataclass(value):
+            found += numbers(value, kind, f"{prefix}{field.name}.")
+        elif kind.__name__ in str(field.type) and "tuple" not in str(field.type):
+            found.append(prefix + field.name)
+    return found
+
+
+def with_value(config: FewShotConfig, name: str, value: Any) -> FewShotConfig:
+    part, _, field = name.rpartition(".")
+    return replace(config, **({part: replace(getattr(config, part), **{field: value})} if part else {field: value}))
+
+
+@pytest.mark.parametrize("name", numbers(FewShotConfig(), float))
+@pytest.mark.parametrize("value", [math.nan, math.inf, -math.inf])
+def test_a_number_that_is_none_is_refused_by_its_own_name(name: str, value: float) -> None:
+    with pytest.raises(UserError) as caught:
+        validate_few_shot(with_value(PRESETS["smoke"], name, value))
+    assert str(caught.value) == f"{name} must be a finite number, it is {value}"
+
+
+@pytest.mark.parametrize("name", numbers(FewShotConfig(), int))
+def test_an_integer_beyond_32_bits_is_refused_by_its_own_name(name: str) -> None:
+    with pytest.raises(UserError) as caught:
+        validate_few_shot(with_value(PRESETS["smoke"], name, 10**20))
+    assert str(caught.value).startswith(f"{name} must lie in -2147483647 .. 2147483647, it is 1000")
+
+
+@pytest.mark.parametrize("arguments", [["few-shot", "smoke"], ["search", "smoke"], ["drift", "smoke"]])
+def test_every_command_refuses_a_number_that_is_none(arguments: list[str], capsys: pytest.CaptureFixture) -> None:
+    assert cli.main([*arguments, "--workdir", "unused", "--optimizer.rate", "nan"]) == 2
+    assert capsys.readouterr().err == "error: optimizer.rate must be a finite number, it is nan\n"
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "told"),
+    [
+        ("net.channels", 10**9, "GiB of memory are needed, and there are"),
+        ("net.cells", 10**9, "GiB of memory are needed, and there are"),
+        ("split.batches", 10**9, "GiB of memory are needed, and there are"),
+        ("control.random_splits", 10**9, "GiB of memory are needed, and there are"),
+        ("data.crop", 10**9, "data.crop must be at most the side of the images, 8"),
+        ("warmup_epochs", 10**9, "warmup_epochs must be at most 536870911, of 4 steps each"),
+    ],
+)
+def test_what_needs_more_than_there_is_is_refused_before_arrays_are_made(name: str, value: int, told: str) -> None:
+    dataset = load(PRESETS["smoke"].data, 0)
+    tracemalloc.start()
+    with pytest.raises(UserError) as caught:
+        prepare(with_value(PRESETS["smoke"], name, value), dataset)
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert told in str(caught.value) and name in str(caught.value) and peak < 2**24
+
+
+def test_images_that_no_memory_holds_are_refused_before_one_is_read() -> None:
+    config = replace(PRESETS["smoke"], data=DataConfig(name="folder", size=10**9))
+    with pytest.raises(UserError, match=r"data.size 1000000000, data.batch 64: at least .* GiB of memory are needed"):
+        validate_few_shot(config)

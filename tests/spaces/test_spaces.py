@@ -8,7 +8,8 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from jaxnas.spaces import NAS_BENCH_201, SPACES, TOY, Architecture
+from jaxnas.nets.cells import PLAIN
+from jaxnas.spaces import NAS_BENCH_201, SPACES, TOY, Architecture, SearchSpace, operations
 from jaxnas.spaces.nas_bench_201 import benchmark_order
 from jaxnas.types import UserError
 
@@ -225,3 +226,58 @@ def test_what_can_be_compared_is_what_some_background_of_the_mask_connects(seed)
 def test_of_the_whole_space_all_can_be_compared_and_of_a_chain_all_but_none() -> None:
     assert NAS_BENCH_201.comparable(NAS_BENCH_201.full_mask()).all()
     assert TOY.comparable(TOY.full_mask()).tolist() == [[False, True, True]] * 2
+
+
+OPS, CHAIN = TOY.ops, TOY.edges
+
+
+@pytest.mark.parametrize(
+    ("ops", "edges", "told"),
+    [
+        (
+            ("none", "skip_conect"),
+            CHAIN,
+            r"has unknown operations \['skip_conect'\]; allowed: \['none', 'avg_pool_3x3', ",
+        ),
+        (("none", "max_pool_3x3", "nor_conv_9x9"), CHAIN, r"unknown operations \['max_pool_3x3', 'nor_conv_9x9'\]"),
+        (("skip_connect", "nor_conv_3x3"), CHAIN, "must be distinct, 'none' one of them"),
+        (("none", "skip_connect", "skip_connect"), CHAIN, "must be distinct"),
+        ((), CHAIN, "must be a tuple of names"),
+        (["none", "skip_connect"], CHAIN, "must be a tuple of names"),
+        (("none", 3), CHAIN, "must be a tuple of names"),
+        ("none", CHAIN, "must be a tuple of names"),
+        (OPS, (), r"must be a tuple of \(target, source\)"),
+        (OPS, None, r"must be a tuple of \(target, source\)"),
+        (OPS, ((1, 0, 2),), r"must be a tuple of \(target, source\)"),
+        (OPS, ((1.0, 0.0),), r"must be a tuple of \(target, source\)"),
+        (OPS, (("1", "0"),), r"must be a tuple of \(target, source\)"),
+        (OPS, ((True, False),), r"must be a tuple of \(target, source\)"),
+        (OPS, ((1, -1),), r"must be a tuple of \(target, source\)"),
+        (OPS, ((0, 1),), "target above source"),
+        (OPS, ((1, 0), (1, 0)), "must be distinct"),
+        (OPS, ((2, 0), (1, 0)), "ascending"),
+        (OPS, ((1, 0), (3, 0)), "node 2 of mine is reached by no edge"),
+        (OPS, ((1, 0), (3, 2)), "node 2 of mine is reached by no edge"),
+        (OPS, ((10**12, 0),), "node 1 of mine is reached by no edge"),
+    ],
+)
+def test_a_space_that_cannot_be_is_refused_when_it_is_built(ops, edges, told):
+    with pytest.raises(UserError, match=told) as caught:
+        SearchSpace("mine", ops, edges)
+    assert "mine" in str(caught.value)
+
+
+def test_an_operation_of_a_plugin_can_be_chosen_once_it_has_a_name(monkeypatch):
+    monkeypatch.setattr(operations, "WEIGHTLESS", {*operations.WEIGHTLESS, "max_pool_3x3"})
+    assert SearchSpace("mine", ("none", "max_pool_3x3"), CHAIN).shape == (2, 2)
+
+
+def test_a_description_may_name_operations_that_are_not_here():
+    space = SearchSpace("theirs", ("none", "max_pool_3x3"), CHAIN, described=True)
+    assert space == SearchSpace("theirs", ("none", "max_pool_3x3"), CHAIN, described=True)
+    with pytest.raises(UserError, match="must be distinct"):
+        SearchSpace("theirs", ("none", "none"), CHAIN, described=True)
+
+
+def test_every_operation_without_weights_has_a_function():
+    assert set(PLAIN) == operations.WEIGHTLESS

@@ -13,7 +13,7 @@ from jaxnas.search.base import one
 from jaxnas.spaces.base import SearchSpace
 from jaxnas.training import build_bilevel_step, build_optimizer, build_step, new_state
 
-SPACE = SearchSpace("pair", ops=("skip_connect", "nor_conv_1x1"), edges=((1, 0),))
+SPACE = SearchSpace("pair", ops=("none", "nor_conv_1x1"), edges=((1, 0),))
 CONFIG = OptimizerConfig(rate=0.3, final_rate=0.1, momentum=0.9, weight_decay=0.01, clip=0.5)
 RNG = np.random.default_rng(0)
 TRAIN, VALID = (Images(RNG.normal(size=(6, 1, 1, 4)).astype(np.float32), RNG.integers(0, 3, 6)) for _ in range(2))

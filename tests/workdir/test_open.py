@@ -37,7 +37,11 @@ def read(path: Path) -> Any:
 
 
 def contents(folder: Path) -> dict[str, bytes]:
-    return {path.name: path.read_bytes() for path in folder.iterdir() if path.is_file() and path.name != "lock"}
+    return {
+        path.name: path.read_bytes()
+        for path in folder.iterdir()
+        if path.is_file() and path.name not in ("lock", "holder")
+    }
 
 
 def changed(**values: Any) -> dict[str, Any]:
@@ -45,7 +49,7 @@ def changed(**values: Any) -> dict[str, Any]:
 
 
 def test_a_new_work_directory_holds_config_and_environment(workdir: Path) -> None:
-    assert {path.name for path in workdir.iterdir()} == {"config.json", "environment.json", "lock"}
+    assert {path.name for path in workdir.iterdir()} == {"config.json", "environment.json", "lock", "holder"}
     assert read(workdir / "config.json") == CONFIG
     made_with = read(workdir / "environment.json")
     assert (made_with["started"]["revision"], made_with["inputs"], made_with["resumed"]) == ("abc", INPUTS, [])
@@ -132,7 +136,13 @@ def test_a_damaged_file_is_told_and_kept(name: str, content: bytes, workdir: Pat
     with pytest.raises(UserError) as caught, open_workdir(workdir, CONFIG, INPUTS):
         pass
     assert str(caught.value).startswith(f"{workdir / name} is damaged (")
+    assert str(caught.value).endswith("it goes on from what is complete, nothing else is lost")
     assert (workdir / name).read_bytes() == content
+    (workdir / name).unlink()  # as the sentence says
+    (workdir / "metrics.jsonl").write_text("{}\n")
+    with open_workdir(workdir, CONFIG, INPUTS):
+        assert (read(workdir / "config.json"), read(workdir / "environment.json")["inputs"]) == (CONFIG, INPUTS)
+        assert (workdir / "metrics.jsonl").read_text() == "{}\n"
 
 
 @pytest.mark.parametrize(
@@ -197,16 +207,58 @@ def test_a_directory_in_use_is_refused_until_its_holder_is_killed(workdir: Path,
     holder.kill()
     holder.wait()
     with open_workdir(workdir, CONFIG, INPUTS):
-        assert (workdir / "lock").read_text() == f"process {os.getpid()} on {platform.node()}"
+        assert (workdir / "holder").read_text() == f"process {os.getpid()} on {platform.node()}"
 
 
-@pytest.mark.parametrize("content", [b"", b"\xff\xfe"])
-def test_a_lock_without_a_readable_holder_is_told(content: bytes, tmp_path: Path) -> None:
-    (tmp_path / "lock").write_bytes(content)
-    with open(tmp_path / "lock", "rb") as handle:
+@pytest.mark.parametrize("content", [None, b"", b"\xff\xfe", b"a\nb", b"x" * 10_000])
+def test_a_lock_without_a_readable_holder_is_told_in_one_line(content: bytes | None, tmp_path: Path) -> None:
+    with open(tmp_path / "lock", "wb") as handle:  # as versions without filelock held it
         fcntl.flock(handle, fcntl.LOCK_EX)
-        with pytest.raises(UserError, match="is in use by "), locked(tmp_path):
+        if content is not None:
+            (tmp_path / "holder").write_bytes(content)
+        with pytest.raises(UserError, match="is in use by ") as caught, locked(tmp_path):
             pass
+    told = str(caught.value).removeprefix(str(tmp_path))
+    assert "\n" not in told and len(told) < 100
+
+
+RACE = """
+import os, sys, warnings
+from pathlib import Path
+from jaxnas.types import UserError
+from jaxnas.workdir import locked
+warnings.simplefilter("ignore")  # of forks: no thread of jax is needed here
+path, ends = Path(sys.argv[1]), []
+for number in range(100):
+    go, told, leave = os.pipe(), os.pipe(), os.pipe()
+    children = []
+    for _ in range(2):
+        if child := os.fork():
+            children.append(child)
+            continue
+        os.close(go[1]), os.close(leave[1])
+        os.read(go[0], 1)  # until the other end is closed: both begin at once
+        try:
+            with locked(path):
+                os.write(told[1], b"w")
+                os.read(leave[0], 1)
+        except UserError as error:
+            os.write(told[1], b"l" if " is in use by " in str(error) else b"e")
+        os._exit(0)
+    os.close(go[0]), os.close(go[1]), os.close(leave[0])
+    ends.append("".join(sorted((os.read(told[0], 1) + os.read(told[0], 1)).decode())))
+    os.close(leave[1]), os.close(told[0]), os.close(told[1])
+    for child in children:
+        os.waitpid(child, 0)
+print(*ends)
+"""
+
+
+def test_of_two_processes_that_race_for_a_directory_one_gets_it_a_hundred_times(tmp_path: Path) -> None:
+    root = Path(__file__).parent.parent.parent
+    command = [sys.executable, "-c", RACE, str(tmp_path)]
+    ended = subprocess.run(command, cwd=root, capture_output=True, text=True, check=True, timeout=60)
+    assert ended.stdout.split() == ["lw"] * 100
 
 
 def test_what_may_change_is_taken_over_and_notes_are_on_record(workdir: Path) -> None:

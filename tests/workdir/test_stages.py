@@ -213,22 +213,6 @@ def test_lost_rows_are_told(open_: Open, clock: SimpleNamespace, tmp_path: Path)
     assert str(caught.value) == told
 
 
-@pytest.mark.parametrize(
-    "content",
-    [
-        *(b"", b'{"warm_up": ', b"[]", b"\xff"),
-        *(b'{"warm_up": "done"}', b'{"warm_up": {}}', b'{"warm_up": {"status": "dooe"}}'),
-        *(b'{"a": {"status": "done"}}', b'{"a": {"status": "done", "seconds": "1", "metrics_bytes": 0}}'),
-    ],
-)
-def test_a_damaged_record_of_stages_is_told_before_work(content: bytes, open_: Open, tmp_path: Path) -> None:
-    (tmp_path / "stages.json").write_bytes(content)
-    with pytest.raises(UserError) as caught, open_("warm_up"):
-        raise Killed
-    assert str(caught.value).startswith(f"{tmp_path / 'stages.json'} is damaged (")
-    assert (tmp_path / "stages.json").read_bytes() == content
-
-
 def units(stage: Stage, clock: SimpleNamespace, number: int, stop: int | None = None) -> list[int]:
     """Units of ten seconds each, until `stop` units are done; those that were computed."""
     computed = []
@@ -268,11 +252,84 @@ def test_units_that_are_kept_are_not_computed_again_and_their_rows_are_written_a
     assert (tmp_path / "metrics.jsonl").read_bytes() == before
 
 
-def test_a_stage_that_is_done_without_its_units_is_told(open_: Open, clock: SimpleNamespace, tmp_path: Path) -> None:
+def test_units_that_a_stage_lacks_which_is_done_are_computed_again(
+    open_: Open, clock: SimpleNamespace, tmp_path: Path, capsys: pytest.CaptureFixture
+) -> None:
     with open_("search") as stage:
-        units(stage, clock, 1)
+        units(stage, clock, 2)
+    before = (tmp_path / "metrics.jsonl").read_bytes()
     (tmp_path / journal.FILE).unlink()
-    with pytest.raises(UserError) as caught, open_("search") as stage:
-        units(stage, clock, 1)
-    told = "lacks ['search', 'unit', 1], though its stage is on record as done"
-    assert str(caught.value) == f"{tmp_path / journal.FILE} {told}; move {tmp_path} away"
+    for computed in ([1, 2], []):
+        with open_("search") as stage:
+            assert units(stage, clock, 2) == computed
+    assert (tmp_path / "metrics.jsonl").read_bytes() == before
+    first, second = capsys.readouterr().err.splitlines()
+    told = "lacks ['search', 'unit', 1], though its stage is on record as done; it is computed again"
+    assert first == f"warning: {tmp_path / journal.FILE} {told}" and "'unit', 2]" in second
+
+
+def interrupted(open_: Open, clock: SimpleNamespace) -> None:
+    """Two stages that are done, and a third that was stopped after two of three units; all kept."""
+    run(open_, clock, "warm_up", [40.0, 40.0])
+    with open_("search") as stage:
+        units(stage, clock, 3)
+    run(open_, clock, "leaves", [40.0] * 3, stop=2)
+
+
+def continued(open_: Open, clock: SimpleNamespace) -> list[list[int]]:
+    """What is computed when all stages are gone through again."""
+    computed = [run(open_, clock, "warm_up", [40.0, 40.0])]
+    with open_("search") as stage:
+        computed.append(units(stage, clock, 3))
+    return [*computed, run(open_, clock, "leaves", [40.0] * 3)]
+
+
+OTHERS = [
+    *(None, b"", b'{"warm_up": ', b"[]", b"\xff", b"[" * 100_000),
+    *(b'{"warm_up": "done"}', b'{"warm_up": {}}', b'{"warm_up": {"status": "dooe"}}'),
+    *(b'{"a": {"status": "done"}}', b'{"a": {"status": "done", "seconds": "1", "metrics_bytes": 0}}'),
+]
+
+
+@pytest.mark.parametrize("content", OTHERS, ids=lambda content: str(content)[:40])
+def test_a_record_of_stages_that_is_gone_or_damaged_is_made_again(
+    content: bytes | None, open_: Open, clock: SimpleNamespace, tmp_path: Path, capsys: pytest.CaptureFixture
+) -> None:
+    interrupted(open_, clock)
+    before = read_stages(tmp_path)
+    path = tmp_path / "stages.json"
+    path.unlink()
+    if content is not None:
+        path.write_bytes(content)
+    assert continued(open_, clock) == [[], [], [3]]
+    assert [row[0] for row in rows(tmp_path)] == ["warm_up"] * 2 + ["search"] * 3 + ["leaves"] * 3
+    assert capsys.readouterr().err.startswith(f"warning: {path} is made again from journal.jsonl (")
+    after = read_stages(tmp_path)
+    assert list(after) == list(before) and after["leaves"]["seconds"] == 120
+    assert {name: after[name] for name in ("warm_up", "search")} == {n: before[n] for n in ("warm_up", "search")}
+
+
+def test_no_changed_byte_of_the_record_of_stages_changes_what_is_done(
+    open_: Open, clock: SimpleNamespace, tmp_path: Path, capsys: pytest.CaptureFixture
+) -> None:
+    interrupted(open_, clock)
+    path = tmp_path / "stages.json"
+    whole, done = path.read_bytes(), ("warm_up", "search")
+    expected = {name: read_stages(tmp_path)[name] for name in done}
+    for place in range(len(whole)):
+        changed = bytearray(whole)
+        changed[place] ^= 1 << place % 8
+        path.write_bytes(changed)
+        found = read_stages(tmp_path)
+        assert [name for name, record in found.items() if record["status"] == "done"] == list(done), place
+        assert {name: found[name] for name in done} == expected
+    assert capsys.readouterr().err.count("is made again") > len(whole) // 2  # the others are in spaces
+    assert continued(open_, clock) == [[], [], [3]]
+
+
+def test_a_record_of_a_version_without_checksums_is_read(open_: Open, clock: SimpleNamespace, tmp_path: Path) -> None:
+    run(open_, clock, "warm_up", [1.0])
+    (tmp_path / journal.FILE).unlink()
+    record = {"status": "done", "seconds": 1.0, "metrics_bytes": (tmp_path / "metrics.jsonl").stat().st_size}
+    (tmp_path / "stages.json").write_text(json.dumps({"warm_up": record}))
+    assert read_stages(tmp_path) == {"warm_up": record} and run(open_, clock, "warm_up", [1.0]) == []

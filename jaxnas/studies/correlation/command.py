@@ -83,17 +83,21 @@ def run(command: Command, show: Progress) -> list[dict[str, Any]]:
     with open_workdir(command.workdir, to_dict(config), inputs) as workdir:
         drawn = drawn_architectures(config)
         journal = open_journal(workdir)
-        rows = [row for _, row in journal.under("scores")]
-        if rows and (other := set(rows[0]) ^ set(metrics_of(config))):  # all metrics, but of other plugins
+        known = {unit[1]: row for unit, row in journal.under("scores")}
+        if known and (
+            other := set(next(iter(known.values()))) ^ set(metrics_of(config))
+        ):  # all metrics, but of other plugins
             raise UserError(
                 f"{workdir} holds scores of other metrics than there are now ({', '.join(sorted(other))}); load the "
                 "plugins that it was started with, or choose another --workdir"
             )
-        if len(rows) < len(drawn):
+        missing = [number for number in range(len(drawn)) if number not in known]
+        if missing:
             scorer = build_scorer(config, dataset)
-            for number in range(len(rows), len(drawn)):
+            for number in missing:
                 show("score", number, len(drawn), "")
-                rows.append(journal.once(["scores", number], partial(scorer.run, number, drawn[number])))
+                known[number] = journal.once(["scores", number], partial(scorer.run, number, drawn[number]))
+        rows = [known[number] for number in range(len(drawn))]
         show("score", len(drawn), len(drawn), "")
         true = table.query(drawn, truth)
         texts = [space.encode(Architecture(tuple(op_ids.tolist()))) for op_ids in drawn]

@@ -45,11 +45,15 @@ def conclude(
 
 def _compared(rows: list[Row], config: StudyConfig, costs: Costs) -> list[Row]:
     """Rows once for each comparison that they belong to, in the order of the config, with what they cost."""
+
+    def chosen(row: Row) -> list[int]:
+        return [config.selectors.index(row["selector"])] if "selector" in row else []
+
     found = []
     for equal in config.equal:
         for name, epochs in epochs_of(config, costs, equal).items():
             of = [row for row in rows if (row["algorithm"], row["epochs"]) == (name, epochs)]
-            for row in sorted(of, key=lambda row: (row["scope"], row["seed"])):
+            for row in sorted(of, key=lambda row: (row["scope"], row["seed"], *chosen(row))):
                 spent = {
                     "images": epochs * costs.images[name],
                     "billion_multiply_adds": epochs * costs.products[name, row["scope"]] / 1e9,
