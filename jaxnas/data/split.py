@@ -1,6 +1,8 @@
 """Images and labels of one part of a data set, and seeded, leak-free division of a training set."""
 
 from dataclasses import dataclass, replace
+from hashlib import blake2b
+from typing import NamedTuple
 
 import numpy as np
 
@@ -49,6 +51,14 @@ class Split:
         return replace(self, images=np.rint(means).astype(np.uint8))
 
 
+class Reading(NamedTuple):
+    """What a source gives of one part of a data set."""
+
+    split: Split
+    warnings: tuple[str, ...] = ()
+    """a sentence for each thing in the files that the user would not expect; those on both parts come with either"""
+
+
 def divide(data: Split, sizes: dict[str, int], seed: int) -> dict[str, Split]:
     """Disjoint random parts of the given sizes, fixed by the seed, with the same share of every class.
 
@@ -71,3 +81,17 @@ def divide(data: Split, sizes: dict[str, int], seed: int) -> dict[str, Split]:
     rank[by_class] = np.arange(len(data)) - np.repeat(np.cumsum(counts) - counts, counts)
     part = (rank[:, None] >= np.cumsum(shares, 1)[inverse]).sum(1)
     return {name: data.take(order[part == i]) for i, name in enumerate(sizes)}
+
+
+def fingerprints(images: np.ndarray) -> set[bytes]:
+    """A digest of the pixels of each image of uint8 [n, H, W, C], which are to be of one shape wherever compared."""
+    return {_digest(image) for image in images}
+
+
+def duplicates(images: np.ndarray, others: set[bytes]) -> int:
+    """How many images of uint8 [n, H, W, C] are also among `others`, the fingerprints of images of that shape."""
+    return sum(_digest(image) in others for image in images)
+
+
+def _digest(image: np.ndarray) -> bytes:
+    return blake2b(np.ascontiguousarray(image), digest_size=16).digest()
