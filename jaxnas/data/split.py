@@ -94,4 +94,4 @@ def duplicates(images: np.ndarray, others: set[bytes]) -> int:
 
 
 def _digest(image: np.ndarray) -> bytes:
-    return blake2b(np.ascontiguousarray(image), digest_size=16).digest()
+    return blake2b(image.tobytes(), digest_size=16).digest()

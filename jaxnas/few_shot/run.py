@@ -97,7 +97,8 @@ def run_few_shot(
     inputs = _fingerprints(config.data.name, dataset, table)
     strategy = context.config.strategy
     alike = replace(config, data=replace(config.data, root=Path()), truth=replace(config.truth, table=None))
-    hosts.check_same([configs.to_dict(alike), inputs], "config or data")
+    digests = {**inputs, "warnings": ()}  # they name paths, which hosts may have of their own
+    hosts.check_same([configs.to_dict(alike), digests], "config or data")
     controls.validate_controls(context, {config.seed, *seeds})
     with hosts.entered_by_process_zero(
         open_workdir(workdir, configs.to_dict(config), inputs, MAY_CHANGE, strategy=strategy)
