@@ -4,7 +4,7 @@ K leaves (sub-supernets), E edges, O operations, N cells of a stage, B examples,
 A architectures, S steps, H W C height, width and channels of an image.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from contextlib import AbstractContextManager
 from typing import TYPE_CHECKING, Any, NamedTuple, TypeAlias
 
@@ -68,3 +68,19 @@ def truncated_repr(value: object, most: int = 120) -> str:
     """The repr of something foreign for an error message, cut in the middle when it is long."""
     text = repr(value)
     return text if len(text) <= most else f"{text[: most // 2]} ... {text[-most // 4 :]}"
+
+
+def shown(text: str) -> str:
+    """Foreign text that terminals, files and pages can show: what is not printable, and the backslash, is escaped.
+
+    Different texts stay different. Not printable are line breaks, marks that turn the direction of writing, and bytes
+    of a file name that are no UTF-8, among others.
+    """
+    return "".join(c if c.isprintable() and c != "\\" else c.encode("unicode_escape").decode() for c in text)
+
+
+def listed(values: Iterable[object], most: int = 5) -> str:
+    """The first of some foreign values for a sentence, and how many more there are."""
+    texts = [shown(str(value)) for value in values]
+    more = len(texts) - most
+    return ", ".join(texts[:most]) + (f" and {more} more" if more > 0 else "")

@@ -36,6 +36,9 @@ class DataConfig:
     """side that the images of `folder` are resized to, a multiple of 4"""
     grey: bool = False
     """read the images of `folder` as grey, one channel"""
+    layout: str = "auto"
+    """what `folder` holds: parts (train and test, each with one folder a class), classes (one folder a class), or auto:
+    parts where there are folders train and test"""
 
 
 @dataclass(frozen=True)

@@ -1,6 +1,6 @@
 """Real images: readers, leak-free splits, and the on-device pipeline."""
 
-from jaxnas.data.folder import read_images
+from jaxnas.data.images import read_images
 from jaxnas.data.pipeline import (
     Colours,
     Images,

@@ -1,7 +1,7 @@
 """Data sets by name. A source reads one part; `load` divides the training part and leaves the test part unread."""
 
 from collections.abc import Callable
-from functools import partial
+from functools import cache
 from pathlib import Path
 from typing import NamedTuple
 
@@ -17,8 +17,11 @@ from jaxnas.data.folder import read_folder
 from jaxnas.data.idx import FASHION_MNIST, MNIST, idx_files, read_idx
 from jaxnas.data.imagenet16 import imagenet16_files, read_imagenet16
 from jaxnas.data.pipeline import Colours, colours_of
-from jaxnas.data.split import Split, divide
-from jaxnas.types import UserError
+from jaxnas.data.split import Reading, Split, divide, duplicates, fingerprints
+from jaxnas.types import UserError, listed, shown
+
+DISTORTION = 0xD157  # with the name of the part the seed of its distortions: every seed of a run sees the same images
+KINDS = {"train": "training", "valid": "validation"}
 
 
 class Dataset(NamedTuple):
@@ -30,28 +33,33 @@ class Dataset(NamedTuple):
     colours: Colours
     """of the whole training part, whatever the seed"""
     classes: tuple[str, ...]
-    """names of the classes, or "0", "1", ... where they are unknown"""
+    """names of the classes as they can be shown, or "0", "1", ... where they are unknown"""
     warnings: tuple[str, ...]
-    """a sentence for each file, of either part, that is not as its distributor published it"""
+    """a sentence for each thing that is not as a user would expect: files, of either part, that are not as their
+    distributor published them or are left out, labels that are renumbered, classes that training or validation images
+    lack, and images that are in both of these parts"""
+    leaks: Callable[[], tuple[str, ...]] = tuple
+    """reads the test images -> a sentence for each part that has some of them too"""
 
 
-def _digits(config: DataConfig, part: str) -> Split:
+def _digits(config: DataConfig, part: str) -> Reading:
     """scikit-learn's handwritten digits, 8x8 grey, 1,797 real images: a fixed 1,408 to train on and 389 to test."""
     from sklearn.datasets import load_digits
 
     bunch = load_digits()
     images = np.rint(bunch.images[..., None] * (255 / 16)).astype(np.uint8)
     whole = Split(images, bunch.target.astype(np.int32), 10, names.DIGITS)
-    return divide(whole, {"train": 1408, "test": 389}, seed=0)[part]
+    return Reading(divide(whole, {"train": 1408, "test": 389}, seed=0)[part])
 
 
-SOURCES: dict[str, Callable[[DataConfig, str], Split]] = {
+# Name -> what reads the part `train` or `test`.
+SOURCES: dict[str, Callable[[DataConfig, str], Reading]] = {
     "digits": _digits,
-    "cifar10": lambda config, part: read_cifar(CIFAR10, config.root, part),
-    "cifar100": lambda config, part: read_cifar(CIFAR100, config.root, part),
-    "imagenet16-120": lambda config, part: read_imagenet16(config.root, part),
-    "mnist": lambda config, part: read_idx(MNIST, config.root, part),
-    "fashion-mnist": lambda config, part: read_idx(FASHION_MNIST, config.root, part),
+    "cifar10": lambda config, part: Reading(read_cifar(CIFAR10, config.root, part)),
+    "cifar100": lambda config, part: Reading(read_cifar(CIFAR100, config.root, part)),
+    "imagenet16-120": lambda config, part: Reading(read_imagenet16(config.root, part)),
+    "mnist": lambda config, part: Reading(read_idx(MNIST, config.root, part)),
+    "fashion-mnist": lambda config, part: Reading(read_idx(FASHION_MNIST, config.root, part)),
     "folder": read_folder,
     "npz": lambda config, part: read_arrays(config.root, part),
 }
@@ -73,27 +81,52 @@ def load(config: DataConfig, seed: int, strict: bool = False) -> Dataset:
     """
     if config.name not in SOURCES:
         raise UserError(f"unknown data set {config.name!r}; allowed: {sorted(SOURCES)}")
-    source = partial(_distorted, SOURCES[config.name])
     files = OFFICIAL_FILES[config.name](config.root) if config.name in OFFICIAL_FILES else []
-    warnings = mismatches(config.name, files)
-    if strict and warnings:
-        raise UserError(warnings[0])
+    unofficial = mismatches(config.name, files)
+    if strict and unofficial:
+        raise UserError(unofficial[0])
+    read, told = SOURCES[config.name](config, "train")
+    whole = distort(read, config.distort, [DISTORTION, *b"train"]).downsampled(config.downsample)
+    sizes = _sizes(config, len(whole))
+    parts = divide(whole, sizes, seed)
+    as_read = parts if whole is read else divide(read, sizes, seed)  # distortions would hide that images are the same
+    known = {name: fingerprints(part.images) for name, part in as_read.items()}
+    names = whole.names or tuple(str(i) for i in range(whole.classes))
+    lacking = [_lacking(names, part, KINDS[name]) for name, part in parts.items()]
+    leak = _leak(as_read["valid"], KINDS["valid"], known["train"], KINDS["train"])
+    warnings = (*unofficial, *told, *(sentence for sentence in (*lacking, leak) if sentence))
+
+    @cache
+    def read_test() -> Split:
+        return SOURCES[config.name](config, "test").split
+
+    def drawn(part: Split) -> Split:
+        return part if config.test is None else divide(part, {"test": config.test}, seed)["test"]
 
     def test() -> Split:
-        part = source(config, "test")
-        if config.test is not None:
-            part = divide(part, {"test": config.test}, seed)["test"]
-        return part.downsampled(config.downsample)
+        return drawn(distort(read_test(), config.distort, [DISTORTION, *b"test"])).downsampled(config.downsample)
 
-    whole = source(config, "train").downsampled(config.downsample)
-    parts = divide(whole, _sizes(config, len(whole)), seed)
-    classes = whole.names or tuple(str(i) for i in range(whole.classes))
-    return Dataset(parts["train"], parts["valid"], test, colours_of(whole), classes, warnings)
+    def leaks() -> tuple[str, ...]:
+        part = drawn(read_test())
+        found = [_leak(part, "test", of, KINDS[name]) for name, of in known.items()]
+        return tuple(sentence for sentence in found if sentence)
+
+    classes = tuple(shown(name) for name in names)
+    return Dataset(parts["train"], parts["valid"], test, colours_of(whole), classes, warnings, leaks)
 
 
-def _distorted(source: Callable[[DataConfig, str], Split], config: DataConfig, part: str) -> Split:
-    """The part of a source, distorted by a constant of the part: every seed sees the same images."""
-    return distort(source(config, part), config.distort, [0xD157, *part.encode()])
+def _lacking(names: tuple[str, ...], part: Split, kind: str) -> str:
+    """A sentence on the classes of which the part has no image, or nothing."""
+    missing = np.setdiff1d(np.arange(part.classes), part.labels)
+    which = listed(names[label] for label in missing)
+    return f"no {kind} image of {len(missing)} of {part.classes} classes: {which}" if len(missing) else ""
+
+
+def _leak(part: Split, kind: str, others: set[bytes], of: str) -> str:
+    """A sentence on the images of the part that are also among the others, or nothing."""
+    found = duplicates(part.images, others)
+    same = "1 image is" if found == 1 else f"{found} images are"
+    return f"of the {kind} part {same} also in the {of} part, pixel by pixel" if found else ""
 
 
 def _sizes(config: DataConfig, n: int) -> dict[str, int]:

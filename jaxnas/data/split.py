@@ -1,9 +1,12 @@
 """Images and labels of one part of a data set, and seeded, leak-free division of a training set."""
 
 from dataclasses import dataclass, replace
+from hashlib import blake2b
+from typing import NamedTuple
 
 import numpy as np
 
+from jaxnas.data.shares import class_shares
 from jaxnas.types import UserError
 
 
@@ -48,10 +51,19 @@ class Split:
         return replace(self, images=np.rint(means).astype(np.uint8))
 
 
-def divide(data: Split, sizes: dict[str, int], seed: int) -> dict[str, Split]:
-    """Disjoint random parts of the given sizes, fixed by the seed.
+class Reading(NamedTuple):
+    """What a source gives of one part of a data set."""
 
-    Raises UserError if they need more than there is, and for a negative seed.
+    split: Split
+    warnings: tuple[str, ...] = ()
+    """a sentence for each thing in the files that the user would not expect; those on both parts come with either"""
+
+
+def divide(data: Split, sizes: dict[str, int], seed: int) -> dict[str, Split]:
+    """Disjoint random parts of the given sizes, fixed by the seed, with the same share of every class.
+
+    A class has at least one image in each part wherever that is possible: see `class_shares`. Raises UserError if the
+    parts need more than there is, and for a negative seed.
     """
     if seed < 0:
         raise UserError(f"the seed must be 0 or more, it is {seed}")
@@ -59,5 +71,27 @@ def divide(data: Split, sizes: dict[str, int], seed: int) -> dict[str, Split]:
     if total > len(data) or min(sizes.values()) < 1:
         raise UserError(f"parts of {sizes} examples (together {total}) cannot be taken from {len(data)}")
     order = np.random.default_rng([seed, 0x5917]).permutation(len(data))
-    starts = np.cumsum([0, *sizes.values()])
-    return {name: data.take(order[a:b]) for name, a, b in zip(sizes, starts[:-1], starts[1:], strict=True)}
+    labels = data.labels[order]
+    classes, first, inverse, counts = np.unique(labels, return_index=True, return_inverse=True, return_counts=True)
+    drawn = np.argsort(first)  # of classes that are alike the seed says which get more, not their labels
+    shares = np.empty((len(classes), len(sizes)), int)
+    shares[drawn] = class_shares(counts[drawn], list(sizes.values()))
+    by_class = np.argsort(inverse, kind="stable")
+    rank = np.empty(len(data), int)  # of an example among those of its class
+    rank[by_class] = np.arange(len(data)) - np.repeat(np.cumsum(counts) - counts, counts)
+    part = (rank[:, None] >= np.cumsum(shares, 1)[inverse]).sum(1)
+    return {name: data.take(order[part == i]) for i, name in enumerate(sizes)}
+
+
+def fingerprints(images: np.ndarray) -> set[bytes]:
+    """A digest of the pixels of each image of uint8 [n, H, W, C], which are to be of one shape wherever compared."""
+    return {_digest(image) for image in images}
+
+
+def duplicates(images: np.ndarray, others: set[bytes]) -> int:
+    """How many images of uint8 [n, H, W, C] are also among `others`, the fingerprints of images of that shape."""
+    return sum(_digest(image) in others for image in images)
+
+
+def _digest(image: np.ndarray) -> bytes:
+    return blake2b(image.tobytes(), digest_size=16).digest()

@@ -30,7 +30,7 @@ from jaxnas.distributed import hosts, parallel
 from jaxnas.few_shot.config import FewShotConfig
 from jaxnas.few_shot.forecast import forecast
 from jaxnas.few_shot.forecast_table import forecast_table
-from jaxnas.few_shot.images import load_and_warn
+from jaxnas.few_shot.images import load_and_warn, warn
 from jaxnas.few_shot.page import write_report
 from jaxnas.few_shot.presets import ABOUT, PRESETS
 from jaxnas.few_shot.run import finished_seeds, run_few_shot
@@ -105,7 +105,9 @@ def plan(command: Command, table: Table | None) -> Group:
 
 def _one(command: Command, config: FewShotConfig, workdir: Path, table: Table | None, show: Progress) -> dict[str, Any]:
     dataset = load_and_warn(config.data, config.seed, command.strict_data)
-    return run_few_shot(config, workdir, dataset, table, show=show, seeds=command.seeds or ())
+    result = run_few_shot(config, workdir, dataset, table, show=show, seeds=command.seeds or ())
+    warn(result.get("warnings", ()))
+    return result
 
 
 @contextmanager

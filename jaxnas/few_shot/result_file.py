@@ -71,6 +71,7 @@ class Result(NamedTuple):
     random: RandomDraw | None
     ranking: Ranking | None
     seconds: dict[str, float]
+    warnings: tuple[str, ...] = ()  # on the test images
 
 
 def column_of(name: str, kind: str) -> str:
@@ -98,6 +99,7 @@ def read_result(data: dict[str, Any], where: str) -> Result:
         random=_random(random, f"{where}: random_architecture") if random else None,
         ranking=_ranking(data.get("rank_correlation"), f"{where}: rank_correlation"),
         seconds={stage: _number(seconds, stage, where) or 0.0 for stage in seconds},
+        warnings=tuple(str(said) for said in _list(data.get("warnings"), f"{where}: warnings")),
     )
 
 

@@ -97,7 +97,8 @@ def run_few_shot(
     inputs = _fingerprints(config.data.name, dataset, table)
     strategy = context.config.strategy
     alike = replace(config, data=replace(config.data, root=Path()), truth=replace(config.truth, table=None))
-    hosts.check_same([configs.to_dict(alike), inputs], "config or data")
+    digests = {**inputs, "warnings": ()}  # they name paths, which hosts may have of their own
+    hosts.check_same([configs.to_dict(alike), digests], "config or data")
     controls.validate_controls(context, {config.seed, *seeds})
     with hosts.entered_by_process_zero(
         open_workdir(workdir, configs.to_dict(config), inputs, MAY_CHANGE, strategy=strategy)
@@ -151,6 +152,7 @@ def _stages(context: RunContext, workdir: Path, dataset: Dataset, table: Table |
         trained = train_standalone(context, op_ids, config.alone_epochs, STANDALONE, at)
     with stage("judge"):
         verdicts, ranking = judge(context, contenders, tree, cells, (op_ids, trained), dataset.test, table)
+        leaks = dataset.leaks()
         rows = records.contender_rows(context, contenders, verdicts)
         hosts.on_process_zero(
             write_csv, workdir / "architectures.csv", records.architecture_rows(context, histories, table)
@@ -181,7 +183,8 @@ def _stages(context: RunContext, workdir: Path, dataset: Dataset, table: Table |
         chosen = parallel.item((trained.params, trained.stats), 0)  # the method is the first contender
         hosts.on_process_zero(save_network, workdir / FILE, network, *chosen)
     seconds = {name: record["seconds"] for name, record in hosts.on_process_zero(read_stages, workdir).items()}
-    result = {**records.result_object(rows, ranking, verdicts[0].test.n, seconds), "fusion": fused}
+    result = records.result_object(rows, ranking, verdicts[0].test.n, seconds)
+    result |= {"fusion": fused, "warnings": list(leaks)}
     hosts.on_process_zero(write_json, workdir / "result.json", result)
     return result
 

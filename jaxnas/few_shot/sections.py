@@ -115,7 +115,8 @@ def warnings(runs: Sequence[Run]) -> Html | None:
     for run in runs:
         inputs = run.environment.get("inputs")
         warned = inputs.get("warnings") if isinstance(inputs, dict) else None
-        for said in warned if isinstance(warned, list) else ():
+        on_test = run.result.warnings if run.result else ()
+        for said in (*(warned if isinstance(warned, list) else ()), *on_test):
             found[said if isinstance(said, str) else json.dumps(said)] = None
     if not found:
         return None

@@ -7,9 +7,17 @@ NAMES = {"thumbs.db", "ehthumbs.db", "desktop.ini", "__macosx", "@eadir", "$recy
 COPY = re.compile(r" ?\(\d+\)(?=(\.[^.()]+)*$)")  # `name (1).ext`, a second download
 
 
+def is_left_by_system(name: str) -> bool:
+    """Whether one part of a path is a hidden file or a folder's own database.
+
+    Readers of files that users named stop here: of images, `name (1).png` is as often the first of a series as a copy.
+    """
+    return name.startswith(".") or name.lower() in NAMES
+
+
 def is_litter(name: str) -> bool:
-    """Whether one part of a path is litter: a hidden file, a folder's own database, the copy of a second download."""
-    return name.startswith(".") or name.lower() in NAMES or COPY.search(name) is not None
+    """Whether one part of a path is left by a system, or is the copy of a second download."""
+    return is_left_by_system(name) or COPY.search(name) is not None
 
 
 def in_litter(path: PurePath) -> bool:

@@ -10,6 +10,7 @@ import numpy as np
 from jaxnas.benchmarks import Table
 from jaxnas.data import Dataset, Images
 from jaxnas.data.pipeline import padded_batches
+from jaxnas.few_shot.images import warn
 from jaxnas.few_shot.run_context import RunContext
 from jaxnas.few_shot.standalone import standalone_accuracy, train_standalone
 from jaxnas.studies.search.cells import Scope
@@ -79,6 +80,7 @@ def true_accuracies(
     """Of architectures [A, E]: by the table, or by training each alone and testing it."""
     if table is None:
         test = padded_batches(dataset.test(), config.data.eval_batch)
+        warn(dataset.leaks())
         return trained_alone(context, journal, op_ids, config.alone_epochs, TRUTH, test, stages)
     rows = np.unique(op_ids, axis=0)
     if not len(rows):

@@ -59,7 +59,7 @@ def test_arrays_arrive_in_both_spellings(
     path = saved(tmp_path, values | {"val_images": np.zeros(3)}, compressed)
     images, labels = list(values.values())[part : part + 2]
     for root in (path, tmp_path):
-        split = read_arrays(root, "test" if part else "train")
+        split = read_arrays(root, "test" if part else "train").split
         np.testing.assert_array_equal(split.images.reshape(images.shape), images)
         np.testing.assert_array_equal(split.labels, labels)
         assert split.images.shape == (len(labels), 8, 12, channels or 1)
@@ -72,17 +72,19 @@ def test_labels_of_every_whole_type_and_as_a_column_are_read(kind: Any, column: 
     values = image_arrays()
     for name in ("train_labels", "test_labels"):
         values[name] = values[name].astype(kind).reshape(-1, 1) if column else values[name].astype(kind)
-    assert read_arrays(saved(tmp_path, values), "test").labels.tolist() == [2, 1, 0, 1, 2]
+    assert read_arrays(saved(tmp_path, values), "test").split.labels.tolist() == [2, 1, 0, 1, 2]
 
 
 def test_names_are_read_and_say_how_many_classes_there_are(tmp_path: Path) -> None:
-    split = read_arrays(saved(tmp_path, image_arrays() | {"names": np.array(["a", "bee", "c", "d"])}), "test")
+    split = read_arrays(saved(tmp_path, image_arrays() | {"names": np.array(["a", "bee", "c", "d"])}), "test").split
     assert (split.classes, split.names) == (4, ("a", "bee", "c", "d"))
 
 
 def test_a_column_major_array_is_read(tmp_path: Path) -> None:
     values = image_arrays()
-    split = read_arrays(saved(tmp_path, values | {"train_images": np.asfortranarray(values["train_images"])}), "train")
+    split = read_arrays(
+        saved(tmp_path, values | {"train_images": np.asfortranarray(values["train_images"])}), "train"
+    ).split
     np.testing.assert_array_equal(split.images, values["train_images"])
 
 
@@ -104,8 +106,8 @@ BAD: dict[str, dict[str, Any]] = {
     "unknown test class": {"test_labels": np.array([0, 1, 2, 3, 0])},
     "2^32 + 1": {"test_labels": np.array([0, 1, 2, 2**32 + 1, 0])},
     "few names": {"names": np.array(["a", "b"])},
+    "labels from 1 on, with names": {"train_labels": np.arange(9) % 3 + 1, "names": np.array(["a", "b", "c"])},
     "names of numbers": {"names": np.arange(3)},
-    "control characters": {"names": np.array(["a", "b\x1b[2J", "c"])},
     "square names": {"names": np.array([["a", "b", "c"]])},
     "objects": {"train_labels": np.array([None] * 9)},
     "records": {"train_labels": np.zeros(9, [("a", "i4")])},
@@ -116,6 +118,76 @@ BAD: dict[str, dict[str, Any]] = {
 def test_other_forms_are_refused(name: str, tmp_path: Path) -> None:
     part = "test" if any("test" in key for key in BAD[name]) else "train"
     refusal(saved(tmp_path, image_arrays() | BAD[name]), part)
+
+
+@pytest.mark.parametrize(
+    ("labels", "told"),
+    [
+        ([1, 2, 3, 4], "labels 1, 2, 3, 4 of {} are the classes 0 .. 3, in this order"),
+        ([0, 10, 50], "labels 0, 10, 50 of {} are the classes 0 .. 2, in this order"),
+        ([2**40, 7], "labels 7, 1099511627776 of {} are the classes 0 .. 1, in this order"),
+        ([8, 2, 3, 4, 5, 6, 9], "labels 2, 3, 4, 5, 6 and 2 more of {} are the classes 0 .. 6, in this order"),
+    ],
+)
+def test_other_labels_are_numbered_in_ascending_order_and_told(labels: list[int], told: str, tmp_path: Path) -> None:
+    train = np.resize(labels, 9)
+    path = saved(tmp_path, image_arrays() | {"train_labels": train, "test_labels": np.full(5, labels[-1])})
+    found, test = read_arrays(path, "train"), read_arrays(path, "test")
+    assert found.warnings == test.warnings == (told.format(path),)
+    ordered = sorted(labels)
+    assert found.split.names == test.split.names == tuple(map(str, ordered))
+    assert found.split.classes == len(labels)
+    assert found.split.labels.tolist() == [ordered.index(label) for label in train]
+    assert test.split.labels.tolist() == [ordered.index(labels[-1])] * 5
+
+
+def test_labels_that_are_no_places_of_names_are_refused_with_what_is_allowed(tmp_path: Path) -> None:
+    values = image_arrays() | {"train_labels": np.arange(9) % 3 + 1, "names": np.array(["a", "b", "c"])}
+    assert "train labels must be 0 .. 2, one for each of the names, and some are 3" in refusal(saved(tmp_path, values))
+    values = image_arrays() | {"train_labels": np.arange(9) % 3 + 1}
+    message = refusal(saved(tmp_path, values), "test")
+    assert "test labels must be 1, 2, 3, that training images have, and some are 0" in message
+
+
+def test_names_of_any_characters_are_read(tmp_path: Path) -> None:
+    names = ["a", "b\x1b[2J", "<script>"]
+    assert read_arrays(saved(tmp_path, image_arrays() | {"names": np.array(names)}), "train").split.names == tuple(
+        names
+    )
+
+
+@pytest.mark.parametrize("sides", [(3, 32, 32), (1, 28, 28), (4, 16, 16), (3, 8, 12)])
+def test_channels_that_come_first_are_recognised(sides: tuple[int, ...], tmp_path: Path) -> None:
+    images = {name: np.zeros((n, *sides), np.uint8) for name, n in (("train_images", 9), ("test_images", 5))}
+    message = refusal(saved(tmp_path, image_arrays() | images))
+    assert f"(9, {sides[0]}, {sides[1]}, {sides[2]}) have the channels first" in message
+    assert "images.transpose(0, 2, 3, 1)" in message
+    turned = {name: array.transpose(0, 2, 3, 1) for name, array in images.items()}
+    assert read_arrays(saved(tmp_path, image_arrays() | turned), "train").split.images.shape == (
+        9,
+        *sides[1:],
+        sides[0],
+    )
+
+
+@pytest.mark.parametrize(
+    ("sides", "shape"),
+    [
+        ((4, 4, 3), (4, 4, 3)),
+        ((4, 16, 3), (4, 16, 3)),
+        ((8, 8, 16), (8, 8, 16)),
+        ((4, 8), (4, 8, 1)),
+        ((4, 4, 4), (4, 4, 4)),
+    ],
+)
+def test_other_sides_are_height_width_channels(sides: tuple[int, ...], shape: tuple[int, ...], tmp_path: Path) -> None:
+    images = {name: np.zeros((n, *sides), np.uint8) for name, n in (("train_images", 9), ("test_images", 5))}
+    assert read_arrays(saved(tmp_path, image_arrays() | images), "train").split.images.shape == (9, *shape)
+
+
+def test_more_channels_than_images_have_are_refused(tmp_path: Path) -> None:
+    images = {name: np.zeros((n, 32, 3, 32), np.uint8) for name, n in (("train_images", 9), ("test_images", 5))}
+    assert "32 channels; [n, H, W, C] is read with C at most 16" in refusal(saved(tmp_path, image_arrays() | images))
 
 
 @pytest.mark.parametrize("missing", ["train_images", "train_labels", "test_images", "test_labels"])

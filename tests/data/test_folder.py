@@ -1,4 +1,4 @@
-"""Image files by class: the layouts, the fixed test share, and pixels of every kind of image file."""
+"""Folders of images: the layouts, the fixed test share, names of classes, and files that are left out."""
 
 from pathlib import Path
 from typing import Any
@@ -8,8 +8,9 @@ import pytest
 from PIL import Image
 
 from jaxnas.config import DataConfig
-from jaxnas.data import Split, read_images
+from jaxnas.data import Split
 from jaxnas.data.folder import read_folder
+from jaxnas.data.split import Reading
 from jaxnas.types import UserError
 from tests.data.files import write_images
 
@@ -17,6 +18,10 @@ COLOURS = np.random.default_rng(0).integers(0, 256, (12, 12, 3), np.uint8)
 
 
 def read(root: Path, part: str, **settings: Any) -> Split:
+    return reading(root, part, **settings).split
+
+
+def reading(root: Path, part: str = "train", **settings: Any) -> Reading:
     return read_folder(DataConfig(name="folder", root=root, **{"size": 12, **settings}), part)
 
 
@@ -66,18 +71,80 @@ def test_only_the_files_of_the_part_are_opened(tmp_path: Path) -> None:
     assert str(tmp_path / "test" / "a" / "00.png") in refusal(tmp_path, "test")
 
 
-def test_hidden_files_and_files_that_are_no_images_are_passed_over(tmp_path: Path) -> None:
-    write_images(tmp_path, {"a": 2, "b": 2, ".cache": 1})
-    for name in ("a/.hidden.png", "a/notes.txt", "b/Thumbs.db", "labels.csv"):
+def test_what_systems_leave_among_images_is_passed_over_in_silence(tmp_path: Path) -> None:
+    write_images(tmp_path, {"a": 2, "b": 2, ".cache": 1, "__MACOSX": 1})
+    for name in ("a/.hidden.png", "a/._00.png", "a/desktop.ini", "b/Thumbs.db", "b/.DS_Store", "labels.csv"):
         (tmp_path / name).write_text("junk")
-    assert len(read(tmp_path, "train")) + len(read(tmp_path, "test")) == 4
+    for part in ("train", "test"):
+        found = reading(tmp_path, part)
+        assert found.split.names == ("a", "b") and len(found.split) == 2
+        assert found.warnings == ()
 
 
-def test_every_suffix_in_either_case_is_read(tmp_path: Path) -> None:
+def test_every_file_that_is_no_image_is_counted_and_named(tmp_path: Path) -> None:
     write_images(tmp_path, {"a": 2, "b": 2})
-    for suffix in ("jpg", "JPEG", "bmp", "gif", "webp", "tif", "TIFF", "PNG"):
-        Image.fromarray(COLOURS).save(tmp_path / "b" / f"x.{suffix}")
-    assert len(read(tmp_path, "train")) + len(read(tmp_path, "test")) == 12
+    for name in ("a/README.txt", "a/notes", "b/cat.heic", "b/scan.PDF", "b/labels.csv"):
+        (tmp_path / name).write_text("junk")
+    Image.fromarray(COLOURS).save(tmp_path / "b" / "x.tif")
+    (tmp_path / "b" / "x.tif").rename(tmp_path / "b" / "photo.dng")  # of a camera's raw file Pillow shows a preview
+    Image.fromarray(COLOURS).save(tmp_path / "lost.jpg")
+    found = [reading(tmp_path, part) for part in ("train", "test")]
+    assert [len(part.split) for part in found] == [2, 2]
+    told = (
+        f"left out of {tmp_path}: 3 files that are no images, a/README.txt, a/notes, b/labels.csv",
+        f"left out of {tmp_path}: 3 pictures in formats not read here (convert to PNG or JPEG), b/cat.heic, "
+        "b/photo.dng, b/scan.PDF",
+        f"left out of {tmp_path}: 1 image in the folder of no class, lost.jpg",
+    )
+    assert found[0].warnings == found[1].warnings == told
+
+
+def test_of_many_files_that_are_no_images_the_first_are_named(tmp_path: Path) -> None:
+    write_images(tmp_path, {"train/a": 1, "train/b": 1, "test/a": 1, "test/b": 1})
+    for i in range(9):
+        (tmp_path / ("train" if i < 2 else "test") / "a" / f"{i}.txt").write_text("junk")
+    for part in ("train", "test"):  # both parts are told of with either
+        names = ", ".join(f"test/a/{i}.txt" for i in range(2, 7))
+        assert reading(tmp_path, part).warnings == (
+            f"left out of {tmp_path}: 9 files that are no images, {names} and 4 more",
+        )
+
+
+def test_what_lies_beside_images_does_not_move_them_between_the_parts(tmp_path: Path) -> None:
+    write_images(tmp_path, {"a": 10, "b": 10})
+    before = read(tmp_path, "test").images
+    for i in range(20):
+        (tmp_path / "a" / f"{i}.txt").write_text("junk")
+    np.testing.assert_array_equal(read(tmp_path, "test").images, before)
+
+
+def test_numbers_in_brackets_are_names_of_images_and_classes(tmp_path: Path) -> None:
+    write_images(tmp_path, {"a (1)": 2, "a (2)": 2})
+    for i in (1, 2):
+        (tmp_path / "a (1)" / f"0{i - 1}.png").rename(tmp_path / "a (1)" / f"benign ({i}).png")
+    found = reading(tmp_path)
+    assert (len(found.split), found.split.names, found.warnings) == (2, ("a (1)", "a (2)"), ())
+
+
+def test_the_setting_says_what_a_folder_holds(tmp_path: Path) -> None:
+    write_images(tmp_path / "classes", {"train": 5, "test": 5, "bus": 5})
+    assert read(tmp_path / "classes", "test", layout="classes").names == ("bus", "test", "train")
+    assert "--data.layout classes" in refusal(tmp_path / "classes")
+    write_images(tmp_path / "parts", {"train/a": 5, "train/b": 5, "test/a": 1, "test/b": 1})
+    assert len(read(tmp_path / "parts", "test", layout="parts")) == len(read(tmp_path / "parts", "test")) == 2
+    assert "holds folders" in refusal(tmp_path / "parts", layout="classes")
+    write_images(tmp_path / "plain", {"a": 5, "b": 5})
+    assert str(tmp_path / "plain" / "train") in refusal(tmp_path / "plain", layout="parts")
+    assert "['auto', 'parts', 'classes'], not 'part'" in refusal(tmp_path / "plain", layout="part")
+
+
+@pytest.mark.parametrize("name", ["b\n", "\x1b[2J", "caf\udce9", "<script>", "\u202egnp", "a\\b"])
+def test_classes_of_any_name_are_read(name: str, tmp_path: Path) -> None:
+    try:
+        write_images(tmp_path, {"zebra": 2, name: 2})
+    except OSError:
+        pytest.skip("the file system refuses the name")
+    assert set(read(tmp_path, "train").names) == {"zebra", name}
 
 
 @pytest.mark.parametrize(
@@ -91,9 +158,13 @@ def test_every_suffix_in_either_case_is_read(tmp_path: Path) -> None:
         ({"train/a": 2, "train/b": 2, "valid/a": 2}, "train and test must both be there"),
         ({"train/a": 2, "train/b": 2, "test/a": 1, "test/c": 1}, "['b', 'c']"),
         ({"train/a": 2, "train/b": 2, "test/a": 1, "test/b": 0}, "no image of the class 'b'"),
-        ({"a": 2, "b\n": 2}, "printable"),
+        ({"train": 3, "test": 3}, "--data.layout classes"),
+        ({"train/a": 2, "test/a": 2}, "--data.layout classes"),
     ],
-    ids=["empty", "one-class", "empty-class", "one-image", "nested", "no-test", "other-classes", "empty-test", "name"],
+    ids=[
+        *("empty", "one-class", "empty-class", "one-image", "nested", "no-test", "other-classes", "empty-test"),
+        *("classes-called-parts", "one-class-in-parts"),
+    ],
 )
 def test_other_layouts_are_refused(counts: dict[str, int], words: str, tmp_path: Path) -> None:
     root = write_images(tmp_path / "images", counts)
@@ -111,99 +182,3 @@ def test_an_absent_folder_is_told(tmp_path: Path) -> None:
 def test_a_side_that_cannot_be_halved_twice_is_refused(size: int, tmp_path: Path) -> None:
     write_images(tmp_path, {"a": 2, "b": 2})
     assert f"it is {size}" in refusal(tmp_path, size=size)
-
-
-def test_no_images_are_an_empty_array() -> None:
-    assert read_images([], 8, True).shape == (0, 8, 8, 1)
-
-
-def test_the_central_square_is_averaged(tmp_path: Path) -> None:
-    wide = np.full((8, 24, 3), 255, np.uint8)
-    wide[:, 8:16] = COLOURS[:8, :8]
-    Image.fromarray(wide).save(tmp_path / "wide.png")
-    np.testing.assert_array_equal(read_images([tmp_path / "wide.png"], 8, False)[0], COLOURS[:8, :8])
-    checks = (np.indices((64, 64)).sum(0) % 2 * 200).astype(np.uint8)
-    Image.fromarray(checks).save(tmp_path / "checks.png")
-    small = read_images([tmp_path / "checks.png"], 8, True).astype(int)
-    assert np.abs(small - 100).max() <= 3  # every block of 8x8 is half 0, half 200
-
-
-def test_grey_is_the_luma_of_colours(tmp_path: Path) -> None:
-    Image.fromarray(COLOURS).save(tmp_path / "a.png")
-    luma = COLOURS @ np.array([0.299, 0.587, 0.114])  # ITU-R BT.601
-    assert np.abs(read_images([tmp_path / "a.png"], 12, True)[0, ..., 0] - luma).max() <= 1
-
-
-def test_grey_files_become_three_equal_channels(tmp_path: Path) -> None:
-    Image.fromarray(COLOURS[..., 0]).save(tmp_path / "a.png")
-    np.testing.assert_array_equal(read_images([tmp_path / "a.png"], 12, False)[0], COLOURS[..., :1].repeat(3, -1))
-
-
-@pytest.mark.parametrize(
-    ("orientation", "upright"),
-    [(1, lambda x: x), (3, lambda x: x[::-1, ::-1]), (6, lambda x: np.rot90(x, -1)), (8, np.rot90), (2, np.fliplr)],
-)
-def test_images_are_turned_upright(orientation: int, upright: Any, tmp_path: Path) -> None:
-    exif = Image.Exif()
-    exif[0x0112] = orientation  # the tag Orientation of EXIF; 6: the camera was turned to the right by a quarter
-    Image.fromarray(COLOURS).save(tmp_path / "a.png", exif=exif)
-    np.testing.assert_array_equal(read_images([tmp_path / "a.png"], 12, False)[0], upright(COLOURS))
-
-
-def test_transparent_pixels_lie_on_white(tmp_path: Path) -> None:
-    half = np.dstack([np.full((12, 12, 3), 100, np.uint8), np.full((12, 12, 1), 255, np.uint8)])
-    half[:6, :, 3], half[6:9, :, 3] = 0, 51
-    Image.fromarray(half).save(tmp_path / "a.png")
-    image = read_images([tmp_path / "a.png"], 12, False)[0]
-    # 100 * 51 / 255 + 255 * 204 / 255 = 224
-    assert (image[:6] == 255).all() and (image[6:9] == 224).all() and (image[9:] == 100).all()
-
-
-@pytest.mark.parametrize("transparent", [False, True])
-def test_palettes_are_looked_up(transparent: bool, tmp_path: Path) -> None:
-    image = Image.fromarray(np.repeat([[0], [1]], 6, 0).repeat(12, 1).astype(np.uint8), "L")
-    image = image.convert("P")
-    image.putpalette([10, 20, 30, 40, 50, 60])
-    image.save(tmp_path / "a.png", **({"transparency": 1} if transparent else {}))
-    read_back = read_images([tmp_path / "a.png"], 12, False)[0]
-    assert (read_back[:6] == (10, 20, 30)).all()
-    assert (read_back[6:] == ((255, 255, 255) if transparent else (40, 50, 60))).all()
-
-
-def test_black_and_white_and_printing_colours_are_converted(tmp_path: Path) -> None:
-    Image.fromarray(COLOURS[..., 0] > 99).save(tmp_path / "bits.png")
-    bits = read_images([tmp_path / "bits.png"], 12, True)[0, ..., 0]
-    np.testing.assert_array_equal(bits, np.where(COLOURS[..., 0] > 99, 255, 0))
-    Image.new("CMYK", (12, 12), (255, 0, 0, 0)).save(tmp_path / "cyan.tif")
-    assert read_images([tmp_path / "cyan.tif"], 12, False)[0, 0, 0].tolist() == [0, 255, 255]
-
-
-@pytest.mark.parametrize("kind", [np.uint16, np.int32, np.float32], ids=["16-bit", "32-bit", "float"])
-def test_more_than_8_bits_are_refused(kind: Any, tmp_path: Path) -> None:
-    Image.fromarray(COLOURS[..., 0].astype(kind)).save(tmp_path / "a.tif")
-    with pytest.raises(UserError, match="8 bits") as caught:
-        read_images([tmp_path / "a.tif"], 12, False)
-    assert str(tmp_path / "a.tif") in str(caught.value)
-
-
-@pytest.mark.parametrize("side", [10_000, 30_000, 2**31 - 1])
-def test_an_image_that_claims_too_many_pixels_is_refused_before_it_is_decoded(side: int, tmp_path: Path) -> None:
-    path = tmp_path / "a.bmp"
-    Image.fromarray(COLOURS).save(path)
-    whole = path.read_bytes()
-    path.write_bytes(whole[:18] + side.to_bytes(4, "little") * 2 + whole[26:])  # a bitmap's width and height
-    with pytest.raises(UserError, match=r"a\.bmp.*DecompressionBomb"):
-        read_images([path], 12, False)
-
-
-def test_other_kinds_of_file_are_not_opened_whatever_their_name(tmp_path: Path) -> None:
-    Image.fromarray(COLOURS).save(tmp_path / "a.ppm")
-    (tmp_path / "a.ppm").rename(tmp_path / "a.png")
-    with pytest.raises(UserError, match=r"a\.png"):
-        read_images([tmp_path / "a.png"], 12, False)
-
-
-def test_the_first_frame_of_an_animation_counts(tmp_path: Path) -> None:
-    frames = [Image.new("L", (12, 12), value) for value in (50, 200)]
-    frames[0].save(tmp_path / "a.gif", save_all=True, append_images=frames[1:])
-    assert (read_images([tmp_path / "a.gif"], 12, True) == 50).all()

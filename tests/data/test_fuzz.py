@@ -63,7 +63,7 @@ def arrays(save: Callable[..., None]) -> Case:
         save(root / "data.npz", **image_arrays(), names=np.array(["a", "b", "c"]))
         return root / "data.npz"
 
-    return Case(write, lambda root: read_arrays(root, "test"))
+    return Case(write, lambda root: read_arrays(root, "test").split)
 
 
 def image(suffix: str, **options: object) -> Case:
@@ -74,10 +74,10 @@ def image(suffix: str, **options: object) -> Case:
         return root / "test" / "b" / f"x.{suffix}"
 
     def read(root: Path) -> Split:
-        return read_folder(DataConfig(name="folder", root=root, size=16), "test")
+        return read_folder(DataConfig(name="folder", root=root, size=16), "test").split
 
-    # after the last pixel, PNG has checksums and GIF a mark, without which the image is still whole
-    return Case(write, read, closed=suffix not in ("png", "gif"))
+    # after the last pixel there are checksums (PNG), marks or names, without which the image is still whole
+    return Case(write, read, closed=suffix not in ("png", "gif", "qoi", "tga"))
 
 
 CASES = {
@@ -102,6 +102,13 @@ CASES = {
     "gif": image("gif"),
     "webp": image("webp", lossless=True),
     "tif": image("tif"),
+    "ppm": image("ppm"),
+    "qoi": image("qoi"),
+    "jp2": image("jp2"),
+    "avif": image("avif"),
+    "tga": image("tga"),
+    "sgi": image("sgi"),
+    "pcx": image("pcx"),
     "tif packed": image("tif", compression="tiff_deflate"),
 }
 

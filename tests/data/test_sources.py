@@ -10,6 +10,7 @@ from sklearn.datasets import load_digits
 
 from jaxnas.config import DataConfig
 from jaxnas.data import SOURCES, Split, checksums, imagenet16, load, sources
+from jaxnas.data.split import Reading
 from jaxnas.types import UserError
 from tests.data.files import (
     PYTHON10,
@@ -50,14 +51,14 @@ def root(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 @pytest.mark.parametrize("name", SOURCES)
 def test_every_source_gives_both_parts_of_one_kind(name: str, root: Path) -> None:
     config = DataConfig(name=name, root=root, size=8)
-    train, test = (SOURCES[name](config, part) for part in ("train", "test"))
+    train, test = (SOURCES[name](config, part).split for part in ("train", "test"))
     assert (len(train), len(test)) == SIZES.get(name, (10, 4))
     for part in (train, test):
         assert (part.images.dtype, part.labels.dtype) == (np.uint8, np.int32)
         assert part.images.shape[1:] == train.images.shape[1:]
         assert (part.classes, part.names) == (train.classes, train.names)
     assert not {image.tobytes() for image in train.images} & {image.tobytes() for image in test.images}
-    np.testing.assert_array_equal(SOURCES[name](config, "train").images, train.images)
+    np.testing.assert_array_equal(SOURCES[name](config, "train").split.images, train.images)
 
 
 @pytest.mark.parametrize("name", sorted(SOURCES))
@@ -128,11 +129,11 @@ def reads(monkeypatch: pytest.MonkeyPatch) -> Reads:
     """The calls of a source `numbered`: 300 training images, 40 test images of 4x4 that show their number."""
     calls: Reads = []
 
-    def source(config: DataConfig, part: str) -> Split:
+    def source(config: DataConfig, part: str) -> Reading:
         calls.append((config, part))
         n = {"train": 300, "test": 40}[part]
         images = np.broadcast_to(np.arange(n)[:, None, None, None] % 256, (n, 4, 4, 1)).astype(np.uint8)
-        return Split(images, np.arange(n, dtype=np.int32), n)
+        return Reading(Split(images, np.arange(n, dtype=np.int32), n))
 
     monkeypatch.setitem(SOURCES, "numbered", source)
     return calls
@@ -207,7 +208,7 @@ def test_files_that_are_not_the_official_ones_are_told_and_refused_if_strict(nam
             path.unlink()
         write_archive(PYTHON10, root)
     config = DataConfig(name=name, root=root, train=5, valid=4)
-    warnings = load(config, seed=0).warnings
+    warnings = [sentence for sentence in load(config, seed=0).warnings if "official" in sentence]
     assert len(warnings) == {"cifar10": 1, "cifar100": 1, "imagenet16-120": 11}.get(name, 4)
     assert all(warning.startswith(str(root)) for warning in warnings)
     assert {Path(warning.split(" is not ")[0]).name for warning in warnings} <= set(checksums.KNOWN[name])
@@ -219,7 +220,7 @@ def test_files_that_are_not_the_official_ones_are_told_and_refused_if_strict(nam
 @pytest.mark.parametrize("name", ["cifar10", "digits", "folder", "npz"])
 def test_files_of_which_nothing_is_published_pass(name: str, root: Path) -> None:
     config = DataConfig(name=name, root=root, train=5, valid=4, size=8)
-    assert load(config, seed=0, strict=True).warnings == ()
+    assert not any("official" in sentence for sentence in load(config, seed=0, strict=True).warnings)
 
 
 def test_colours_are_those_of_the_training_part_for_every_seed() -> None:
@@ -228,3 +229,68 @@ def test_colours_are_those_of_the_training_part_for_every_seed() -> None:
     assert first.colours == second.colours
     np.testing.assert_allclose(first.colours.mean, pixels.mean((0, 1, 2)), rtol=1e-9)
     np.testing.assert_allclose(first.colours.deviation, pixels.std((0, 1, 2)), rtol=1e-9)
+
+
+def made(monkeypatch: pytest.MonkeyPatch, train: np.ndarray, test: np.ndarray, labels: list[int]) -> DataConfig:
+    """A data set of these pixels, and what asks for it: 12 training images and the rest to validate."""
+    names = ("a", "b\n", "\udcff", "<script>")
+
+    def source(config: DataConfig, part: str) -> Reading:
+        images = train if part == "train" else test
+        return Reading(Split(images, np.resize(labels, len(images)).astype(np.int32), 4, names), ("a is odd",))
+
+    monkeypatch.setitem(SOURCES, "made", source)
+    return DataConfig(name="made", train=12, valid=None)
+
+
+def pixels(n: int, seed: int = 0) -> np.ndarray:
+    return np.random.default_rng(seed).integers(0, 256, (n, 8, 8, 3), np.uint8)
+
+
+def test_classes_are_named_as_they_can_be_shown(monkeypatch: pytest.MonkeyPatch) -> None:
+    dataset = load(made(monkeypatch, pixels(16), pixels(4, 1), [0, 1, 2, 3]), 0)
+    assert dataset.classes == ("a", "b\\n", "\\udcff", "<script>")
+    assert "".join(dataset.classes).encode() and all(name.isprintable() for name in dataset.classes)
+    assert dataset.warnings == ("a is odd",)
+
+
+def test_classes_without_images_are_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    config = made(monkeypatch, pixels(14), pixels(4, 1), [1] * 12 + [0, 2])
+    assert load(config, 0).warnings[1:] == (
+        "no training image of 1 of 4 classes: <script>",
+        "no validation image of 3 of 4 classes: a, \\udcff, <script>",
+    )
+
+
+@pytest.mark.parametrize("settings", [{}, {"distort": 0.8}, {"downsample": 2}, {"test": 8}])
+def test_images_that_are_in_two_parts_are_counted(settings: dict[str, float], monkeypatch: pytest.MonkeyPatch) -> None:
+    once = pixels(12)
+    train, test = np.concatenate([once, once[:4]]), np.concatenate([once[:3], pixels(5, 1)])
+    config = replace(made(monkeypatch, train, test, [0, 1, 2, 3]), **settings)
+    for seed in range(3):
+        dataset, plain = load(config, seed), load(replace(config, distort=0.0, downsample=1), seed)
+        inside = {name: {image.tobytes() for image in getattr(plain, name).images} for name in ("train", "valid")}
+        both = sum(image.tobytes() in inside["train"] for image in plain.valid.images)
+        assert dataset.warnings[1:] == told("validation", [(both, "training")])
+        leaks = [sum(image.tobytes() in inside[name] for image in test) for name in ("train", "valid")]
+        assert dataset.leaks() == told("test", list(zip(leaks, ("training", "validation"), strict=True)))
+        assert sum(leaks) >= 3
+
+
+def told(part: str, leaks: list[tuple[int, str]]) -> tuple[str, ...]:
+    """The sentences on images of a part that other parts have too."""
+    counts = [(f"{n} images are" if n > 1 else "1 image is", other) for n, other in leaks if n]
+    return tuple(f"of the {part} part {same} also in the {other} part, pixel by pixel" for same, other in counts)
+
+
+def test_leaks_of_the_test_part_are_looked_for_when_they_are_asked_for(reads: Reads) -> None:
+    config = DataConfig(name="numbered", train=20, valid=10)
+    dataset = load(config, seed=0)
+    assert reads == [(config, "train")]
+    assert dataset.leaks() and dataset.test()
+    assert reads == [(config, "train"), (config, "test")]  # and the part is read once
+
+
+def test_digits_and_their_parts_have_no_image_twice() -> None:
+    dataset = load(replace(DIGITS, distort=0.75), seed=0)
+    assert dataset.warnings == dataset.leaks() == ()

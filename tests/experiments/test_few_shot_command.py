@@ -167,6 +167,7 @@ def test_files_that_are_not_the_official_ones_are_a_warning_or_strictly_an_error
     (strict,) = capsys.readouterr().err.splitlines()
     assert experiment.main(arguments) == 2
     *warnings, error = capsys.readouterr().err.splitlines()
+    assert warnings.pop() == ("warning: of the validation part 10 images are also in the training part, pixel by pixel")
     assert len(warnings) == 4 and strict.removeprefix("error: ") == warnings[0].removeprefix("warning: ")
     assert "20 training and 10 validation images are too few" in error
 

@@ -260,6 +260,7 @@ def test_foreign_text_stays_text(tmp_path) -> None:
     result = sample.result(architecture=HOSTILE, seconds={HOSTILE: 3.0})
     result["contenders"][0] |= {"name": HOSTILE, "architecture": HOSTILE}
     result["rank_correlation"]["truth"] = HOSTILE
+    result["warnings"] = [f"of the test part {HOSTILE}"]
     tree = {**sample.TREE, "space": HOSTILE, "ops": [HOSTILE, "b", "c"]}
     row = {"stage": HOSTILE, "epoch": 1, "leaf": 0, "loss": 1.0}
     found = page(
@@ -276,6 +277,7 @@ def test_foreign_text_stays_text(tmp_path) -> None:
     assert "img" not in found.tags and "onerror" not in dict(found.attributes)
     assert found.tags.count("b") == 3  # the terms that the page itself explains
     assert "<img src=x onerror=alert(1)>\"'&\u202e" in found.text
+    assert f"of the test part {HOSTILE[:-1]}" in found.text
 
 
 def test_the_same_files_give_the_same_bytes(tmp_path) -> None:
