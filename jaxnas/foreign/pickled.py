@@ -8,6 +8,7 @@ import math
 import pickle
 import pickletools
 import re
+import warnings
 from collections.abc import Callable, Collection
 from types import SimpleNamespace
 from typing import IO, Any
@@ -29,7 +30,9 @@ def load_plain(stream: IO[bytes], where: str, records: Collection[Name] = (), en
     anything else.
     """
     try:
-        return _PlainOnly(stream, records, encoding).load()
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # of texts with odd escapes
+            return _PlainOnly(stream, records, encoding).load()
     except UserError as error:
         raise UserError(f"{where} is refused: {error}") from error
     except Exception as error:  # a damaged pickle raises almost anything
@@ -48,9 +51,11 @@ def check_claims(content: bytes, where: str) -> None:
     UserError naming `where`.
     """
     try:
-        for opcode, argument, position in pickletools.genops(content):
-            if opcode.name in ("PUT", "BINPUT", "LONG_BINPUT") and (argument or 0) > len(content):
-                raise UserError(f"{where} is refused: its byte {position} asks for place {argument} of the memo")
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            for opcode, argument, position in pickletools.genops(content):
+                if opcode.name in ("PUT", "BINPUT", "LONG_BINPUT") and (argument or 0) > len(content):
+                    raise UserError(f"{where} is refused: its byte {position} asks for place {argument} of the memo")
     except UserError:
         raise
     except Exception as error:  # as above
