@@ -290,5 +290,6 @@ def test_any_bytes_are_refused_or_read_and_nothing_else(content: bytes) -> None:
 
 def test_a_text_with_odd_escapes_brings_no_warning() -> None:
     content = b"S'\\\xc3'\n."  # of Python 2; a warning is an error here
-    check_claims(content, "it")
+    with pytest.raises(UserError, match="UnicodeDecodeError"):  # pickletools takes every such text for ASCII
+        check_claims(content, "it")
     assert load_plain(io.BytesIO(content), "it", encoding="bytes") == b"\\\xc3"
