@@ -80,13 +80,13 @@ def _class(folder: Path) -> tuple[list[Path], list[Path]]:
     if inner:
         held = truncated_repr([path.name for path in inner])
         hint = " (of --data.layout parts train and test must both be there)" if folder.name in PARTS else ""
-        raise UserError(f"{folder} must hold the images of one class, and holds folders: {held}{hint}")
+        raise UserError(f"{shown(str(folder))} must hold the images of one class, and holds folders: {held}{hint}")
     images = [path for path in files if is_image(path)]
     others = sorted({*files} - {*images})
     if not images:
         raise UserError(
-            f"{folder} holds no image of the class {folder.name!r}; allowed is what Pillow reads, such as .png, and it "
-            f"holds {listed(path.name for path in others) or 'no file'}"
+            f"{shown(str(folder))} holds no image of the class {folder.name!r}; allowed is what Pillow reads, such as "
+            f".png, and it holds {listed(path.name for path in others) or 'no file'}"
         )
     return images, others
 
@@ -97,14 +97,15 @@ def _visible(folder: Path) -> tuple[list[Path], list[Path]]:
         with os.scandir(folder) as entries:
             seen = sorted((e.name, e.is_dir()) for e in entries if not is_left_by_system(e.name))
     except OSError as error:
-        raise UserError(f"cannot read the folder {folder}: {error.strerror}") from error
+        raise UserError(f"cannot read the folder {shown(str(folder))}: {error.strerror}") from error
     return [folder / n for n, is_folder in seen if is_folder], [folder / n for n, is_folder in seen if not is_folder]
 
 
 def _share(paths: list[Path], part: str) -> list[Path]:
     """The training or test images of one class without such folders, in the order of their names."""
     if len(paths) < 2:
-        raise UserError(f"{paths[0].parent} must hold at least 2 images, one to train on and one to test, it holds 1")
+        folder = shown(str(paths[0].parent))
+        raise UserError(f"{folder} must hold at least 2 images, one to train on and one to test, it holds 1")
 
     def rank(path: Path) -> bytes:
         return hashlib.sha256(f"{path.parent.name}/{path.name}".encode("utf-8", "surrogateescape")).digest()

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import numpy as np
 
-from jaxnas.types import UserError, truncated_repr
+from jaxnas.types import UserError, shown, truncated_repr
 
 # Pillow opens nothing else, whatever a file is called. Left out are formats that start another program or need one
 # (EPS, WMF, MPEG, BUFR, GRIB, HDF5), that hold files of any format (IPTC), that unpack without a bound (FITS), that
@@ -134,6 +134,7 @@ def _decoded(path: Path, size: int, grey: bool) -> np.ndarray:
     """Pixels uint8 [size, size, C] of one image."""
     from PIL import Image, ImageOps
 
+    where = shown(str(path))
     try:
         if path.exists() and not path.is_file():
             raise OSError("no plain file")  # a pipe or device could be read without end
@@ -142,7 +143,7 @@ def _decoded(path: Path, size: int, grey: bool) -> np.ndarray:
             warnings.simplefilter("error", Image.DecompressionBombWarning)  # Pillow's bound, before any pixel is read
             with Image.open(path, formats=_formats_of(path.suffix.lower())) as image:
                 if image.mode not in MODES:
-                    raise UserError(f"{path} is of mode {image.mode}; convert it to 8 bits a channel, grey or colour")
+                    raise UserError(f"{where} is of mode {image.mode}; convert it to 8 bits a channel, grey or colour")
                 upright = ImageOps.exif_transpose(image)
             if upright.has_transparency_data:
                 layer = upright.convert("RGBA")
@@ -154,4 +155,4 @@ def _decoded(path: Path, size: int, grey: bool) -> np.ndarray:
         raise
     except Exception as error:  # a damaged image raises almost anything
         reason = f"{type(error).__name__}: {truncated_repr(str(error))}"
-        raise UserError(f"cannot read the image {path}: damaged, too large or no image ({reason})") from error
+        raise UserError(f"cannot read the image {where}: damaged, too large or no image ({reason})") from error

@@ -1,5 +1,6 @@
 """Folders of images: the layouts, the fixed test share, names of classes, and files that are left out."""
 
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -182,3 +183,22 @@ def test_an_absent_folder_is_told(tmp_path: Path) -> None:
 def test_a_side_that_cannot_be_halved_twice_is_refused(size: int, tmp_path: Path) -> None:
     write_images(tmp_path, {"a": 2, "b": 2})
     assert f"it is {size}" in refusal(tmp_path, size=size)
+
+
+def test_errors_show_names_of_any_characters_in_one_line(tmp_path: Path) -> None:
+    write_images(tmp_path, {"a": 2, "b\n\udcff": 2})
+    (tmp_path / "b\n\udcff" / "00.png").write_bytes(b"damaged")
+    message = next(m for m in (str(error) for error in _errors(tmp_path)) if "damaged" in m)
+    assert message.isprintable() and "b\\n\\udcff/00.png" in message
+    (tmp_path / "b\n\udcff" / "00.png").unlink()
+    assert refusal(tmp_path).isprintable()
+    (tmp_path / "b\n\udcff" / "01.png").unlink()
+    assert refusal(tmp_path).isprintable()
+
+
+def _errors(root: Path) -> Iterator[UserError]:
+    for part in ("train", "test"):
+        try:
+            read(root, part)
+        except UserError as error:
+            yield error

@@ -28,6 +28,7 @@ from tests.few_shot.small import FLAGS, SMALL
 TRUTH = np.array([11.0, 12, 13, 14, 50, 80, 15, 60, 90])  # of each toy architecture, in the order of TOY.enumerate()
 STAGES = ("warm_up", "split", "leaves", "search", "unsplit", "unsplit_search", "random_split_1")
 STAGES += ("random_split_1_search", "random_alone", "alone", "judge")
+LEAK = "of the test part 2 images are also in the training part, pixel by pixel"
 BEFORE = ("config.json", "split_tree.json", "similarities.npz")  # files that no truth can reach
 
 
@@ -65,7 +66,11 @@ class Guard:
             self.check("test images", digest=False)
             return dataset.test()
 
-        return dataset._replace(test=test)
+        def leaks() -> tuple[str, ...]:
+            self.check("leaks", digest=False)
+            return (LEAK,)
+
+        return dataset._replace(test=test, leaks=leaks)
 
 
 def show(stage: str, done: int, total: int, note: str) -> None:
@@ -131,6 +136,12 @@ def test_stages_come_in_order_and_nothing_secret_is_read_before_the_last(finishe
     assert guard.reads[0] == ("truth", False)  # the digest
     assert guard.reads[1:] and all(judging for _, judging in guard.reads[1:])
     assert [what for what, _ in guard.reads].count("test images") == 1
+
+
+def test_test_images_that_are_in_other_parts_are_told(finished, seeds) -> None:
+    assert finished[1]["warnings"] == read(finished[0] / "result.json")["warnings"] == [LEAK]
+    assert LEAK in read_page(finished)
+    assert read(seeds[0] / "seed-0" / "result.json")["warnings"] == []
 
 
 def test_a_guard_that_is_touched_early_is_noticed(finished) -> None:
