@@ -17,6 +17,7 @@ from jaxnas.studies.search.cells import CELL, SUPERNET, Scope, kept_rows, sample
 from jaxnas.studies.search.command import Command, run
 from jaxnas.studies.search.presets import STUDIES
 from jaxnas.studies.search.run import scopes_of
+from jaxnas.studies.search.tables import GROUP
 from jaxnas.types import UserError
 from jaxnas.workdir import open_journal
 from jaxnas.workdir.journal import FILE
@@ -82,12 +83,9 @@ def test_the_summary_is_the_mean_over_seeds_and_has_its_controls(finished) -> No
     workdir, (_, summary) = finished
     cells = read(workdir / "cells.csv")
     of = {(row["algorithm"], row["selector"]): row for row in summary}
-    for (algorithm, selector), row in of.items():
-        mine = [
-            float(c["true_accuracy"])
-            for c in cells
-            if (c["algorithm"], c["selector"]) == (algorithm, selector) and not c["error"]
-        ]
+    for row in summary:
+        own = [c for c in cells if all(c.get(name) == row.get(name, "") for name in GROUP)]
+        mine = [float(c["true_accuracy"]) for c in own if not c["error"]]
         if mine:
             assert row["true_accuracy"] == pytest.approx(np.mean(mine)) and row["seeds"] == 2
     assert of["uniform", "enumeration"]["failed"] == 2 and of["uniform", "enumeration"]["true_accuracy"] is None

@@ -261,7 +261,7 @@ def test_foreign_text_stays_text(tmp_path) -> None:
     result["contenders"][0] |= {"name": HOSTILE, "architecture": HOSTILE}
     result["rank_correlation"]["truth"] = HOSTILE
     result["warnings"] = [f"of the test part {HOSTILE}"]
-    tree = {**sample.TREE, "space": HOSTILE, "ops": [HOSTILE, "b", "c"]}
+    tree = {**sample.TREE, "space": HOSTILE, "ops": ["none", HOSTILE, "c"]}
     row = {"stage": HOSTILE, "epoch": 1, "leaf": 0, "loss": 1.0}
     found = page(
         sample.write(
