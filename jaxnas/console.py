@@ -4,6 +4,7 @@ import io
 import os
 import sys
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from functools import wraps
 from typing import Any, Concatenate, ParamSpec, TypeVar
 
@@ -36,7 +37,8 @@ def cli_main(
         def coded(arguments: Sequence[str], *more: P.args, **named: P.kwargs) -> int:
             for stream in filter(None, (sys.stdout, sys.stderr)):
                 if isinstance(stream, io.TextIOWrapper):  # a name that the terminal cannot show is no error
-                    stream.reconfigure(errors="backslashreplace")
+                    with suppress(OSError):  # of one whose descriptor was a file before and is a pipe now
+                        stream.reconfigure(errors="backslashreplace")
             try:
                 main(arguments, *more, **named)
                 if sys.stdout is not None:
