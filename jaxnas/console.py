@@ -37,7 +37,7 @@ def cli_main(
         def coded(arguments: Sequence[str], *more: P.args, **named: P.kwargs) -> int:
             for stream in filter(None, (sys.stdout, sys.stderr)):
                 if isinstance(stream, io.TextIOWrapper):  # a name that the terminal cannot show is no error
-                    with suppress(OSError):  # of a stream that was laid on a pipe after it was opened
+                    with suppress(OSError):  # of one whose descriptor was a file before and is a pipe now
                         stream.reconfigure(errors="backslashreplace")
             try:
                 main(arguments, *more, **named)

@@ -18,7 +18,7 @@ import numpy as np
 
 from jaxnas import plugins
 from jaxnas.types import UserError
-from jaxnas.workdir.lock import locked, told_in_one_line
+from jaxnas.workdir.lock import encodable, locked, shown, told_in_one_line
 
 PACKAGES = ("jaxnas", "jax", "jaxlib", "flax", "optax", "orbax-checkpoint", "chex", "numpy", "scipy")
 AGAIN = "remove that file and start the same command {}: it goes on from what is complete, nothing else is lost"
@@ -34,6 +34,11 @@ def open_workdir(
     gone on with if it belongs to the same config, but for the dotted names in `free`, and the same inputs; otherwise,
     or if another process holds it, or it cannot be written, raises UserError.
     """
+    if not encodable(path):
+        raise UserError(
+            f"the work directory {shown(path)} has bytes that are no text here, and checkpoints cannot lie there; "
+            "choose another --workdir, or set PYTHONUTF8=1"
+        )
     with told_in_one_line(path):
         path.mkdir(parents=True, exist_ok=True)
         with locked(path):

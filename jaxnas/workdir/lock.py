@@ -48,6 +48,15 @@ def told_in_one_line(path: Path) -> Iterator[None]:
         ) from error
 
 
+def encodable(path: Path) -> bool:
+    """Whether a path is text; one of other bytes than those of the locale is none."""
+    try:
+        str(path.absolute()).encode()
+    except UnicodeEncodeError:
+        return False
+    return True
+
+
 def shown(path: Path) -> str:
     """A path for a message of one line, cut in the middle when it is very long."""
     text = str(path)

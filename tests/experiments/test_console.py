@@ -74,6 +74,17 @@ def test_a_reader_that_has_enough_is_no_error() -> None:
     assert process.returncode == 141
 
 
+def test_an_output_that_was_a_file_before_is_no_error(tmp_path) -> None:
+    moved = "import os, sys; read, write = os.pipe(); os.dup2(write, 1)\n"
+    ends = TELLING.replace("sys.exit(", "sys.exit(10 + ")
+    with open(tmp_path / "out", "w") as out:
+        out.write("before")
+        out.flush()
+        command = [sys.executable, "-c", moved + ends, "1", "a"]
+        ended = subprocess.run(command, cwd=ROOT, stdout=out, stderr=subprocess.PIPE)
+    assert (ended.returncode, ended.stderr) == (10, b"")
+
+
 def test_a_name_that_the_terminal_cannot_show_is_no_error() -> None:
     command = [sys.executable, "-c", TELLING, "1", "d\xf6g\u202e"]
     environment = {**os.environ, "PYTHONUTF8": "1", "PYTHONIOENCODING": "ascii"}

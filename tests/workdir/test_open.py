@@ -163,6 +163,16 @@ def test_a_path_that_cannot_be_a_directory_is_refused(below: str, tmp_path: Path
     assert (tmp_path / "file").read_text() == "mine"
 
 
+def test_a_path_that_is_no_text_is_refused_before_it_is_made(tmp_path: Path) -> None:
+    odd = Path(os.fsdecode(os.fsencode(tmp_path) + b"/o\xffd"))
+    with (
+        pytest.raises(UserError, match=r"o\\udcffd' has bytes that are no text here"),
+        open_workdir(odd, CONFIG, INPUTS),
+    ):
+        pass
+    assert list(tmp_path.iterdir()) == []
+
+
 def test_a_directory_in_place_of_the_config_is_refused(tmp_path: Path) -> None:
     (tmp_path / "config.json").mkdir()
     with pytest.raises(UserError, match=re.escape(str(tmp_path))), open_workdir(tmp_path, CONFIG, INPUTS):
