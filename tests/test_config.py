@@ -159,3 +159,13 @@ def test_every_field_has_a_comment(node: ast.ClassDef) -> None:
     fields = [(field, after) for field, after in zip(node.body, following, strict=True) if type(field) is ast.AnnAssign]
     assert fields
     assert [ast.unparse(field.target) for field, after in fields if not is_text(after)] == []
+
+
+def test_a_whole_number_that_no_float_holds_is_refused_by_the_name_of_its_setting() -> None:
+    settings = to_dict(FewShotConfig())
+    settings["optimizer"]["rate"] = 10**400
+    with pytest.raises(
+        UserError, match=r"^config\.optimizer\.rate must lie in -2147483647 \.\. 2147483647, it is 10{20}"
+    ) as told:
+        from_dict(FewShotConfig, settings, "config")
+    assert len(str(told.value)) < 250

@@ -7,7 +7,7 @@ import typing
 from pathlib import Path
 from typing import Any, Literal, TypeVar
 
-from jaxnas.types import UserError
+from jaxnas.types import UserError, truncated_repr
 
 Config = TypeVar("Config")
 LARGEST = 2**31 - 1  # of integers, as compiled programs count
@@ -64,6 +64,8 @@ def _value(hint: Any, value: Any, where: str) -> Any:
     if hint is Path and isinstance(value, str | Path):
         return Path(value)
     if hint is float and isinstance(value, int | float) and not isinstance(value, bool):
+        if isinstance(value, int) and abs(value) > LARGEST:
+            raise UserError(f"{where} must lie in -{LARGEST} .. {LARGEST}, it is {truncated_repr(value)}")
         return float(value)
     if origin is None and hint is not float and type(value) is hint:
         return value
