@@ -169,3 +169,20 @@ def test_a_whole_number_that_no_float_holds_is_refused_by_the_name_of_its_settin
     ) as told:
         from_dict(FewShotConfig, settings, "config")
     assert len(str(told.value)) < 250
+
+
+@pytest.mark.parametrize(
+    "change",
+    [{"x" * 5000: 1}, {"net": "x" * 5000}, {"net": {"space": "toy", "channels": "x" * 5000, "cells": 1}}],
+    ids=["name", "part", "value"],
+)
+def test_a_long_foreign_text_is_told_briefly(change: dict[str, Any]) -> None:
+    with pytest.raises(UserError) as told:
+        from_dict(FewShotConfig, to_dict(FewShotConfig()) | change, "config")
+    assert "xxx" in str(told.value) and len(str(told.value)) < 600
+
+
+def test_a_huge_whole_number_is_told_briefly() -> None:
+    with pytest.raises(UserError, match=r"^seed must lie in -2147483647 \.\. 2147483647, it is 10{20}") as told:
+        configs.check_numbers(replace(FewShotConfig(), seed=10**400))
+    assert len(str(told.value)) < 250

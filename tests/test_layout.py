@@ -40,7 +40,10 @@ ALLOWED = {
         *("spaces", "nets", "data", "benchmarks", "analysis", "search", "metrics", "splitting", "training", "report"),
         *("selection", "distributed", "workdir", "few_shot", "arithmetic", "console", "plugins"),
     },
-    "commands": {"analysis", "spaces", "data", "benchmarks", "few_shot", "predictor", "report", "workdir", "console"},
+    "commands": {
+        *("analysis", "spaces", "data", "benchmarks", "few_shot", "predictor", "report", "workdir", "console"),
+        "foreign",
+    },
     # Contracts of what authors add, for their tests.
     "testing": {"spaces", "nets", "metrics", "search", "selection"},
     "cli": {"console", "plugins"},

@@ -142,7 +142,7 @@ def apart(found: Sequence[dict[str, Any]]) -> Table:
     return shown
 
 
-@cli_main({OSError: 2})
+@cli_main()
 def main(arguments: Sequence[str], prog: str = "jaxnas compare") -> None:
     """Prints the table and writes the CSV. 0, or 2 for bad input."""
     command = tyro.cli(Command, prog=prog, args=arguments)

@@ -15,8 +15,8 @@ elsewhere. The probability is the network's own (softmax); it is not calibrated.
 """
 
 import csv
-import os
 import sys
+import zipfile
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -31,13 +31,16 @@ from rich.text import Text
 import jaxnas
 from jaxnas.console import cli_main, print_error
 from jaxnas.data import read_images
-from jaxnas.data.folder import SUFFIXES
+from jaxnas.data.images import SUFFIXES, is_image
+from jaxnas.foreign import npz
+from jaxnas.foreign.litter import is_left_by_system
 from jaxnas.predictor import delivered_shape
-from jaxnas.types import UserError, truncated_repr
+from jaxnas.types import UserError, shown, truncated_repr
 from jaxnas.workdir import write_csv
 
 COLUMNS = ("file", "class", "probability")
 ARRAYS = (".npy", ".npz")
+ANY = ("",)  # type of an array, which is compared with the network's after it is read
 
 
 @dataclass(frozen=True)
@@ -89,15 +92,15 @@ def read(path: Path, shape: tuple[int, int, int]) -> list[Pixels | str]:
     try:
         if path.suffix.lower() in ARRAYS and not path.is_dir():
             pixels = _array(_no_device(path), shape)
-            return [([f"{_shown(path)}:{i}" for i in range(len(pixels))], pixels)]
+            return [([f"{shown(str(path))}:{i}" for i in range(len(pixels))], pixels)]
         files = _folder(path) if path.is_dir() else [_no_device(path)]
         if height != width or channels not in (1, 3):
             raise UserError(
                 f"the network takes images of {height}x{width}x{channels}, and image files are read as squares of 1 or "
-                f"3 channels; give them as an array, .npy or .npz, not as {_shown(path)}"
+                f"3 channels; give them as an array, .npy or .npz, not as {shown(str(path))}"
             )
     except OSError as error:
-        return [f"cannot read {_shown(path)}: {error.strerror}"]
+        return [f"cannot read {shown(str(path))}: {error.strerror}"]
     except UserError as error:
         return [str(error)]
     return [_image(file, height, channels == 1) for file in files]
@@ -105,7 +108,7 @@ def read(path: Path, shape: tuple[int, int, int]) -> list[Pixels | str]:
 
 def _image(file: Path, size: int, grey: bool) -> Pixels | str:
     try:
-        return [_shown(file)], read_images([file], size, grey)
+        return [shown(str(file))], read_images([file], size, grey)
     except UserError as error:
         return str(error)
 
@@ -113,16 +116,14 @@ def _image(file: Path, size: int, grey: bool) -> Pixels | str:
 def _no_device(path: Path) -> Path:
     """The path itself. Raises UserError for a pipe or a device, which could be read for ever."""
     if path.exists() and not path.is_file():
-        raise UserError(f"cannot read {_shown(path)}: it is a pipe or a device, and no file")
+        raise UserError(f"cannot read {shown(str(path))}: it is a pipe or a device, and no file")
     return path
 
 
 def _folder(path: Path) -> list[Path]:
     inside = [(file, file.relative_to(path).parts) for file in sorted(path.rglob("*"))]
     files = [
-        file
-        for file, parts in inside
-        if file.suffix.lower() in SUFFIXES and file.is_file() and not any(part.startswith(".") for part in parts)
+        file for file, parts in inside if not any(map(is_left_by_system, parts)) and file.is_file() and is_image(file)
     ]
     if not files:
         raise UserError(f"{path} holds no image; allowed: {', '.join(SUFFIXES)}")
@@ -132,12 +133,7 @@ def _folder(path: Path) -> list[Path]:
 def _array(path: Path, shape: tuple[int, int, int]) -> np.ndarray:
     """Pixels uint8 [n, H, W, C] of a file of exactly one array."""
     try:
-        with open(path, "rb") as handle:  # numpy would leave a damaged archive open
-            content = np.load(handle, allow_pickle=False)
-            if not isinstance(content, np.ndarray):
-                if len(content.files) != 1:
-                    raise UserError(f"{path} must hold one array, of images, and holds {truncated_repr(content.files)}")
-                content = content[content.files[0]]
+        content = _of_archive(path) if zipfile.is_zipfile(path) else _of_file(path)
     except UserError:
         raise
     except Exception as error:  # a damaged archive raises almost anything
@@ -150,13 +146,20 @@ def _array(path: Path, shape: tuple[int, int, int]) -> np.ndarray:
     return pixels
 
 
-def _shown(path: Path) -> str:
-    """A file name that can be printed and written, whatever bytes it has."""
-    text = os.fsencode(path).decode("utf-8", "replace")
-    return text if text.isprintable() else repr(text)
+def _of_file(path: Path) -> np.ndarray:
+    with open(path, "rb") as handle:  # numpy would leave open what only begins as an archive
+        return np.asarray(np.load(handle, allow_pickle=False))
 
 
-@cli_main({OSError: 2})
+def _of_archive(path: Path) -> np.ndarray:
+    with zipfile.ZipFile(path) as archive:
+        names = sorted(npz.names_of(archive))
+        if len(names) != 1:
+            raise UserError(f"{path} must hold one array, of images, and holds {truncated_repr(names)}")
+        return npz.read_array(archive, str(path), names[0], ANY)
+
+
+@cli_main()
 def main(arguments: Sequence[str], prog: str = "jaxnas predict") -> None:
     """Prints the rows and writes the CSV, then names what could not be taken. 0, or 2 for bad input."""
     command, console = tyro.cli(Command, prog=prog, args=arguments), Console()

@@ -29,7 +29,7 @@ def from_dict(kind: type[Config], values: dict[str, Any], where: str = "config")
     hints = typing.get_type_hints(kind)
     unknown = sorted(set(values) - set(hints))
     if unknown:
-        raise UserError(f"{where} has unknown names {unknown}; allowed: {sorted(hints)}")
+        raise UserError(f"{where} has unknown names {truncated_repr(unknown)}; allowed: {sorted(hints)}")
     return kind(**{name: _value(hints[name], value, f"{where}.{name}") for name, value in values.items()})
 
 
@@ -47,8 +47,13 @@ def check_numbers(config: Any, prefix: str = "") -> None:
         for number in value if isinstance(value, tuple | list) else (value,):
             if isinstance(number, float) and not math.isfinite(number):
                 raise UserError(f"{prefix}{field.name} must be a finite number, it is {number}")
-            if isinstance(number, int) and abs(number) > LARGEST:
-                raise UserError(f"{prefix}{field.name} must lie in -{LARGEST} .. {LARGEST}, it is {number}")
+            if isinstance(number, int):
+                _check_integer(number, f"{prefix}{field.name}")
+
+
+def _check_integer(number: int, name: str) -> None:
+    if abs(number) > LARGEST:
+        raise UserError(f"{name} must lie in -{LARGEST} .. {LARGEST}, it is {truncated_repr(number)}")
 
 
 def _value(hint: Any, value: Any, where: str) -> Any:
@@ -64,11 +69,11 @@ def _value(hint: Any, value: Any, where: str) -> Any:
     if hint is Path and isinstance(value, str | Path):
         return Path(value)
     if hint is float and isinstance(value, int | float) and not isinstance(value, bool):
-        if isinstance(value, int) and abs(value) > LARGEST:
-            raise UserError(f"{where} must lie in -{LARGEST} .. {LARGEST}, it is {truncated_repr(value)}")
+        if isinstance(value, int):
+            _check_integer(value, where)  # before it becomes a float, which may hold less
         return float(value)
     if origin is None and hint is not float and type(value) is hint:
         return value
     if origin is Literal:
-        raise UserError(f"{where} must be one of {list(arguments)}, not {value!r}")
-    raise UserError(f"{where} must be {getattr(hint, '__name__', hint)}, not {value!r}")
+        raise UserError(f"{where} must be one of {list(arguments)}, not {truncated_repr(value)}")
+    raise UserError(f"{where} must be {getattr(hint, '__name__', hint)}, not {truncated_repr(value)}")

@@ -17,7 +17,7 @@ from jaxnas.data.folder import read_folder
 from jaxnas.data.idx import FASHION_MNIST, MNIST, idx_files, read_idx
 from jaxnas.data.imagenet16 import imagenet16_files, read_imagenet16
 from jaxnas.data.pipeline import Colours, colours_of
-from jaxnas.data.split import Reading, Split, divide, duplicates, fingerprints
+from jaxnas.data.split import Reading, Split, divide, fingerprints
 from jaxnas.types import UserError, listed, shown
 
 DISTORTION = 0xD157  # with the name of the part the seed of its distortions: every seed of a run sees the same images
@@ -93,7 +93,7 @@ def load(config: DataConfig, seed: int, strict: bool = False) -> Dataset:
     known = {name: fingerprints(part.images) for name, part in as_read.items()}
     names = whole.names or tuple(str(i) for i in range(whole.classes))
     lacking = [_lacking(names, part, KINDS[name]) for name, part in parts.items()]
-    leak = _leak(as_read["valid"], KINDS["valid"], known["train"], KINDS["train"])
+    leak = _leak(known["valid"], KINDS["valid"], known["train"], KINDS["train"])
     warnings = (*unofficial, *told, *(sentence for sentence in (*lacking, leak) if sentence))
 
     @cache
@@ -107,8 +107,8 @@ def load(config: DataConfig, seed: int, strict: bool = False) -> Dataset:
         return drawn(distort(read_test(), config.distort, [DISTORTION, *b"test"])).downsampled(config.downsample)
 
     def leaks() -> tuple[str, ...]:
-        part = drawn(read_test())
-        found = [_leak(part, "test", of, KINDS[name]) for name, of in known.items()]
+        tested = fingerprints(drawn(read_test()).images)
+        found = [_leak(tested, "test", of, KINDS[name]) for name, of in known.items()]
         return tuple(sentence for sentence in found if sentence)
 
     classes = tuple(shown(name) for name in names)
@@ -122,9 +122,10 @@ def _lacking(names: tuple[str, ...], part: Split, kind: str) -> str:
     return f"no {kind} image of {len(missing)} of {part.classes} classes: {which}" if len(missing) else ""
 
 
-def _leak(part: Split, kind: str, others: set[bytes], of: str) -> str:
-    """A sentence on the images of the part that are also among the others, or nothing."""
-    found = duplicates(part.images, others)
+def _leak(part: list[bytes], kind: str, others: list[bytes], of: str) -> str:
+    """A sentence on the images of a part that are also among the others, by their fingerprints, or nothing."""
+    known = set(others)
+    found = sum(image in known for image in part)
     same = "1 image is" if found == 1 else f"{found} images are"
     return f"of the {kind} part {same} also in the {of} part, pixel by pixel" if found else ""
 

@@ -83,15 +83,6 @@ def divide(data: Split, sizes: dict[str, int], seed: int) -> dict[str, Split]:
     return {name: data.take(order[part == i]) for i, name in enumerate(sizes)}
 
 
-def fingerprints(images: np.ndarray) -> set[bytes]:
-    """A digest of the pixels of each image of uint8 [n, H, W, C], which are to be of one shape wherever compared."""
-    return {_digest(image) for image in images}
-
-
-def duplicates(images: np.ndarray, others: set[bytes]) -> int:
-    """How many images of uint8 [n, H, W, C] are also among `others`, the fingerprints of images of that shape."""
-    return sum(_digest(image) in others for image in images)
-
-
-def _digest(image: np.ndarray) -> bytes:
-    return blake2b(image.tobytes(), digest_size=16).digest()
+def fingerprints(images: np.ndarray) -> list[bytes]:
+    """A digest of the pixels of each image of uint8 [n, H, W, C]; equal ones are compared among images of one shape."""
+    return [blake2b(image.tobytes(), digest_size=16).digest() for image in images]

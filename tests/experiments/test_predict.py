@@ -3,6 +3,7 @@
 import csv
 import io
 import os
+import zipfile
 from pathlib import Path
 
 import jax
@@ -120,9 +121,29 @@ def test_a_file_name_of_any_bytes_can_be_printed_and_written(run, pictures, tmp_
     odd = Path(os.fsdecode(os.fsencode(tmp_path) + b"/o\xffd\n.png"))
     odd.write_bytes((pictures / "b.png").read_bytes())
     assert predict.main([str(run), str(odd), "--csv", str(tmp_path / "rows.csv")]) == 0
-    shown = repr(f"{tmp_path}/o\N{REPLACEMENT CHARACTER}d\n.png")
+    shown = f"{tmp_path}/o\\udcffd\\n.png"
     assert printed(capsys)[1][0] == shown
     assert shown in (tmp_path / "rows.csv").read_text()
+
+
+def test_a_folder_is_searched_by_what_files_are_and_without_litter(run, pictures, tmp_path, capsys) -> None:
+    for name in ("old.png.bak", "none", "__MACOSX/a.png"):
+        (tmp_path / "in" / name).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / "in" / name).write_bytes((pictures / "b.png").read_bytes())
+    (tmp_path / "in" / "Thumbs.db").write_bytes(b"litter")
+    (tmp_path / "in" / "notes.txt").write_text("no image")
+    assert predict.main([str(run), str(tmp_path / "in")]) == 0
+    assert [Path(row[0]).name for row in printed(capsys)[1:]] == ["none", "old.png.bak"]
+
+
+def test_an_archive_that_claims_more_than_it_holds_is_refused_before_it_is_unpacked(run, tmp_path, capsys) -> None:
+    path, header = tmp_path / "lies.npz", io.BytesIO()
+    np.lib.format.write_array_header_1_0(header, {"descr": "|u1", "fortran_order": False, "shape": (2**40, 8, 8, 1)})
+    with zipfile.ZipFile(path, "w") as archive:
+        archive.writestr("images.npy", header.getvalue() + bytes(64))
+    assert predict.main([str(run), str(path)]) == 2
+    told = capsys.readouterr().err
+    assert f"{path}:images claims (1099511627776, 8, 8, 1) in a member of 192 bytes" in told and told.count("\n") == 1
 
 
 @pytest.mark.parametrize(

@@ -84,9 +84,8 @@ def run(command: Command, show: Progress) -> list[dict[str, Any]]:
         drawn = drawn_architectures(config)
         journal = open_journal(workdir)
         known = {unit[1]: row for unit, row in journal.under("scores")}
-        if known and (
-            other := set(next(iter(known.values()))) ^ set(metrics_of(config))
-        ):  # all metrics, but of other plugins
+        scored = set(next(iter(known.values()), metrics_of(config)))
+        if other := scored ^ set(metrics_of(config)):  # all metrics, but of other plugins
             raise UserError(
                 f"{workdir} holds scores of other metrics than there are now ({', '.join(sorted(other))}); load the "
                 "plugins that it was started with, or choose another --workdir"
